@@ -1,0 +1,326 @@
+"""What people read of an incident: its card, its announcement, its lists.
+
+Vertical space is everybody's: a card says what is needed now, on as few lines as it takes. Every button's line names
+its incident, because a card may be read outside that incident's channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot import text
+from bot.cards.forms import OPEN_PHASES
+from bot.cards.forms import declare_modal as declare_modal
+from bot.cards.forms import handoff_modal as handoff_modal
+from bot.cards.forms import resolve_modal as resolve_modal
+from bot.cards.forms import update_modal as update_modal
+from bot.cards.kit import (
+    Block,
+    actions,
+    context,
+    header,
+    option,
+    paged,
+    press,
+    section,
+    select,
+    visit,
+)
+from bot.commands import Usage
+from bot.decision import Card
+from bot.model import (
+    Assignment,
+    Change,
+    ChangeKind,
+    ChangeStatus,
+    Entry,
+    EntryKind,
+    Incident,
+    Link,
+    Role,
+    Severity,
+    Verdict,
+)
+from bot.policy import Policy
+
+SUSPECTS, ENTRIES, TROUBLES, LISTED = 3, 5, 3, 20
+TOPIC = 250
+LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
+
+LAMP: Mapping[Severity, str] = {
+    Severity.SEV1: ":red_circle:",
+    Severity.SEV2: ":red_circle:",
+    Severity.SEV3: ":large_orange_circle:",
+    Severity.SEV4: ":large_yellow_circle:",
+    Severity.SEV5: ":large_blue_circle:",
+}
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.SUSPECT: ":mag: *Suspect*",
+    Verdict.CAUSED: ":dart: *Cause*",
+    Verdict.FIXED: ":wrench: *Fix*",
+    Verdict.DISMISSED: "*Dismissed*",
+}
+ENDS = frozenset({ChangeStatus.FAILED, ChangeStatus.ROLLED_BACK, ChangeStatus.CANCELLED})
+
+
+# ---------------------------------------------------------------- the card
+
+
+def incident_card(
+    incident: Incident,
+    assignments: Sequence[Assignment],
+    suspects: Sequence[tuple[Link, Change]],
+    entries: Sequence[Entry],
+    policy: Policy,
+    troubles: Sequence[str] = (),
+) -> Card:
+    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
+    if not incident.is_open:
+        return _resolved_card(incident, suspects, troubles)
+    holders = {a.role: a.user for a in assignments if a.user}
+    blocks = [
+        header(_name(incident)),
+        section("\n".join(_state(incident, holders)), n=2000),
+        *_suspects(incident, suspects[:SUSPECTS], policy),
+        *_troubles(troubles),
+        _steering(incident),
+        actions(*(_role_button(incident, role, holders) for role in Role)),
+    ]
+    if entries:
+        blocks.append(context("\n".join(_entry(entry) for entry in entries[-ENTRIES:]), 2000))
+    return Card(text=text.fallback(_line(incident)), blocks=tuple(blocks))
+
+
+def _name(incident: Incident) -> str:
+    """ "INC-7 · SEV2 · checkout"."""
+    where = f"{incident.service} ({incident.environment})" if incident.environment else incident.service
+    place = incident.service if incident.environment == "production" or not incident.service else where
+    return text.dotted([incident.id, str(incident.severity), place])
+
+
+def _state(incident: Incident, holders: Mapping[Role, str]) -> Iterator[str]:
+    yield f"*{text.brief(incident.title, 200)}*"
+    yield text.dotted(
+        [
+            f"*{incident.phase.capitalize()}*",
+            f"began {text.when(incident.onset_at)}" if incident.onset_at else "",
+            f"opened {text.when(incident.opened_at)}",
+            f"next update due {text.when(incident.next_update_at)}" if incident.next_update_at else "",
+        ]
+    )
+    if incident.impact.strip():
+        yield f"Impact: {text.brief(incident.impact, 300)}"
+    yield text.dotted(f"{role.title} {_holder(holders.get(role, ''))}" for role in Role)
+
+
+def _holder(user: str) -> str:
+    return text.mention(user) if user else "_nobody_"
+
+
+def _role_button(incident: Incident, role: Role, holders: Mapping[Role, str]) -> Block | None:
+    if role in holders:
+        return press(f"Hand off {role}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
+    style = "primary" if role is Role.COMMANDER else ""
+    return press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", style)
+
+
+def _steering(incident: Incident) -> Block:
+    lines = {phase: f"incident status {incident.id} {phase}" for phase in OPEN_PHASES}
+    choices = [option(phase.capitalize(), line) for phase, line in lines.items()]
+    return actions(
+        press("Update", f"incident update {incident.id}", "update"),
+        select("ask.phase", "Phase", choices, lines[incident.phase]),
+        press("Resolve", f"incident resolve {incident.id}", "resolve"),
+    )
+
+
+def _suspects(incident: Incident, suspects: Sequence[tuple[Link, Change]], policy: Policy) -> Iterator[Block]:
+    """Each with what ends it: one roll-back button for a service that has to do with the incident."""
+    near = {incident.service, *policy.service(incident.service).depends_on}
+    offered: set[str] = set()
+    for number, (link, change) in enumerate(suspects):
+        button, linked = None, False
+        if change.service in near and change.service not in offered and can_roll_back(link, change, policy):
+            offered.add(change.service)
+            line = f"rollout rollback {change.service}"
+            button = press(f"Roll back {change.service}", line, f"rollback.{number}", "danger")
+        elif _short(change.url):
+            button, linked = visit("Open change", change.url or "", f"change.{number}"), True
+        yield section(_suspect(link, change, linked=linked), button, 1000)
+
+
+def can_roll_back(link: Link, change: Change, policy: Policy) -> bool:
+    """Whether rolling the service's rollout back would undo this change."""
+    service = policy.service(change.service)
+    return (
+        service.rollout is not None
+        and service.environment == change.environment
+        and change.change is ChangeKind.DEPLOY
+        and change.status not in (ChangeStatus.ROLLED_BACK, ChangeStatus.CANCELLED)
+        and link.verdict in (Verdict.SUSPECT, Verdict.CAUSED)
+    )
+
+
+def _suspect(link: Link, change: Change, *, linked: bool = False) -> str:
+    """`linked`: a button beside it leads to the change already."""
+    actor = f" by {text.brief(change.actor, 60)}" if change.actor else ""
+    facts = [
+        f"{VERDICTS[link.verdict]} {text.code(f'{change.service} {change.version}', 100)}",
+        f"{change.change}{actor} at {text.when(change.at)}",
+        change.status.value.replace("_", " ") if change.status in ENDS else "",
+        "" if linked or not _short(change.url) else text.link(change.url, "details"),
+    ]
+    reasons = text.brief(", ".join(link.reasons), 200)
+    return text.dotted(facts) + (f"\n{reasons}" if reasons else "")
+
+
+def _short(url: str | None) -> bool:
+    return text.is_link(url) and len(url or "") <= LONG_URL
+
+
+def _troubles(troubles: Sequence[str]) -> Iterator[Block]:
+    if not troubles:
+        return
+    more = [f"and {len(troubles) - TROUBLES} more"] if len(troubles) > TROUBLES else []
+    said = [text.brief(trouble, 200) for trouble in troubles[:TROUBLES]]
+    yield section("\n".join(f":warning: {line}" for line in said + more), n=1000)
+
+
+def _entry(entry: Entry, n: int = 160) -> str:
+    """One line. Alerts and changes carry names from outside: those are text, never a mention."""
+    foreign = entry.kind in (EntryKind.ALERT, EntryKind.CHANGE)
+    whom = f"{text.mention(entry.whom)} " if entry.whom else ""
+    by = f" ({text.mention(entry.by)})" if text.is_person(entry.by) and entry.by != entry.whom and not foreign else ""
+    return text.cut(f"{text.when(entry.at)} {whom}{text.brief(entry.text, n)}", 400) + by
+
+
+def _resolved_card(incident: Incident, suspects: Sequence[tuple[Link, Change]], troubles: Sequence[str]) -> Card:
+    """Calm, and short: what it was, how long it took, what is left to do."""
+    cause = [_suspect(link, change) for link, change in suspects if link.verdict is Verdict.CAUSED][:SUSPECTS]
+    lines = [
+        f"*{text.brief(incident.title, 200)}*",
+        f":white_check_mark: *Resolved* {_took(incident)}",
+        text.brief(incident.summary, 500),
+    ]
+    blocks = (
+        header(_name(incident)),
+        section("\n".join(filter(None, lines)), n=2800),
+        *(section(line, n=1000) for line in cause),
+        *_troubles(troubles),
+        actions(press("Draft postmortem", f"incident postmortem {incident.id}", "postmortem")),
+    )
+    return Card(text=text.fallback(_line(incident)), blocks=blocks)
+
+
+def _took(incident: Incident) -> str:
+    began = incident.onset_at or incident.opened_at
+    if incident.resolved_at is None:
+        return ""
+    return f"after {text.span(incident.resolved_at - began)}, at {text.when(incident.resolved_at)}"
+
+
+# ---------------------------------------------------------------- elsewhere
+
+
+def _line(incident: Incident) -> str:
+    """The incident in one line of mrkdwn."""
+    place = text.code(incident.service, 60) if incident.service else ""
+    name = f"*{incident.id}* {incident.severity}"
+    return text.dotted([name, place, text.brief(incident.title, 100), f"*{incident.phase}*"])
+
+
+def announcement(incident: Incident) -> Card:
+    """For people who are not in the channel; one line, edited in place."""
+    lamp = LAMP[incident.severity] if incident.is_open else ":white_check_mark:"
+    began = f"since {text.when(incident.onset_at or incident.opened_at)}" if incident.is_open else _took(incident)
+    where = text.channel(incident.channel, incident.channel_name)
+    line = text.dotted([f"{lamp} {_line(incident)}", began, where])
+    impact = f"\nImpact: {text.brief(incident.impact, 300)}" if incident.impact.strip() else ""
+    return Card(text=text.fallback(line), blocks=(section(line + impact),))
+
+
+def topic(incident: Incident, commander: str) -> str:
+    """Of the channel: what a newcomer must know, in 250 characters."""
+    who = f"commander {text.mention(commander)}" if commander else "no commander yet"
+    known = text.dotted([incident.id, str(incident.severity), str(incident.phase), who])
+    return text.cut(text.dotted([known, text.brief(incident.title, 120)]), TOPIC)
+
+
+def incident_list(incidents: Sequence[Incident]) -> Card:
+    if not incidents:
+        return Card(text="No incident is open.", blocks=(section("No incident is open."), actions(_declare())))
+    shown = [
+        text.cut(text.dotted([f"{LAMP[i.severity]} {_line(i)}", text.channel(i.channel, i.channel_name)]), 480)
+        for i in incidents[:LISTED]
+    ]
+    more = [f"and {len(incidents) - LISTED} more"] if len(incidents) > LISTED else []
+    count = f"{text.plural(len(incidents), 'incident')}"
+    return Card(text=count, blocks=tuple(paged(shown + more)))
+
+
+def timeline_card(incident: Incident, entries: Sequence[Entry]) -> Card:
+    """The last lines of the timeline, for whoever asked."""
+    title = f"*{incident.id}*: the last {text.plural(len(entries[-LISTED:]), 'line')} of the timeline"
+    if not entries:
+        title = f"*{incident.id}*: the timeline is empty"
+    lines = [f"{_entry(entry, 240)}{_source(entry)}" for entry in entries[-LISTED:]]
+    return Card(text=text.fallback(title), blocks=tuple(paged([title, *lines])))
+
+
+def _source(entry: Entry) -> str:
+    short = text.is_link(entry.source) and len(entry.source) <= 60
+    return f" {text.link(entry.source, 'source')}" if short else ""
+
+
+def reminder(incident: Incident, late_minutes: int) -> Card:
+    due = f" for {text.when(incident.next_update_at)}" if incident.next_update_at else ""
+    late = f", {text.plural(late_minutes, 'minute')} ago" if late_minutes > 0 else ""
+    line = f":hourglass: An update of {incident.id} was promised{due}{late}. “No change” is an update, too."
+    return Card(text=line, blocks=(section(line, press("Update", f"incident update {incident.id}", "update")),))
+
+
+def tray(incident: Incident | None) -> Card:
+    """What the bare command offers here."""
+    if incident is None:
+        line = "*Incidents*: declare one as soon as you wonder whether you should."
+        return Card(text=line, blocks=(section(line), actions(_declare(), _list(), _help())))
+    id, line = incident.id, _line(incident)
+    if not incident.is_open:
+        postmortem = press("Draft postmortem", f"incident postmortem {id}", "postmortem")
+        return Card(text=line, blocks=(section(line), actions(postmortem, _timeline(id), _list(), _declare(), _help())))
+    row = actions(
+        press("Update", f"incident update {id}", "update", "primary"),
+        press("Show card", f"incident show {id}", "show"),
+        _timeline(id),
+        press("Resolve", f"incident resolve {id}", "resolve"),
+        _list(),
+        _declare("Declare another"),
+        _help(),
+    )
+    return Card(text=line, blocks=(section(line), row))
+
+
+def _declare(label: str = "Declare") -> Block | None:
+    return press(label, "incident declare", "declare", "danger" if label == "Declare" else "")
+
+
+def _list() -> Block | None:
+    return press("List", "incident list", "list")
+
+
+def _help() -> Block | None:
+    return press("Help", "incident help", "help")
+
+
+def _timeline(id: str) -> Block | None:
+    return press("Timeline", f"incident timeline {id}", "timeline")
+
+
+def help_card(command: str, verbs: Mapping[str, Usage]) -> Card:
+    """`command` is the slash command as it is called in this workspace."""
+    shown = {verb: usage for verb, usage in verbs.items() if not usage.hidden}
+    lines = [
+        f"{text.code(f'{command} {verb} {usage.arguments}'.rstrip())} {text.brief(usage.help, 150)}"
+        for verb, usage in shown.items()
+    ]
+    return Card(text=f"What {command} can do", blocks=tuple(paged(lines)))

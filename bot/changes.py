@@ -1,0 +1,134 @@
+"""What changed in the world, and what that means for the open incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot import incidents
+from bot.decision import Decision, PostCard
+from bot.judgement import suspects
+from bot.model import (
+    BOT,
+    Change,
+    ChangeKind,
+    ChangeStatus,
+    Entry,
+    EntryKind,
+    Incident,
+    Link,
+    Request,
+    RequestState,
+    Verb,
+    Verdict,
+)
+from bot.policy import Policy
+
+ENDED = frozenset(ChangeStatus) - {ChangeStatus.STARTED}
+STANDING = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED})
+
+
+def merge(change: Change, before: Change | None) -> Change:
+    """What is known after this news. `at` stays the beginning: it is what ranking uses.
+
+    The same version may be shipped again: a start later than the last one is a new beginning.
+    """
+    if before is None:
+        return change
+    starts, ended = change.status is ChangeStatus.STARTED, before.status in ENDED
+    if starts and ended and change.at > before.at:
+        return change
+    if (starts and ended) or (not starts and not ended and change.at < before.at):
+        return replace(before, at=min(change.at, before.at) if starts else before.at)  # an old copy, late
+    return replace(
+        change,
+        at=min(change.at, before.at),
+        title=change.title or before.title,
+        url=change.url or before.url,
+        actor=change.actor or before.actor,
+        version=change.version or before.version,
+    )
+
+
+def receive(
+    changes: Sequence[Change], known: Mapping[str, Change], open_ones: Iterable[Incident], policy: Policy, now: datetime
+) -> Decision:
+    """Keep the changes; those that touch an open incident's services are news to its responders."""
+    merged = [(change, merge(change, known.get(change.key))) for change in changes]
+    news = [(c, m) for c, m in merged if m != known.get(m.key)]
+    decision = Decision(save=tuple({m.key: m for _, m in news}.values()))
+    for incident in open_ones:
+        near = {incident.service, *policy.service(incident.service).depends_on}
+        for said, _ in news:
+            if said.service in near:
+                decision += incidents.change_seen(incident, said, describe(said))
+    return decision
+
+
+def describe(change: Change) -> str:
+    """ "deploy of checkout v42 started"."""
+    version = f" {change.version}" if change.version else ""
+    title = f" ({change.title})" if change.title else ""
+    return f"{change.change} of {change.service}{version} {change.status.value.replace('_', ' ')}{title}"
+
+
+def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
+    """A proven rollback ended the deploys of the version it left, also those that CI had already reported as done."""
+    if request.verb is not Verb.ROLLBACK or request.state is not RequestState.DONE:
+        return Decision()
+    left = (ChangeKind.DEPLOY, request.service, request.environment, request.from_version)
+    undone = (c for c in recent if (c.change, c.service, c.environment, c.version) == left and c.status in STANDING)
+    return Decision(save=tuple(replace(change, status=ChangeStatus.ROLLED_BACK) for change in undone))
+
+
+def onset(incident: Incident) -> datetime:
+    return incident.onset_at or incident.opened_at
+
+
+def suspects_named(
+    incident: Incident, changes: Sequence[Change], links: Sequence[Link], policy: Policy, now: datetime
+) -> Decision:
+    """Name the likely changes; a verdict that a person gave stays."""
+    known = {link.change: link for link in links}
+    near = policy.service(incident.service).depends_on
+    decision = Decision()
+    for suspect in suspects.rank(onset(incident), incident.service, near, changes):
+        before = known.get(suspect.change.key)
+        if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
+            continue
+        link = Link(
+            incident=incident.id,
+            change=suspect.change.key,
+            verdict=Verdict.SUSPECT,
+            reasons=suspect.reasons,
+            by=BOT,
+            at=now,
+            score=round(suspect.score, 3),
+            version=before.version if before else 0,
+        )
+        decision += Decision(save=(link,), note=() if before else _named(incident, suspect, now))
+    return decision + Decision(do=(PostCard(incident.id),)) if decision.save else decision
+
+
+def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tuple[Entry, ...]:
+    """Two lines: the change at its own time, and the suspicion at ours."""
+    change, reasons = suspect.change, ", ".join(suspect.reasons)
+    began = replace(change, status=ChangeStatus.STARTED)
+    return (
+        Entry(
+            incident=incident.id,
+            at=change.at,
+            kind=EntryKind.CHANGE,
+            by=change.actor or change.source or BOT,
+            text=describe(began),
+            source=change.url or "",
+        ),
+        Entry(
+            incident=incident.id,
+            at=now,
+            kind=EntryKind.SUSPECT,
+            source=change.url or "",
+            text=f"suspect: {change.change} of {change.service} {change.version} ({reasons})",
+        ),
+    )

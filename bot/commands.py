@@ -1,0 +1,121 @@
+"""What people may type: the grammar of both commands, and the Ask that every way in becomes.
+
+A button's value is the line it stands for, so pressing is typing with the presser's rights.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.errors import Refused
+from bot.text import code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What someone typed, pressed or submitted; understood by nobody and allowed by nobody yet."""
+
+    command: str  # a key of COMMANDS
+    text: str
+    by: str
+    channel: str = ""
+    trigger: str = ""  # Slack's permission to open a modal, good for 3 s
+
+    def split(self) -> tuple[str, str]:
+        """The verb and the rest, verb in lower case; both may be ""."""
+        verb, _, rest = self.text.strip().partition(" ")
+        return verb.lower(), rest.strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A submitted modal: `values` is block id → what was entered."""
+
+    callback: str
+    subject: str
+    values: Mapping[str, str]
+    by: str
+    channel: str = ""
+
+
+class Invalid(Refused):
+    """The form stays open: `errors` is block id → what is wrong with it."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Usage:
+    arguments: str
+    help: str
+    hidden: bool = False  # only buttons type it
+
+
+COMMANDS: Mapping[str, Mapping[str, Usage]] = {
+    "incident": {
+        "declare": Usage("[text]", "Open an incident: channel first, questions later"),
+        "list": Usage("", "Open incidents"),
+        "show": Usage("[INC-n]", "The card, for you alone"),
+        "sev": Usage("1-5 [why]", "Change the severity"),
+        "status": Usage("investigating|identified|mitigating|monitoring|resolved", "Change the phase"),
+        "update": Usage("[text]", "Publish a status update; without text, a form"),
+        "role": Usage(
+            "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
+        ),
+        "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
+        "note": Usage("text", "Add a line to the timeline"),
+        "resolve": Usage("[summary]", "Resolve; without a summary, a form"),
+        "timeline": Usage("[INC-n]", "The last lines of the timeline"),
+        "postmortem": Usage("[INC-n]", "Draft the postmortem anew"),
+        "help": Usage("", "This list"),
+    },
+    "rollout": {
+        "list": Usage("", "Every configured rollout"),
+        "show": Usage("SERVICE", "One rollout: steps, weight, versions, replicas"),
+        "check": Usage("SERVICE [verb]", "Would it be safe? Every reason named; nothing is changed"),
+        "pause": Usage("SERVICE", "Stop it where it is, at once"),
+        "resume": Usage("SERVICE", "Go on after a pause"),
+        "promote": Usage("SERVICE", "Go one step on"),
+        "rollback": Usage("SERVICE [--to REV]", "Back to the stable version"),
+        "confirm": Usage("ID", "Do what was previewed", hidden=True),
+        "cancel": Usage("ID", "Forget what was previewed", hidden=True),
+        "help": Usage("", "This list"),
+    },
+}
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """The known word that was probably meant, or ""."""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
+def unknown_verb(command: str, verb: str) -> Refused:
+    close = nearest(verb, [v for v, usage in COMMANDS[command].items() if not usage.hidden])
+    return Refused(f"I do not know {code(verb, 40)}.", instead=f"/{command} {close}" if close else f"/{command} help")
+
+
+PERSON = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>$")
+
+
+def person(word: str) -> str:
+    """The Slack id in a mention such as `<@U123|dana>`, or a bare id.
+
+    Raises Refused where the word is neither.
+    """
+    if match := PERSON.match(word) or re.fullmatch(r"([UW][A-Z0-9]{4,})", word):
+        return match[1]
+    raise Refused(f"I do not know who {code(word, 40)} is: pick the person from Slack's @ list.")
+
+
+INCIDENT_ID = re.compile(r"^(?:inc-?)?(\d{1,9})$", re.IGNORECASE)
+
+
+def incident_id(word: str) -> str | None:
+    """INC-7 for "INC-7", "inc7" or "7"; None for anything else."""
+    match = INCIDENT_ID.match(word)
+    return f"INC-{int(match[1])}" if match else None

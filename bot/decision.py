@@ -1,0 +1,191 @@
+"""A Decision is what the bot wants, as data. Nothing has happened yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from bot.model import (
+    Alert,
+    Assignment,
+    Change,
+    Entry,
+    Event,
+    Incident,
+    Link,
+    Message,
+    Post,
+    Postmortem,
+    Request,
+    Stable,
+    Update,
+)
+
+Noun = Alert | Assignment | Change | Event | Incident | Link | Message | Post | Postmortem | Request | Stable | Update
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """One thing to do in the outside world, safe to do twice. Class names are a stored format: see tests/storage.
+
+    `subject` is the id of the noun it is about. Effects of one `lane` are done one at a time.
+    `due` makes it wait; a pending twin takes the newest `due`. Lower `priority` goes first.
+    """
+
+    subject: str
+    due: datetime | None = field(default=None, kw_only=True)
+    priority: ClassVar[int] = 5
+
+    @property
+    def key(self) -> str:
+        return f"{type(self).__name__}:{self.subject}"
+
+    @property
+    def lane(self) -> str:
+        return self.subject.split("/", 1)[0]
+
+
+class OpenChannel(_Effect):
+    """Open (or find) the channel of incident `subject`."""
+
+    priority = 1
+
+
+class CallResponders(_Effect):
+    """Ask the on-call of incident `subject` into its roles."""
+
+    priority = 2
+
+
+class InviteResponders(_Effect):
+    """Invite everyone who holds a role of incident `subject` to its channel."""
+
+    priority = 2
+
+
+class PostCard(_Effect):
+    """Post and pin the card of incident `subject`, or edit it in place."""
+
+    priority = 3
+
+
+class FurnishChannel(_Effect):
+    """Set topic and bookmarks of the channel of incident `subject`."""
+
+
+class Announce(_Effect):
+    """Announce incident `subject`, or edit the announcement in place."""
+
+
+class NameSuspects(_Effect):
+    """Rank the changes near the onset of incident `subject`."""
+
+    priority = 3
+
+
+class SendPost(_Effect):
+    """Send post `subject`."""
+
+
+class Broadcast(_Effect):
+    """Send post `subject` to an audience; answers to responders go first."""
+
+    priority = 7
+
+
+class ActOnRollout(_Effect):
+    """Do what rollout request `subject` asks, if the rollout is still where it was reviewed."""
+
+    priority = 0
+
+    @property
+    def lane(self) -> str:  # of its own: a slow Slack must not delay a rollback
+        return f"rollout {self.subject}"
+
+
+class VerifyRollout(_Effect):
+    """Ask the cluster whether rollout request `subject` has come true."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:
+        return f"rollout {self.subject}"
+
+
+class RemindUpdate(_Effect):
+    """Remind the responders of incident `subject` that an update is due."""
+
+
+class HandleEvent(_Effect):
+    """Take in Slack event `subject`."""
+
+    priority = 4
+
+
+class DraftPostmortem(_Effect):
+    """Read the chat history and draft the postmortem of incident `subject`."""
+
+    priority = 6
+
+
+class SharePostmortem(_Effect):
+    """Put the postmortem draft of incident `subject` into its channel."""
+
+    priority = 6
+
+
+Effect = (
+    OpenChannel
+    | CallResponders
+    | InviteResponders
+    | PostCard
+    | FurnishChannel
+    | Announce
+    | NameSuspects
+    | SendPost
+    | Broadcast
+    | ActOnRollout
+    | VerifyRollout
+    | RemindUpdate
+    | HandleEvent
+    | DraftPostmortem
+    | SharePostmortem
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A message as data: `text` is what a notification shows, `blocks` is Block Kit."""
+
+    text: str
+    blocks: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modal:
+    """A view to open for the person who asked."""
+
+    view: dict[str, Any]
+
+
+Say = str | Card | Modal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Save these, note these on the timeline, then do these, and say this to whoever asked."""
+
+    save: tuple[Noun, ...] = ()
+    note: tuple[Entry, ...] = ()
+    do: tuple[Effect, ...] = ()
+    say: Say = ""
+
+    def __add__(self, other: Decision) -> Decision:
+        return Decision(
+            save=self.save + other.save,
+            note=self.note + other.note,
+            do=self.do + other.do,
+            say=other.say or self.say,
+        )

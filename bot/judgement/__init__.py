@@ -1,0 +1,1 @@
+"""Statistics and ranking: numbers in, verdicts with their evidence out."""

@@ -1,0 +1,407 @@
+"""The nouns, on one page. Read this first.
+
+Every noun is frozen. Those with a `version` are saved only if nobody saved them since they were read;
+0 means never saved. All times are aware and in UTC. Text fields hold plain text as it came: nothing is
+escaped until a card is made of it (`bot/text.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+BOT = "watchkeeper"
+
+
+class Severity(IntEnum):
+    """1 is the worst."""
+
+    SEV1 = 1
+    SEV2 = 2
+    SEV3 = 3
+    SEV4 = 4
+    SEV5 = 5
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Phase(StrEnum):
+    """Where an incident stands. Going back is allowed."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MITIGATING = "mitigating"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Role(StrEnum):
+    COMMANDER = "commander"
+    OPS = "ops"
+    COMMS = "comms"
+    SCRIBE = "scribe"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # a role is never title-cased as text
+        return {"commander": "Commander", "ops": "Ops lead", "comms": "Comms lead", "scribe": "Scribe"}[self.value]
+
+
+class ChangeKind(StrEnum):
+    DEPLOY = "deploy"
+    CONFIG = "config"
+    FLAG = "flag"
+    INFRA = "infra"
+    JOB = "job"
+
+
+class ChangeStatus(StrEnum):
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    CANCELLED = "cancelled"
+
+
+class Verdict(StrEnum):
+    """What a change has to do with an incident. Only a person says `caused`."""
+
+    SUSPECT = "suspect"
+    CAUSED = "caused"
+    FIXED = "fixed"
+    DISMISSED = "dismissed"
+
+
+class Verb(StrEnum):
+    """What a responder may ask of a rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class RolloutPhase(StrEnum):
+    PROGRESSING = "progressing"
+    PAUSED = "paused"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+
+
+class RequestState(StrEnum):
+    """The life of one asked-for action on a rollout."""
+
+    PROPOSED = "proposed"  # shown to a person, waiting for the press
+    CONFIRMED = "confirmed"  # due in the outbox
+    ACTING = "acting"  # sent to the cluster, being verified
+    DONE = "done"  # the cluster shows the wanted state
+    NOTHING = "nothing"  # the cluster was left as it was; `outcome` says why
+    FAILED = "failed"  # not done, or not known to be done; `outcome` says which
+    CANCELLED = "cancelled"
+
+
+class EntryKind(StrEnum):
+    """What sort of fact a timeline line is."""
+
+    ALERT = "alert"
+    CHANGE = "change"
+    INCIDENT = "incident"
+    ROLE = "role"
+    SUSPECT = "suspect"
+    ACTION = "action"
+    UPDATE = "update"
+    NOTE = "note"
+    TROUBLE = "trouble"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One alert over its life. `key` identifies it for its sender; `group` is the sender's own grouping."""
+
+    key: str
+    group: str
+    title: str
+    severity: str
+    service: str
+    environment: str
+    firing: bool
+    starts_at: datetime
+    ends_at: datetime | None = None
+    url: str | None = None
+    source: str = ""
+    incident: str = ""
+    count: int = 1
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A deploy, configuration change, flag flip, infrastructure change or job run."""
+
+    key: str
+    change: ChangeKind
+    service: str
+    version: str
+    environment: str
+    status: ChangeStatus
+    at: datetime
+    title: str = ""
+    url: str | None = None
+    actor: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    id: str
+    number: int
+    title: str
+    service: str
+    environment: str
+    severity: Severity
+    opened_at: datetime
+    by: str = BOT
+    group: str = ""
+    onset_at: datetime | None = None
+    phase: Phase = Phase.INVESTIGATING
+    impact: str = ""
+    summary: str = ""
+    channel: str = ""
+    channel_name: str = ""
+    card: str = ""
+    announcement: str = ""
+    announced_in: str = ""
+    next_update_at: datetime | None = None
+    resolved_at: datetime | None = None
+    version: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.phase is not Phase.RESOLVED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """Who holds a role of an incident; `user` is "" where nobody does."""
+
+    incident: str
+    role: Role
+    user: str
+    by: str
+    at: datetime
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.incident}/{self.role}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What a change has to do with an incident, with the reasons shown to people."""
+
+    incident: str
+    change: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    by: str
+    at: datetime
+    score: float = 0.0
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.incident}/{self.change}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """A status update as it was published."""
+
+    incident: str
+    number: int
+    phase: Phase
+    severity: Severity
+    text: str
+    by: str
+    at: datetime
+    next_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.incident}/update/{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """A message to send exactly once. `channel` is an id, or a #name, or @incident for the incident's own."""
+
+    id: str
+    incident: str
+    channel: str
+    text: str
+    blocks: tuple[dict[str, Any], ...] = ()
+    thread: str = ""
+    ts: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What somebody wrote in an incident's channel. `thread` is the ts of the thread's first message, or ""."""
+
+    channel: str
+    ts: str
+    incident: str
+    user: str
+    text: str
+    at: datetime
+    thread: str = ""
+    pinned: bool = False
+    reactions: tuple[str, ...] = ()
+    link: str = ""
+    deleted: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.channel}/{self.ts}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something Slack told us, kept before Slack was told that we have it."""
+
+    id: str
+    kind: str
+    body: dict[str, Any]
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of timeline and audit. `at` is when it happened; storage adds `seq` (gapless) and `noted_at`.
+
+    `whom` is the person it is about (shown before the text); `source` is a link or id that proves it.
+    """
+
+    at: datetime
+    kind: EntryKind
+    text: str
+    by: str = BOT
+    whom: str = ""
+    incident: str = ""
+    source: str = ""
+    seq: int = 0
+    noted_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postmortem:
+    incident: str
+    markdown: str
+    drafted_at: datetime
+    by: str
+    file: str = ""
+    canvas: str = ""
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.incident
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One build of a service in the cluster: `hash` is the pod-template hash, `version` the image tag people know."""
+
+    hash: str
+    number: int = 0
+    version: str = ""
+
+    def __str__(self) -> str:
+        return self.version or self.hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """What the cluster said of a rollout at one moment. Never saved."""
+
+    service: str
+    environment: str
+    cluster: str
+    namespace: str
+    name: str
+    strategy: str
+    phase: RolloutPhase
+    message: str
+    current: Revision
+    stable: Revision | None
+    history: tuple[Revision, ...] = ()  # every revision still in the cluster, newest first
+    step: int = 0  # how many steps are complete
+    steps: tuple[str, ...] = ()  # in words: "set weight 20%", "pause 5m", "pause until promoted"
+    weight: int = 0  # per cent of traffic on `current` now
+    weight_set: int = 0
+    desired: int = 0
+    updated: int = 0
+    ready: int = 0
+    available: int = 0
+    paused: bool = False  # by a person: spec.paused
+    waiting: str = ""  # at a pause step: the reason
+    aborted: bool = False
+    full_promotion: bool = False
+    analysis: str = ""
+    owner: str = ""  # what else writes this object: "Argo CD app shop"
+    observed: bool = True  # the controller has seen the latest spec
+    precondition: str = ""  # resourceVersion that this was read at
+    stable_available: int = 0  # replicas of `stable` that can serve
+    for_person: bool = False  # `waiting` ends only when somebody promotes
+    autoscaled: bool = False  # an autoscaler sets its replicas
+    template_in: str = ""  # the object that holds the pod template, if not the rollout: "Deployment checkout"
+
+    @property
+    def in_flight(self) -> bool:
+        return self.stable is not None and self.current.hash != self.stable.hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stable:
+    """Our own record that a revision became stable: what a rollback may go back to."""
+
+    service: str
+    environment: str
+    revision: str
+    version: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        return f"{self.service}/{self.environment}/{self.revision}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One action on a rollout and the state of the world that it was reviewed against."""
+
+    id: str
+    incident: str
+    verb: Verb
+    service: str
+    environment: str
+    intent: str  # what the verb means here: "abort", "undo", "resume", "skip step", "pause"
+    from_revision: str
+    from_version: str
+    to_revision: str
+    to_version: str
+    reviewed_step: int
+    reviewed_wait: str
+    channel: str  # where the outcome is reported
+    by: str
+    at: datetime
+    state: RequestState = RequestState.PROPOSED
+    confirmed_by: str = ""
+    acted_at: datetime | None = None
+    settled_at: datetime | None = None
+    outcome: str = ""
+    version: int = 0

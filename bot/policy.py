@@ -1,0 +1,101 @@
+"""What the configuration says, as the bot sees it. The defaults are the policy of no configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from bot.model import Incident, Phase, Role, Severity
+
+SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
+    {f"sev{s.value}": s for s in Severity}
+    | {f"sev-{s.value}": s for s in Severity}
+    | {f"p{s.value}": s for s in Severity}
+    | {
+        "critical": Severity.SEV2,
+        "page": Severity.SEV2,
+        "error": Severity.SEV3,
+        "warning": Severity.SEV4,
+        "warn": Severity.SEV4,
+        "info": Severity.SEV5,
+    }
+)
+
+# Minutes between updates by phase and severity; a phase or severity that is absent has no clock.
+# Investigating and identified follow GitLab's communications handbook, as does monitoring.
+UPDATE_MINUTES: Mapping[Phase, Mapping[Severity, int]] = MappingProxyType(
+    {
+        Phase.INVESTIGATING: {Severity.SEV1: 10, Severity.SEV2: 15, Severity.SEV3: 15},
+        Phase.IDENTIFIED: {Severity.SEV1: 10, Severity.SEV2: 30, Severity.SEV3: 30},
+        Phase.MITIGATING: {Severity.SEV1: 10, Severity.SEV2: 30, Severity.SEV3: 30},
+        Phase.MONITORING: {Severity.SEV1: 30, Severity.SEV2: 60, Severity.SEV3: 60},
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a service's rollout lives. `provider` is a name of `handlers.providers.ROLLOUTS`."""
+
+    provider: str
+    cluster: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rota:
+    """People who take turns, each for `turn`, the first from `start` on."""
+
+    people: tuple[str, ...]
+    start: datetime
+    turn: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A Slack user group; its members in Slack's order."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    name: str
+    environment: str = "production"
+    oncall: str = ""
+    roles: Mapping[Role, str] = field(default_factory=dict)  # role → name of an on-call
+    owners: tuple[str, ...] = ()  # Slack ids that may act on its rollout at any time
+    rollout: Target | None = None
+    broadcast: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
+    opens_at: Severity = Severity.SEV3
+    cooling: timedelta = timedelta(minutes=30)
+    suspect_window: timedelta = timedelta(hours=3)
+    update_minutes: Mapping[Phase, Mapping[Severity, int]] = field(default_factory=lambda: UPDATE_MINUTES)
+    announce: str = "#incidents"
+    must_announce: bool = False  # somebody asked for it: where it fails, the card says so
+    broadcast: tuple[str, ...] = ()
+    channel_prefix: str = ""
+    services: Mapping[str, Service] = field(default_factory=dict)
+    oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
+    public_url: str = ""
+
+    def severity_of(self, word: str) -> Severity:
+        """What a sender's severity word means here; an unknown word is a warning."""
+        return self.severities.get(word.strip().lower(), Severity.SEV4)
+
+    def service(self, name: str) -> Service:
+        """The configured service, or one with defaults: services need no configuration to have incidents."""
+        return self.services.get(name) or Service(name=name)
+
+    def next_update(self, incident: Incident, now: datetime) -> datetime | None:
+        minutes = self.update_minutes.get(incident.phase, {}).get(incident.severity)
+        return now + timedelta(minutes=minutes) if minutes else None

@@ -1,0 +1,168 @@
+"""What the cluster shows of a request: is it still where it was reviewed, is it done already, is it proven?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.model import Request, RequestState, Rollout, RolloutPhase
+from bot.preflight import BLUE_GREEN, BY_HAND, Intent, named, replicas, step_in_words, waits_for
+
+# ---------------------------------------------------------------- still where it was?
+
+
+def moved(request: Request, rollout: Rollout) -> str:
+    """Why the rollout is no longer where `request` was reviewed; "" while it is."""
+    if rollout.current.hash != request.from_revision:
+        return f"{request.service} is at {named(rollout.current)} now, not at {request.from_version}"
+    match Intent(request.intent):
+        case Intent.ABORT:
+            return _no_longer_to_abort(request, rollout)
+        case Intent.UNDO:
+            held = any(revision.hash == request.to_revision for revision in rollout.history)
+            return "" if held else f"the cluster no longer holds {request.to_version}"
+        case Intent.PAUSE:
+            return "it was aborted" if rollout.aborted else ""
+        case Intent.RESUME if request.reviewed_wait == BY_HAND:
+            return ""
+        case Intent.RESUME | Intent.SKIP:
+            return _elsewhere(request, rollout)
+
+
+def _no_longer_to_abort(request: Request, rollout: Rollout) -> str:
+    if not rollout.in_flight:
+        return f"{request.from_version} has become stable"
+    if rollout.stable and rollout.stable.hash != request.to_revision:
+        return f"its stable revision is {named(rollout.stable)} now, not {request.to_version}"
+    return ""
+
+
+def _elsewhere(request: Request, rollout: Rollout) -> str:
+    if rollout.aborted:
+        return "it was aborted"
+    if rollout.step != request.reviewed_step:
+        return f"it has gone on to {step_in_words(rollout) or 'the end of its steps'}"
+    if waits_for(rollout) != request.reviewed_wait:
+        was, now = request.reviewed_wait or "nothing", waits_for(rollout) or "nothing"
+        return f"it waited for {was}, and now for {now}"
+    return ""
+
+
+def fulfilled(request: Request, rollout: Rollout) -> bool:
+    """The rollout is as `request` wants it, whoever did it. To send it again would be once too often."""
+    here = rollout.current.hash == request.from_revision
+    went_on = here and (rollout.step > request.reviewed_step or not rollout.in_flight)
+    match Intent(request.intent):
+        case Intent.PAUSE:
+            return here and rollout.paused
+        case Intent.RESUME if request.reviewed_wait == BY_HAND:
+            return here and not rollout.paused
+        case Intent.RESUME:
+            return went_on or (here and not rollout.paused and not rollout.waiting and not rollout.aborted)
+        case Intent.SKIP:
+            return went_on
+        case Intent.ABORT:
+            return (here and rollout.aborted) or rollout.current.hash == request.to_revision
+        case Intent.UNDO:
+            return rollout.current.hash == request.to_revision
+
+
+# ---------------------------------------------------------------- proven?
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the cluster proves of a request. ACTING: not yet anything."""
+
+    state: RequestState
+    why: str
+
+
+def failed(why: str) -> Finding:
+    return Finding(RequestState.FAILED, why)
+
+
+def shows(rollout: Rollout) -> str:
+    """What the cluster shows, as proof; plain text."""
+    where = [f"{rollout.phase}"]
+    if rollout.in_flight:
+        where.append(f"{named(rollout.current)} at {rollout.weight} % of the traffic")
+        where += filter(None, [step_in_words(rollout)])
+    where.append(f"stable revision {named(rollout.stable)}" if rollout.stable else "no stable revision yet")
+    return ", ".join([*where, replicas(rollout)])
+
+
+def judge(request: Request, rollout: Rollout) -> Finding:
+    """Compares what was wanted with what is there; 200 OK from the API is no proof."""
+    if not rollout.observed:
+        return Finding(RequestState.ACTING, "the controller has not seen it yet")
+    match Intent(request.intent):
+        case Intent.PAUSE:
+            return _paused(request, rollout)
+        case Intent.RESUME | Intent.SKIP:
+            return _gone_on(request, rollout)
+        case Intent.ABORT:
+            return _aborted(request, rollout)
+        case Intent.UNDO:
+            return _undone(request, rollout)
+
+
+def _overtaken(request: Request, rollout: Rollout) -> Finding:
+    return failed(f"overtaken: {request.service} is at {named(rollout.current)} now")
+
+
+def _paused(request: Request, rollout: Rollout) -> Finding:
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
+    if not rollout.paused:
+        return failed(f"somebody lifted the pause; the cluster shows {shows(rollout)}")
+    return Finding(RequestState.DONE, shows(rollout))
+
+
+def _gone_on(request: Request, rollout: Rollout) -> Finding:
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
+    if request.reviewed_wait == BY_HAND:
+        lifted = not rollout.paused
+        return Finding(RequestState.DONE, shows(rollout)) if lifted else failed("it is paused by hand again")
+    switched = rollout.strategy == BLUE_GREEN and rollout.weight == 100
+    if rollout.step > request.reviewed_step or switched or not rollout.in_flight:
+        return Finding(RequestState.DONE, shows(rollout))
+    if rollout.aborted:
+        return failed(f"it was aborted; the cluster shows {shows(rollout)}")
+    return Finding(RequestState.ACTING, shows(rollout))
+
+
+def _aborted(request: Request, rollout: Rollout) -> Finding:
+    stable = rollout.stable
+    if stable is None or stable.hash != request.to_revision:
+        if stable and stable.hash == request.from_revision == rollout.current.hash:
+            why = f"{request.from_version} became stable first, and the abort was dropped. Roll back again to undo it"
+            return Finding(RequestState.NOTHING, why)
+        return _overtaken(request, rollout)
+    if rollout.current.hash not in (request.from_revision, stable.hash):
+        return _overtaken(request, rollout)
+    if rollout.in_flight and not rollout.aborted:
+        return failed(f"the abort did not hold: somebody retried it. The cluster shows {shows(rollout)}")
+    share = rollout.weight if rollout.in_flight else 0
+    if share or rollout.paused or rollout.stable_available < rollout.desired:
+        return Finding(RequestState.ACTING, shows(rollout))
+    served = f"{rollout.stable_available}/{rollout.desired} available"
+    rest = f". The spec still asks for {request.from_version}" if rollout.in_flight else ""
+    return Finding(RequestState.DONE, f"stable revision {named(stable)}, canary weight 0 %, {served}{rest}")
+
+
+def _undone(request: Request, rollout: Rollout) -> Finding:
+    if rollout.current.hash == request.from_revision:
+        who = f" by {rollout.owner}" if rollout.owner else ""
+        return failed(f"{request.from_version} was put back{who}; the cluster shows {shows(rollout)}")
+    if rollout.current.hash != request.to_revision:
+        return _overtaken(request, rollout)
+    if not rollout.in_flight and rollout.phase is RolloutPhase.HEALTHY:
+        served = f"{rollout.available}/{rollout.desired} available"
+        return Finding(RequestState.DONE, f"stable revision {named(rollout.current)}, healthy, {served}")
+    if rollout.aborted:
+        return failed(f"its rollout was aborted; the cluster shows {shows(rollout)}")
+    if rollout.for_person and not rollout.paused:
+        # Left open, this request would bar the very promotion that finishes it.
+        return failed(f"not done yet: {request.to_version} waits to be promoted. The cluster shows {shows(rollout)}")
+    return Finding(RequestState.ACTING, shows(rollout))

@@ -1,0 +1,153 @@
+"""Who leads, who acts, who informs: filled from on-call, claimed, given and handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.commands import person
+from bot.decision import Decision, FurnishChannel, InviteResponders, PostCard, SendPost
+from bot.errors import Refused
+from bot.incidents import CHANNEL
+from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role
+from bot.policy import Group, Policy, Rota
+from bot.text import code, mention
+
+WORDS: Mapping[str, Role] = {
+    **{role.value: role for role in Role},
+    "lead": Role.COMMANDER,
+    "ic": Role.COMMANDER,
+    "operations": Role.OPS,
+    "communications": Role.COMMS,
+}
+
+
+TAKE = "--take"
+
+
+def parse_role(word: str) -> Role:
+    if role := WORDS.get(word.lower()):
+        return role
+    what = f"{code(word, 40)} is not a role" if word else "Say which role"
+    raise Refused(f"{what}.", instead="/incident role commander|ops|comms|scribe")
+
+
+def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
+    """The people of a rota, whoever's turn it is first. Before the rota starts, its first person."""
+    turns = max(0, (now - rota.start) // rota.turn)
+    at = turns % len(rota.people)
+    return rota.people[at:] + rota.people[:at]
+
+
+def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
+    """Role → name of the on-call that fills it. The service's `oncall` fills the commander, unless `roles` says who."""
+    service = policy.service(incident.service)
+    return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles)
+
+
+def responders(
+    incident: Incident, policy: Policy, members: Mapping[str, Sequence[str]], now: datetime
+) -> dict[Role, str]:
+    """Who is called for which role. `members` is group id → people, as Slack said.
+
+    Where one on-call fills two roles, two people of it do, if it has two.
+    """
+    called: dict[Role, str] = {}
+    for role, name in wanted(incident, policy).items():
+        people = _people(policy.oncall.get(name), members, now)
+        free = [who for who in people if who not in called.values()] or list(people)
+        if free:
+            called[role] = free[0]
+    return called
+
+
+def _people(source: Rota | Group | None, members: Mapping[str, Sequence[str]], now: datetime) -> Sequence[str]:
+    match source:
+        case Rota():
+            return on_duty(source, now)
+        case Group():
+            return members.get(source.id, ())
+        case None:
+            return ()
+
+
+def responders_found(
+    incident: Incident, found: Mapping[Role, str], held: Sequence[Assignment], now: datetime
+) -> Decision:
+    """Fills the roles that nobody holds; a role that somebody took is theirs."""
+    taken = {a.role for a in held if a.user}
+    versions = {a.role: a.version for a in held}
+    new = {role: user for role, user in found.items() if role not in taken}
+    return Decision(
+        save=tuple(
+            Assignment(incident=incident.id, role=role, user=user, by=BOT, at=now, version=versions.get(role, 0))
+            for role, user in new.items()
+        ),
+        note=tuple(_entry(incident, role, user, BOT, now, "is {} by on-call") for role, user in new.items()),
+        do=(InviteResponders(incident.id), PostCard(incident.id), FurnishChannel(incident.id)) if new else (),
+    )
+
+
+def _entry(incident: Incident, role: Role, user: str, by: str, now: datetime, text: str) -> Entry:
+    return Entry(
+        incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=user, text=text.format(role.title.lower())
+    )
+
+
+def assign(
+    incident: Incident,
+    words: str,
+    current: Mapping[Role, Assignment],
+    by: str,
+    now: datetime,
+    *,
+    handing_off: bool = False,
+) -> Decision:
+    """`role comms @bob` gives, `role comms` takes a free role; a held one is given by its holder or the commander."""
+    if not incident.is_open:
+        raise Refused(f"{incident.id} is already resolved; nothing was changed.")
+    word, _, who = words.replace(TAKE, "").strip().partition(" ")
+    role = parse_role(word)
+    user = person(who.strip()) if who.strip() else by
+    held = current.get(role)
+    if held and held.user == user:
+        raise Refused(f"<@{user}> is {role.title.lower()} already; nothing was changed.")
+    commander = current.get(Role.COMMANDER)
+    if held and held.user and TAKE not in words and by not in (held.user, commander.user if commander else ""):
+        raise Refused(
+            f"<@{held.user}> is {role.title.lower()}. They or the commander can hand it over; if they are away:",
+            instead=f"/incident role {role} {TAKE}",
+        )
+    if handing_off and not (held and held.user):
+        raise Refused(f"Nobody is {role.title.lower()} yet.", instead=f"/incident role {role} @who")
+    version = held.version if held else 0
+    assignment = Assignment(incident=incident.id, role=role, user=user, by=by, at=now, version=version)
+    text = "takes over as {}" if held and held.user else "is {}"
+    told = _told(incident, role, user, by, held)
+    return Decision(
+        save=(assignment, *told),
+        note=(_entry(incident, role, user, by, now, text),),
+        do=(
+            InviteResponders(incident.id),
+            PostCard(incident.id),
+            FurnishChannel(incident.id),
+            *(SendPost(post.id) for post in told),
+        ),
+        say=f"<@{user}> is now *{role.title}* of {incident.id}.",
+    )
+
+
+def _told(incident: Incident, role: Role, user: str, by: str, held: Assignment | None) -> tuple[Post, ...]:
+    """Said in the channel to those who did not press it themselves: the new holder, and the one before."""
+    before = held.user if held else ""
+    if not {user, before} - {by, ""}:
+        return ()
+    after = f", after {mention(before)}" if before else ""
+    given = f" ({mention(by)} said so)" if by != user else ""
+    text = f"{mention(user)} is now *{role.title}* of {incident.id}{after}{given}."
+    number = held.version if held else 0
+    return (Post(id=f"{incident.id}/role/{role}/{number}", incident=incident.id, channel=CHANNEL, text=text),)
+
+
+def held_by(current: Mapping[Role, Assignment], user: str) -> tuple[Role, ...]:
+    return tuple(role for role, assignment in current.items() if assignment.user == user)

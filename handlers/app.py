@@ -1,0 +1,290 @@
+"""Wiring: the only module that knows every other."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from slack_sdk import WebClient
+
+from bot.errors import ProviderError
+from handlers import providers, schedule
+from handlers.outbox import Workers
+from handlers.providers.slack import SlackChat
+from handlers.providers.slack_api import connect
+from handlers.settings import Misconfigured, Settings
+from handlers.slack import bolt
+from handlers.slack.identity import Identity, preflight
+from handlers.slack.socket import Socket
+from handlers.web import server
+from handlers.web.guard import sign
+from handlers.world import Rollouts, World
+from storage.store import Busy, Store
+
+log = structlog.get_logger(__name__)
+
+
+class CannotStart(Exception):
+    """One sentence: what is missing and what to do. Nothing was started; the process ends with code 2."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Line:
+    """This replica's line to Slack: made as soon as Slack answers, kept alive after that.
+
+    The rest of the bot does not wait for it: what is to be posted waits in the outbox.
+    """
+
+    settings: Settings
+    world: World
+    client: WebClient
+    chat: SlackChat
+    web: FastAPI
+    identity: Identity | None = None
+    socket: Socket | None = None
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def connect(self) -> None:
+        """Raises a permanent ProviderError where a person has to mend something; otherwise `watch` tries again."""
+        try:
+            self.open()
+        except ProviderError as error:
+            if error.permanent:
+                raise
+            log.warning("Slack is away; the rest works and this is tried again", error=str(error))
+
+    def open(self) -> None:
+        with self.guard:
+            if self.identity is not None:
+                return
+            identity = preflight(self.client)
+            environment = self.settings.environment
+            listeners = bolt.build(self.world, self.client, identity, signing_secret=environment.slack_signing_secret)
+            if self.settings.socket_mode:
+                self.socket = Socket(listeners, environment.slack_app_token, self.world.now)
+                self.socket.connect()
+            else:
+                server.listen_to_slack(self.web, listeners)
+            self.chat.identity = self.identity = identity
+            log.info("connected to Slack", team=identity.team, url=identity.url)
+
+    def watch(self) -> None:
+        if self.identity is None:
+            self.connect()
+        elif self.socket is not None:
+            self.socket.check()
+
+    def trouble(self) -> str:
+        """Why nothing can be heard from Slack, or ""."""
+        if self.identity is None:
+            return "Slack has not answered yet"
+        return "" if self.socket is None or self.socket.healthy() else "the connection to Slack is down"
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+
+
+@dataclass
+class Bot:
+    world: World
+    line: Line
+    web: FastAPI
+    workers: Workers
+    new_hook_token: str
+
+    def start(self) -> None:
+        self.line.connect()
+        self.workers.start()
+        self.clock = schedule.build(self.world, self.line.watch)
+        self.clock.start()
+
+    def stop(self) -> None:
+        """In the order in which work flows: hear nothing new, finish what runs, close."""
+        self.line.close()
+        if hasattr(self, "clock"):
+            self.clock.shutdown(wait=True)
+        self.workers.stop()
+        self.world.store.close()
+
+
+def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
+    """Everything wired, nothing started. Raises CannotStart or Misconfigured."""
+    environment = settings.environment
+    demand_slack(settings)
+    store = open_store(settings)
+    client = connect(environment.slack_bot_token, environment.slack_api_url)
+    chat = SlackChat(client, store, now)
+    commands = settings.config.commands
+    world = World(
+        store=store,
+        chat=chat,
+        rollouts=rollout_providers(settings),
+        policy=settings.policy,
+        now=now,
+        commands={"incident": commands.incident, "rollout": commands.rollout},
+        draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
+    )
+    tokens, made = hook_tokens(settings, store)
+    web = server.build(
+        world, tokens, environment.watchkeeper_api_token, ready=lambda: why_not(bot), heard=lambda: bot.line.trouble()
+    )
+    line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
+    bot = Bot(world=world, line=line, web=web, workers=Workers(world), new_hook_token=made)
+    return bot
+
+
+def draft_url(base: str, token: str, incident: str) -> str:
+    """A link that opens this one draft without a token, for those in the incident's channel."""
+    return f"{base}/incidents/{incident}/postmortem.md?pass={sign(incident, token)}" if base and token else ""
+
+
+def why_not(bot: Bot) -> str:
+    """Why the bot is not ready, or ""."""
+    try:
+        bot.world.store.ping()
+    except Busy as error:
+        return f"the database is away: {error}"
+    return ""
+
+
+def demand_slack(settings: Settings) -> None:
+    environment = settings.environment
+    if not environment.slack_api_url.startswith(("http://", "https://")):
+        raise CannotStart(f"SLACK_API_URL is {environment.slack_api_url!r}; write it with https://, or leave it out.")
+    if not environment.slack_bot_token:
+        raise CannotStart("SLACK_BOT_TOKEN is not set: it is under OAuth & Permissions of your Slack app (xoxb-…).")
+    if not environment.slack_app_token and not environment.slack_signing_secret:
+        raise CannotStart(
+            "Set SLACK_APP_TOKEN (xapp-…, for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP): "
+            "both are under Basic Information of your Slack app."
+        )
+
+
+def open_store(settings: Settings) -> Store:
+    try:
+        store = Store(settings.environment.database_url)
+        store.take_over()
+        store.migrate()
+    except (Busy, ValueError) as error:
+        raise CannotStart(f"The database cannot be used: {error}") from None
+    return store
+
+
+def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
+    """Only what the services use is loaded."""
+    used = {s.rollout.provider for s in settings.policy.services.values() if s.rollout}
+    try:
+        return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
+    except (providers.Missing, ProviderError) as error:
+        raise CannotStart(str(error)) from None
+
+
+def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:
+    """The senders' tokens, and the one that was made now because none was given (else ""). Only its hash is kept."""
+    if all(token or token is None for token in settings.hooks.values()):
+        return dict(settings.hooks), ""
+    made = secrets.token_urlsafe(24)
+    kept = store.remember("hook token", digest(made))
+    hashed = {name: f"sha256:{kept}" if token == "" else token for name, token in settings.hooks.items()}
+    return hashed, made if kept == digest(made) else ""
+
+
+def digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def level_of(word: str) -> int:
+    """Raises Misconfigured."""
+    number = logging.getLevelNamesMapping().get(word.upper())
+    if number is None:
+        raise Misconfigured(f"WATCHKEEPER_LOG is {word!r}; write it as debug, info, warning or error.")
+    return number
+
+
+def console() -> structlog.dev.ConsoleRenderer:
+    """Tracebacks without local variables: those hold tokens."""
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
+def configure_log(level: str) -> None:
+    """One JSON object a line, or readable lines on a terminal. Raises Misconfigured."""
+    number = level_of(level)
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            console() if terminal else structlog.processors.format_exc_info,
+            *([] if terminal else [structlog.processors.JSONRenderer(ensure_ascii=False)]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)  # what fails there is logged by us, with its reason
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises CannotStart or Misconfigured before anything runs."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server is up and ends by itself
+    configure_log(settings.environment.watchkeeper_log)
+    with listening(*settings.listen) as door:
+        serve(settings, door)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Before anything else: what cannot be heard must not act either."""
+    try:
+        door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
+        return door
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotStart(
+            f"Nothing can listen on {host}:{port} ({why}): is another bot running? Set WATCHKEEPER_LISTEN."
+        ) from None
+
+
+def serve(settings: Settings, door: socket.socket) -> None:
+    host, port = settings.listen
+    bot = build(settings)
+    if bot.new_hook_token:  # before anything can go wrong: it is not kept
+        print(f"Senders use this token, shown only now: {bot.new_hook_token}", file=sys.stderr)
+    try:
+        bot.start()
+    except ProviderError as error:
+        bot.stop()
+        raise CannotStart(str(error)) from None
+    log.info("listening", address=f"http://{host}:{port}", configuration=where(settings))
+    web = uvicorn.Server(uvicorn.Config(bot.web, log_config=None, access_log=False, timeout_graceful_shutdown=10))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: None)  # uvicorn raises it again when it has ended; what follows must still run
+    try:
+        web.run([door])
+    finally:
+        bot.stop()
+
+
+def where(settings: Settings) -> str:
+    path = Path(settings.environment.watchkeeper_config)
+    return str(path) if settings.configured else "none: every known sender is heard, rollouts are off"

@@ -1,0 +1,31 @@
+"""Changes that came in, and what they have to do with the incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot import changes
+from bot.decision import Decision
+from bot.judgement.suspects import GRACE
+from bot.model import Change
+from handlers.world import Think, World
+from storage.store import Tx
+
+
+def receive(world: World, news: Sequence[Change]) -> Decision:
+    def think(tx: Tx, now: datetime) -> Decision:
+        known = {change.key: before for change in news if (before := tx.change(change.key))}
+        return changes.receive(news, known, tx.incidents(open_only=True), world.policy, now)
+
+    return world.decide(think)
+
+
+def name_suspects(world: World, id: str) -> Think:
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident = tx.incident(id)
+        onset = changes.onset(incident)
+        near = tx.changes(onset - world.policy.suspect_window, onset + GRACE)
+        return changes.suspects_named(incident, near, tx.links(id), world.policy, now)
+
+    return think

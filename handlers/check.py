@@ -1,0 +1,138 @@
+"""`watchkeeper check`: is everything there that the configuration needs, and if not, how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from slack_sdk import WebClient
+
+from bot.errors import NotYet, ProviderError
+from bot.policy import Group, Rota, Service, Target
+from handlers import app
+from handlers.manifest import manifest
+from handlers.providers import Missing, load
+from handlers.providers.slack import SlackChat
+from handlers.providers.slack_api import connect
+from handlers.settings import Misconfigured, Settings
+from handlers.slack.identity import preflight
+from handlers.slack.socket import address
+from storage.store import Busy, Store
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    ok: bool
+    said: str
+
+
+def rows(settings: Settings) -> list[Row]:
+    return [
+        tried("configuration", lambda: configuration(settings)),
+        tried("database", lambda: database(settings)),
+        *slack(settings),
+        *rollouts(settings),
+    ]
+
+
+def configuration(settings: Settings) -> str:
+    app.level_of(settings.environment.watchkeeper_log)
+    host, port = settings.listen
+    return f"{app.where(settings)}; listens on {host}:{port}"
+
+
+def tried(what: str, look: Callable[[], str]) -> Row:
+    try:
+        return Row(what, True, look())
+    except (app.CannotStart, Misconfigured, ProviderError, NotYet, Missing, Busy, ValueError) as error:
+        return Row(what, False, str(error))
+
+
+def database(settings: Settings) -> str:
+    store = Store(settings.environment.database_url)
+    try:
+        store.ping()
+        return (
+            "schema is current" if store.is_current() else "reachable; `watchkeeper migrate` or `run` will migrate it"
+        )
+    finally:
+        store.close()
+
+
+def tokens(settings: Settings) -> str:
+    app.demand_slack(settings)
+    return "set, for Socket Mode" if settings.socket_mode else "set, for HTTP"
+
+
+def slack(settings: Settings) -> Iterator[Row]:
+    environment = settings.environment
+    missing = tried("Slack tokens", lambda: tokens(settings))
+    yield missing
+    if not missing.ok:
+        return
+    client = connect(environment.slack_bot_token, environment.slack_api_url)
+    yield tried("Slack bot", lambda: f"{preflight(client).user} in {preflight(client).url}")
+    yield tried("Slack scopes", lambda: scopes(preflight(client).scopes))
+    if settings.socket_mode:
+        yield tried("Slack app token", lambda: line(client, environment.slack_app_token))
+    yield tried("Slack channels", lambda: channels(settings))
+    for name, source in settings.policy.oncall.items():
+        yield tried(f"on-call {name}", partial(oncall, settings, source))
+
+
+def line(client: WebClient, token: str) -> str:
+    address(client, token)
+    return "a connection can be opened"
+
+
+def oncall(settings: Settings, source: Rota | Group) -> str:
+    with asking(settings) as chat:
+        people = chat.members(source.id) if isinstance(source, Group) else source.people
+        if not people:
+            raise ProviderError("Slack", "nobody is in that group")
+        return ", ".join(chat.names(people).values())
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[SlackChat]:
+    """Slack, asked on the side: with a store of its own, so that no pace of the running bot is used up."""
+    store = Store("sqlite://")
+    store.migrate()
+    try:
+        environment = settings.environment
+        yield SlackChat(connect(environment.slack_bot_token, environment.slack_api_url), store, app.utc_now)
+    finally:
+        store.close()
+
+
+def scopes(granted: frozenset[str]) -> str:
+    wanted = manifest({})["oauth_config"]["scopes"]
+    lacking = set(wanted["bot"]) - set(wanted.get("bot_optional", ())) - granted
+    if granted and lacking:
+        raise ProviderError("Slack", f"missing {', '.join(sorted(lacking))}: add them and install the app again")
+    return "all there" if granted else "Slack did not say which are granted"
+
+
+def channels(settings: Settings) -> str:
+    policy = settings.policy
+    named = [policy.announce, *policy.broadcast, *(c for s in policy.services.values() for c in s.broadcast)]
+    wanted = list(dict.fromkeys(name for name in named if name))
+    with asking(settings) as chat:
+        absent = [name for name in wanted if chat.find_channel(name) is None]
+    if absent:
+        raise ProviderError("Slack", f"the bot is not in {', '.join(absent)}: type `/invite @watchkeeper` there")
+    return f"the bot is in {', '.join(wanted)}" if wanted else "none is configured"
+
+
+def rollouts(settings: Settings) -> Iterator[Row]:
+    for service in settings.policy.services.values():
+        if service.rollout:
+            yield tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+
+
+def rollout(settings: Settings, service: Service, target: Target) -> str:
+    provider = load(target.provider).connect(settings.config.clusters)
+    return str(provider.get(target, service.name, service.environment).phase)

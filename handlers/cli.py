@@ -1,0 +1,172 @@
+"""The command line: `watchkeeper …`, the same as `python -m bot …`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import httpx
+import typer
+import yaml
+
+from handlers import app, check
+from handlers.intake import SENDERS, shown
+from handlers.intake.fields import Malformed
+from handlers.manifest import manifest as slack_manifest
+from handlers.settings import Misconfigured, Settings, load
+from storage.store import Busy, Store
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A Slack bot for incidents that releases cause.",
+)
+
+
+def stop(why: str) -> NoReturn:
+    """One sentence, and exit code 2: nothing was started or changed."""
+    typer.echo(f"watchkeeper: {why}", err=True)
+    raise typer.Exit(2)
+
+
+def configured() -> Settings:
+    try:
+        return load()
+    except Misconfigured as error:
+        stop(str(error))
+
+
+@cli.command()
+def run() -> None:
+    """Run the bot: listen to Slack, senders and the clock until it is told to stop."""
+    try:
+        app.run(configured())
+    except (Misconfigured, app.CannotStart) as error:
+        stop(str(error))
+
+
+@cli.command("check")
+def check_() -> None:
+    """Check configuration, Slack, database and every provider; say how to mend what is wrong."""
+    rows = check.rows(configured())
+    for row in rows:
+        typer.echo(f"{'✓' if row.ok else '✗'} {row.what:<24} {row.said}")
+    raise typer.Exit(0 if all(row.ok for row in rows) else 1)
+
+
+@cli.command()
+def manifest() -> None:
+    """Print the Slack app manifest for this configuration: paste it at api.slack.com/apps → From a manifest."""
+    commands = configured().config.commands
+    content = slack_manifest({"incident": commands.incident, "rollout": commands.rollout})
+    typer.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@cli.command()
+def parse(source: str, file: Annotated[str, typer.Argument(help="a file, or - for standard input")]) -> None:
+    """Show what a webhook body of SOURCE would become, as JSON. Nothing is stored."""
+    if source not in SENDERS:
+        stop(f"There is no sender {source!r}; known: {', '.join(sorted(SENDERS))}.")
+    try:
+        body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        facts = SENDERS[source](body, datetime.now(UTC))
+    except OSError as error:
+        stop(f"{file} cannot be read: {error.strerror}.")
+    except Malformed as error:
+        stop(f"{error}.")
+    typer.echo(json.dumps([shown(fact) for fact in facts], indent=2, ensure_ascii=False))
+
+
+@cli.command()
+def say(
+    line: str,
+    as_: Annotated[str, typer.Option("--as", help="the Slack member id to act as")] = "cli",
+    channel: Annotated[str, typer.Option(help="the Slack channel id to type it in")] = "",
+) -> None:
+    """Type a slash command without Slack: `watchkeeper say "/incident list" --as U0DANA`."""
+    said = call("POST", "/api/commands", json={"line": line, "by": as_, "channel": channel})
+    typer.echo(said["text"])
+    raise typer.Exit(0 if said["ok"] else 1)
+
+
+@cli.command()
+def outbox(retry: Annotated[int, typer.Option(help="try this dead letter again")] = 0) -> None:
+    """List the effects that were given up; `--retry ID` tries one again."""
+    if retry:
+        typer.echo(call("POST", f"/api/dead-letters/{retry}/retry")["text"])
+        return
+    letters = call("GET", "/api/dead-letters")
+    for letter in letters:
+        typer.echo(f"{letter['id']:>6}  {letter['kind']} {letter['subject']}: {letter['error']}")
+    if not letters:
+        typer.echo("No dead letters.")
+
+
+def call(method: str, path: str, json: object = None) -> Any:
+    """Ask the running bot. Ends with one sentence where it does not answer."""
+    settings = configured()
+    token = settings.environment.watchkeeper_api_token
+    if not token.strip():
+        stop("WATCHKEEPER_API_TOKEN is not set: give the bot and this command the same one.")
+    host, port = listening(settings)
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            response = client.request(
+                method, f"http://{place}{path}", json=json, headers={"authorization": f"Bearer {token}"}
+            )
+            content = response.json()
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        stop(f"No bot answers at {place} ({type(error).__name__}). Start it with `watchkeeper run`.")
+    except ValueError:
+        stop(f"What answers at {place} is not Watchkeeper; see WATCHKEEPER_LISTEN.")
+    if response.is_error:
+        stop(str(content.get("detail", content)) if isinstance(content, dict) else str(content))
+    return content
+
+
+def listening(settings: Settings) -> tuple[str, int]:
+    try:
+        return settings.listen
+    except Misconfigured as error:
+        stop(str(error))
+
+
+@cli.command()
+def postmortem(incident: str) -> None:
+    """Print the latest postmortem draft of INCIDENT as Markdown."""
+    draft = with_store(lambda store: store.read(lambda tx: tx.postmortem(incident.upper())))
+    if draft is None:
+        stop(f"There is no draft for {incident}. It is written when the incident is resolved.")
+    typer.echo(draft.markdown)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema; `run` does it too."""
+    with_store(lambda store: store.migrate())
+    typer.echo("The database is up to date.")
+
+
+def with_store(use: Callable[[Store], T]) -> T:
+    try:
+        store = Store(configured().environment.database_url)
+    except ValueError as error:
+        stop(str(error))
+    try:
+        return use(store)
+    except (Busy, ValueError) as error:
+        stop(str(error))
+    finally:
+        store.close()
+
+
+def main() -> None:
+    cli()

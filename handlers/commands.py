@@ -1,0 +1,49 @@
+"""Where every line that people type, press or submit goes."""
+
+from __future__ import annotations
+
+from bot.cards import incident as cards
+from bot.commands import COMMANDS, Ask, Submission, unknown_verb
+from bot.decision import Decision
+from bot.errors import Refused
+from handlers import incidents, postmortems, rollouts, updates
+from handlers.world import World
+
+
+def run(world: World, ask: Ask) -> Decision:
+    """Raises Refused, ProviderError, NotYet or Busy."""
+    verb, _ = ask.split()
+    if not verb:
+        return tray(world, ask)
+    if verb == "help":
+        return Decision(say=cards.help_card(world.commands[ask.command], COMMANDS[ask.command]))
+    if verb not in COMMANDS[ask.command]:
+        raise unknown_verb(ask.command, verb)
+    match ask.command, verb:
+        case "rollout", _:
+            return rollouts.run(world, ask)
+        case _, "update":
+            return updates.update(world, ask)
+        case _, "postmortem":
+            return postmortems.ask(world, ask)
+        case _:
+            return incidents.run(world, ask)
+
+
+def tray(world: World, ask: Ask) -> Decision:
+    """The bare command: its verbs as buttons."""
+    if ask.command == "rollout":
+        return rollouts.run(world, ask)
+    incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
+    return Decision(say=cards.tray(incident))
+
+
+def submit(world: World, form: Submission) -> Decision:
+    """A submitted form. Raises Invalid (a Refused) with the field to mend."""
+    match form.callback:
+        case "incident.update":
+            return updates.submit(world, form)
+        case "incident.declare" | "incident.resolve" | "role.handoff":
+            return incidents.submit(world, form)
+        case _:
+            raise Refused("I do not know this form any more. Please open it again.")

@@ -1,0 +1,334 @@
+"""Incidents: their channel, their card, their people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from bot import incidents, roles, text
+from bot.cards import incident as cards
+from bot.commands import Ask, Invalid, Submission, incident_id, person
+from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
+from bot.errors import Gone, ProviderError, Refused
+from bot.model import Assignment, Change, Entry, Incident, Link, Phase, Role, Severity, Verdict
+from bot.policy import Group
+from handlers.world import Think, World, nothing
+from storage.store import Job, Tx
+
+REPEATED = 60  # characters of what was typed that a refusal repeats
+
+log = structlog.get_logger(__name__)
+
+# ---------------------------------------------------------------- effects
+
+
+def open_channel(world: World, id: str, job: Job) -> Think:
+    incident = world.read(lambda tx: tx.incident(id))
+    if incident.channel:
+        return lambda tx, now: incidents.channel_opened(tx.incident(id), incident.channel, incident.channel_name, now)
+    name = incidents.channel_name(incident, world.policy.channel_prefix)
+    channel = world.chat.open_channel(name, incident.opened_at, again=job.again)
+    return lambda tx, now: incidents.channel_opened(tx.incident(id), channel.id, channel.name, now)
+
+
+def call_responders(world: World, id: str) -> Think:
+    incident = world.read(lambda tx: tx.incident(id))
+    names = roles.wanted(incident, world.policy).values()
+    groups = {source.id for name in names if isinstance(source := world.policy.oncall.get(name), Group)}
+    members, unread = read_groups(world, groups)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        found = roles.responders(incident, world.policy, members, now)
+        decision = roles.responders_found(tx.incident(id), found, tx.assignments(id), now)
+        return sum((troubled(id, what)(tx, now) for what in unread), decision)
+
+    return think
+
+
+def read_groups(world: World, groups: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Who is in each group, and what to say of those that cannot be read: one must not silence the others."""
+    members: dict[str, tuple[str, ...]] = {}
+    unread: list[str] = []
+    for group in sorted(groups):
+        try:
+            members[group] = world.chat.members(group)
+        except ProviderError as error:
+            if not error.permanent:
+                raise
+            unread.append(f"the on-call group {group} could not be read ({error.message}): call its people by hand")
+    return members, unread
+
+
+def invite_responders(world: World, id: str) -> Think:
+    incident, held = world.read(lambda tx: (tx.incident(id), tx.assignments(id)))
+    if not incident.channel:
+        return nothing
+    people = dict.fromkeys([a.user for a in held if a.user] + [incident.by])
+    refused = world.chat.invite(incident.channel, [who for who in people if text.is_person(who)])
+    if not refused:
+        return nothing
+    return troubled(id, f"could not invite {', '.join(refused)}: please add them by hand")
+
+
+def troubled(id: str, what: str) -> Think:
+    """Said on the timeline and the card, once."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        said = any(entry.text == what for entry in tx.entries(id))
+        return Decision() if said else incidents.trouble(id, what, now)
+
+    return think
+
+
+def post_card(world: World, id: str, job: Job) -> Think:
+    incident, card = world.read(lambda tx: (tx.incident(id), card_of(tx, tx.incident(id), world)))
+    if not incident.channel:
+        return nothing
+    if incident.card and edited(world, incident.channel, incident.card, card):
+        return nothing
+    ts = world.chat.post(incident.channel, card, f"{id}/card", since=incident.opened_at, again=job.again)
+    pin(world, incident.channel, ts)
+    return lambda tx, now: incidents.card_posted(tx.incident(id), ts)
+
+
+def pin(world: World, channel: str, ts: str) -> None:
+    """A card that Slack will not pin is still the card."""
+    try:
+        world.chat.pin(channel, ts)
+    except ProviderError as error:
+        if not error.permanent:
+            raise
+        log.warning("the card could not be pinned", channel=channel, error=str(error))
+
+
+def edited(world: World, channel: str, ts: str, card: Card) -> bool:
+    """False where a person has deleted the message."""
+    try:
+        world.chat.edit(channel, ts, card)
+    except Gone:
+        return False
+    return True
+
+
+def card_of(tx: Tx, incident: Incident, world: World) -> Card:
+    suspects = [(link, change) for link, change in linked(tx, incident.id) if link.verdict is not Verdict.DISMISSED]
+    troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
+    entries = tx.entries(incident.id, limit=5)
+    return cards.incident_card(incident, tx.assignments(incident.id), suspects, entries, world.policy, troubles)
+
+
+def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
+    """The changes linked to an incident, the likeliest first."""
+    pairs = [(link, change) for link in tx.links(incident) if (change := tx.change(link.change))]
+    return sorted(pairs, key=lambda pair: -pair[0].score)
+
+
+def furnish_channel(world: World, id: str) -> Think:
+    def ask(tx: Tx) -> tuple[Incident, Assignment | None, str]:
+        links = (alert.url for alert in tx.alerts(id) if alert.url)
+        return tx.incident(id), tx.assignment(id, Role.COMMANDER), next(links, "")
+
+    incident, commander, alert_url = world.read(ask)
+    if not incident.channel:
+        return nothing
+    world.chat.set_topic(incident.channel, cards.topic(incident, commander.user if commander else ""))
+    draft_url = "" if incident.is_open else world.draft_url(id)
+    for title, url in (("Alert", alert_url), ("Postmortem draft", draft_url)):
+        if text.is_link(url):
+            world.chat.bookmark(incident.channel, title, url)
+    return nothing
+
+
+def announce(world: World, id: str, job: Job) -> Think:
+    incident = world.read(lambda tx: tx.incident(id))
+    card = cards.announcement(incident)
+    if incident.announcement:
+        edited(world, incident.announced_in, incident.announcement, card)  # one that was taken away stays away
+        return nothing
+    if not world.policy.announce:
+        return nothing
+    channel = world.chat.find_channel(world.policy.announce)
+    if channel is None and not world.policy.must_announce:
+        return nothing
+    if channel is None:
+        return troubled(id, f"not announced: I am not in {world.policy.announce}; invite me there")
+    ts = world.chat.post(channel.id, card, f"{id}/announcement", since=incident.opened_at, again=job.again)
+    return lambda tx, now: incidents.announced(tx.incident(id), channel.id, ts)
+
+
+def remind(world: World, id: str) -> Think:
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident = tx.incident(id)
+        late = (now - incident.next_update_at).total_seconds() / 60 if incident.next_update_at else 0
+        waiting = any(incidents.is_reminder(post) for post in tx.unsent(id))
+        return incidents.reminder_due(incident, cards.reminder(incident, int(late)), now, waiting=waiting)
+
+    return think
+
+
+def gave_up(world: World, id: str, job: Job, error: ProviderError) -> Think:
+    """An effect died: said on the timeline and the card, and kept among the dead letters."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        if tx.find_incident(id) is None:
+            return Decision()
+        decision = incidents.trouble(id, failed(type(job.effect).__name__, job.effect.subject, str(error)), now)
+        if isinstance(job.effect, PostCard):  # a card that cannot be posted must not ask for a card
+            return Decision(note=decision.note)
+        # Without a channel the announcement is all that people will see.
+        return decision + Decision(do=(Announce(id),)) if isinstance(job.effect, OpenChannel) else decision
+
+    return think
+
+
+def failed(kind: str, subject: str, error: str) -> str:
+    """ "Broadcast INC-1/update/2/#status failed: …": what is about the incident as a whole needs no more name."""
+    return f"{kind} {subject} failed: {error}" if "/" in subject else f"{kind} failed: {error}"
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run(world: World, ask: Ask) -> Decision:
+    """Every verb of /incident but update, postmortem and help."""
+    verb, words = ask.split()
+    match verb:
+        case "declare":
+            return declare(world, ask, words)
+        case "list":
+            return Decision(say=cards.incident_list(world.read(lambda tx: tx.incidents(open_only=True))))
+        case "show":
+            return world.read(lambda tx: Decision(say=card_of(tx, find(tx, ask, words)[0], world)))
+        case "timeline":
+            return world.read(lambda tx: Decision(say=cards.timeline_card(*last_lines(tx, ask, words))))
+        case _:
+            return steer(world, ask, verb, words)
+
+
+def last_lines(tx: Tx, ask: Ask, words: str) -> tuple[Incident, tuple[Entry, ...]]:
+    incident, _ = find(tx, ask, words)
+    return incident, tx.entries(incident.id, limit=20)
+
+
+def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
+    """The verbs that move an incident."""
+    if modal := form(world, ask, verb, words):
+        return Decision(say=modal)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, rest = find(tx, ask, words)
+        current = {a.role: a for a in tx.assignments(incident.id)}
+        match verb:
+            case "sev":
+                return incidents.set_severity(incident, rest, ask.by, world.policy, now)
+            case "status":
+                return incidents.set_phase(incident, rest, ask.by, world.policy, now)
+            case "note":
+                return incidents.note(incident, rest, ask.by, now)
+            case "resolve":
+                return incidents.resolve(incident, rest, ask.by, now)
+            case "role":
+                return roles.assign(incident, rest, current, ask.by, now)
+            case "handoff":
+                return roles.assign(incident, _handoff(rest, current, ask.by), current, ask.by, now, handing_off=True)
+        raise AssertionError(verb)
+
+    return world.decide(think)
+
+
+def _handoff(words: str, current: dict[Role, Assignment], by: str) -> str:
+    """`handoff @who` means the one role that I hold."""
+    if words and not words.startswith("<@"):
+        return words
+    mine = roles.held_by(current, by)
+    if len(mine) != 1:
+        raise Refused("Say which role.", instead="/incident handoff commander @who")
+    return f"{mine[0]} {words}"
+
+
+def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
+    """The form for a verb that was typed, or pressed, without its words."""
+    if not ask.trigger:
+        return None
+    incident, rest = world.read(lambda tx: find(tx, ask, words))
+    if (verb == "resolve" and not rest) or (verb, rest) == ("status", Phase.RESOLVED):
+        incidents.must_be_open(incident)
+        return cards.resolve_modal(incident)
+    if verb == "handoff" and rest and " " not in rest and not rest.startswith("<@"):
+        return cards.handoff_modal(incident, roles.parse_role(rest))
+    return None
+
+
+def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
+    """The incident that is meant, and the words that remain: one named first, or the one of this channel."""
+    first, _, rest = words.partition(" ")
+    if id := incident_id(first) if not first.isdigit() else None:
+        return tx.incident(id), rest.strip()
+    if incident := tx.incident_in(ask.channel) if ask.channel else None:
+        return incident, words
+    newest = next(iter(tx.incidents(open_only=True, limit=1) or tx.incidents(limit=1)), None)
+    verb = ask.split()[0] or "show"
+    again = f"/incident {verb} {newest.id} {words if len(words) <= REPEATED else ''}".rstrip() if newest else ""
+    raise Refused("This is not an incident's channel: name the incident.", instead=again or "/incident declare")
+
+
+def declare(world: World, ask: Ask, words: str) -> Decision:
+    if not words and ask.trigger:
+        return Decision(say=cards.declare_modal(tuple(world.policy.services)))
+    if not words:
+        raise Refused("Say what is wrong in a few words.", instead="/incident declare checkout is down sev2")
+    return _declare(world, incidents.parse_declaration(words, world.policy), ask.by)
+
+
+def _declare(world: World, what: incidents.Declaration, by: str) -> Decision:
+    def think(tx: Tx, now: datetime) -> Decision:
+        service = world.policy.service(what.service)
+        open_ones = tx.open_incident_of(service.name, service.environment) if what.service else ()
+        return incidents.declare(what, open_ones, tx.next_number(), by, world.policy, now)
+
+    return world.decide(think)
+
+
+def submit(world: World, form: Submission) -> Decision:
+    """A submitted form of /incident."""
+    match form.callback:
+        case "incident.declare":
+            return _declare(world, _declaration(form), form.by)
+        case "incident.resolve":
+            return world.decide(
+                lambda tx, now: incidents.resolve(
+                    tx.incident(form.subject), form.values.get("summary", ""), form.by, now
+                )
+            )
+        case "role.handoff":
+            return _submit_handoff(world, form)
+    raise Refused("I do not know this form any more. Please open it again.")
+
+
+def _declaration(form: Submission) -> incidents.Declaration:
+    title = form.values.get("title", "").strip()
+    if not title:
+        raise Invalid({"title": "A few words are enough."})
+    service = form.values.get("service", "")
+    return incidents.Declaration(
+        title=title,
+        service="" if service == "other" else service,
+        severity=Severity(int(form.values.get("severity") or Severity.SEV3)),
+        impact=form.values.get("impact", "").strip(),
+    )
+
+
+def _submit_handoff(world: World, form: Submission) -> Decision:
+    id, _, role = form.subject.partition("|")
+    who = form.values.get("user", "")
+    if not who:
+        raise Invalid({"user": "Choose who takes over."})
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        current = {a.role: a for a in tx.assignments(id)}
+        words = f"{role} {person(who)}"
+        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True)
+
+    return world.decide(think)

@@ -1,0 +1,63 @@
+"""Our own six fields for a deploy or another change: what a CI job posts with curl."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError, field_validator
+
+from bot.model import Change, ChangeKind, ChangeStatus
+from handlers.intake.fields import Body, Malformed, Text, Time, Url, environment, load, why
+
+
+class _Deploy(Body):
+    service: Text
+    version: Text = ""
+    environment: Text = ""
+    status: ChangeStatus
+    change: ChangeKind = ChangeKind.DEPLOY
+    at: Time = None
+    url: Url = None
+    actor: Text = ""
+    title: Text = ""
+    key: Text = ""
+
+    @field_validator("service")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value:
+            raise ValueError("name the service")
+        return value
+
+    @field_validator("status", "change", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.strip().lower() if isinstance(value, str) else value
+
+
+def parse(body: bytes, now: datetime) -> list[Change]:
+    """One object, or a list of them."""
+    content = load(body)
+    try:
+        items = [_Deploy.model_validate(item) for item in (content if isinstance(content, list) else [content])]
+    except ValidationError as error:
+        raise Malformed(f"this is not a deploy event: {why(error)}") from None
+    return [_change(item, now) for item in items]
+
+
+def _change(item: _Deploy, now: datetime) -> Change:
+    place = environment(item.environment)
+    return Change(
+        key=item.key or f"{item.change}/{item.service}/{place}/{item.version}",
+        change=item.change,
+        service=item.service,
+        version=item.version,
+        environment=place,
+        status=item.status,
+        at=item.at or now,
+        title=item.title,
+        url=item.url,
+        actor=item.actor,
+        source="deploys",
+    )

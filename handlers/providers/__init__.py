@@ -1,0 +1,27 @@
+"""The ways out, one file each. Named here, loaded only if configured: some need an extra."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+ROLLOUTS: Mapping[str, str] = {"argo": "handlers.providers.argo:ArgoRollouts"}
+EXTRAS: Mapping[str, str] = {"argo": "kubernetes"}
+
+
+class Missing(Exception):
+    """A provider is configured that is unknown or not installed; the message says what to do."""
+
+
+def load(name: str) -> Any:
+    """The provider's class. Raises Missing."""
+    if name not in ROLLOUTS:
+        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(ROLLOUTS))}.")
+    module, _, attribute = ROLLOUTS[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise Missing(
+            f"The rollout provider {name!r} needs an extra: pip install 'watchkeeper[{EXTRAS[name]}]' ({error})."
+        ) from None

@@ -1,0 +1,371 @@
+"""The configuration: environment and one YAML file, parsed at the door into Policy and friends.
+
+A mistake is one sentence with its line; it never reaches the running bot.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from bot.commands import nearest
+from bot.model import Phase, Role, Severity
+from bot.policy import SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target
+from handlers.intake import SENDERS
+
+
+class Misconfigured(Exception):
+    """One sentence: what is wrong, where, and what to do. The process ends with code 2."""
+
+
+class Environment(BaseModel):
+    """Read from the environment; a secret NAME may also be a file named by NAME_FILE."""
+
+    slack_bot_token: str = Field(default="", repr=False)
+    slack_app_token: str = Field(default="", repr=False)
+    slack_signing_secret: str = Field(default="", repr=False)
+    slack_api_url: str = "https://slack.com/api/"
+    database_url: str = Field(default="sqlite:///watchkeeper.db", repr=False)
+    watchkeeper_config: str = "config.yml"
+    watchkeeper_listen: str = "127.0.0.1:8080"
+    watchkeeper_log: str = "info"
+    watchkeeper_hook_token: str = Field(default="", repr=False)
+    watchkeeper_api_token: str = Field(default="", repr=False)
+
+
+SECRETS = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "DATABASE_URL",
+    "WATCHKEEPER_HOOK_TOKEN",
+    "WATCHKEEPER_API_TOKEN",
+)
+
+
+def secret(name: str, environ: Mapping[str, str]) -> str:
+    """The value of NAME, or the content of the file that NAME_FILE names. "" if neither is set.
+
+    Raises Misconfigured.
+    """
+    if value := environ.get(name, ""):
+        return value
+    path = environ.get(f"{name}_FILE", "")
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Misconfigured(f"{name}_FILE names {path}, which cannot be read: {why}.") from None
+
+
+DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+LONGEST = 3650 * 86400
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        match = DURATION.fullmatch(value.strip())
+        if not match:
+            raise ValueError("write a duration as 90s, 30m, 3h or 7d")
+        seconds = int(match[1][:12]) * SECONDS[match[2]]
+        if seconds > LONGEST:
+            raise ValueError("a duration is at most ten years")
+        return timedelta(seconds=seconds)
+    return value
+
+
+def _severity(value: Any) -> Any:
+    text = str(value).strip().lower()
+    if text in SEVERITY_WORDS and text.startswith("sev"):
+        return SEVERITY_WORDS[text]
+    if text.isdigit() and 1 <= int(text) <= 5:
+        return Severity(int(text))
+    raise ValueError("write a severity as SEV1 to SEV5")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Level = Annotated[Severity, BeforeValidator(_severity)]
+
+
+Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Hook(Part):
+    token_env: str = ""
+    auth: str = Field(default="bearer", pattern="^(bearer|none)$")
+
+
+class Cluster(Part):
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Cluster:
+        if bool(self.kubeconfig) == self.in_cluster:
+            raise ValueError("give either kubeconfig or in_cluster: true")
+        return self
+
+
+class OnCall(Part):
+    people: list[Member] = []
+    start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    turn: Duration = timedelta(days=7)
+    usergroup: str = Field(default="", pattern=r"^(S[A-Z0-9]+)?$")
+
+    @model_validator(mode="after")
+    def _one(self) -> OnCall:
+        if bool(self.people) == bool(self.usergroup):
+            raise ValueError("give either people (a rota) or usergroup (a Slack user group's id)")
+        if self.turn <= timedelta(0):
+            raise ValueError("a turn must last longer than nothing")
+        return self
+
+    def policy(self) -> Rota | Group:
+        if self.usergroup:
+            return Group(id=self.usergroup)
+        start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
+        return Rota(people=tuple(self.people), start=start, turn=self.turn)
+
+
+class RolloutPart(Part):
+    provider: str = "argo"
+    cluster: str
+    namespace: str = "default"
+    name: str = ""
+
+
+class ServicePart(Part):
+    environment: str = "production"
+    oncall: str = ""
+    roles: dict[Role, str] = {}
+    owners: list[Member] = []
+    rollout: RolloutPart | None = None
+    broadcast: list[str] = []
+    depends_on: list[str] = []
+
+    def policy(self, name: str) -> Service:
+        target = (
+            None
+            if self.rollout is None
+            else Target(
+                provider=self.rollout.provider,
+                cluster=self.rollout.cluster,
+                namespace=self.rollout.namespace,
+                name=self.rollout.name or name,
+            )
+        )
+        return Service(
+            name=name,
+            environment=self.environment,
+            oncall=self.oncall,
+            roles=self.roles,
+            owners=tuple(self.owners),
+            rollout=target,
+            broadcast=tuple(self.broadcast),
+            depends_on=tuple(self.depends_on),
+        )
+
+
+class Commands(Part):
+    incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
+    rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
+
+
+class Config(Part):
+    """The whole file. Every key has a default; `config.example.yml` shows each."""
+
+    url: str = ""
+    announce: str = "#incidents"
+    broadcast: list[str] = []
+    opens_at: Level = Severity.SEV3
+    cooling: Duration = timedelta(minutes=30)
+    suspect_window: Duration = timedelta(hours=3)
+    channel_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
+    severities: dict[str, Level] = {}
+    updates: dict[Phase, dict[Level, int]] = {}
+    commands: Commands = Commands()
+    hooks: dict[str, Hook] | None = None
+    clusters: dict[str, Cluster] = {}
+    oncall: dict[str, OnCall] = {}
+    services: dict[str, ServicePart] = {}
+
+    @model_validator(mode="after")
+    def _names(self) -> Config:
+        for name in self.hooks or {}:
+            _known(name, SENDERS, f"hooks.{name}", "sender")
+        for name, service in self.services.items():
+            for who in filter(None, (service.oncall, *service.roles.values())):
+                _known(who, self.oncall, f"services.{name}", "on-call")
+            if service.rollout:
+                _known(service.rollout.cluster, self.clusters, f"services.{name}.rollout.cluster", "cluster")
+        return self
+
+    @model_validator(mode="after")
+    def _apart(self) -> Config:
+        if self.commands.incident == self.commands.rollout:
+            raise ValueError("commands: incident and rollout need different names")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url: write it with http:// or https://")
+        if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):
+            raise ValueError("updates: minutes are 1 or more")
+        return self
+
+    def policy(self) -> Policy:
+        updates = {phase: {**UPDATE_MINUTES.get(phase, {}), **minutes} for phase, minutes in self.updates.items()}
+        return Policy(
+            severities={**SEVERITY_WORDS, **{word.lower(): level for word, level in self.severities.items()}},
+            opens_at=self.opens_at,
+            cooling=self.cooling,
+            suspect_window=self.suspect_window,
+            update_minutes={**UPDATE_MINUTES, **updates},
+            announce=self.announce,
+            must_announce="announce" in self.model_fields_set,
+            broadcast=tuple(self.broadcast),
+            channel_prefix=self.channel_prefix,
+            services={name: part.policy(name) for name, part in self.services.items()},
+            oncall={name: part.policy() for name, part in self.oncall.items()},
+            public_url=self.url,
+        )
+
+
+def _known(name: str, known: Mapping[str, Any], where: str, what: str) -> None:
+    if name in known:
+        return
+    close = nearest(name, list(known))
+    hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+    raise ValueError(f"{where}: unknown {what} {name!r}; {hint}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    environment: Environment
+    config: Config
+    policy: Policy
+    hooks: Mapping[str, str | None] = field(default_factory=dict)  # sender → token; None means no authentication
+    configured: bool = False
+
+    @property
+    def socket_mode(self) -> bool:
+        return bool(self.environment.slack_app_token)
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        host, _, port = self.environment.watchkeeper_listen.rpartition(":")
+        if not port.isdigit() or int(port) > 65535:
+            raise Misconfigured(
+                f"WATCHKEEPER_LISTEN is {self.environment.watchkeeper_listen!r}; write it as 127.0.0.1:8080."
+            )
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Everything that is configured. Raises Misconfigured with one sentence."""
+    environ = os.environ if environ is None else environ
+    values = {name: environ[name.upper()] for name in Environment.model_fields if name.upper() in environ}
+    values |= {name.lower(): found for name in SECRETS if (found := secret(name, environ))}
+    environment = Environment.model_validate(values)
+    path = Path(environment.watchkeeper_config)
+    if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
+        raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
+    config = parse(_text(path), str(path)) if path.exists() else Config()
+    return Settings(environment, config, config.policy(), _hooks(config, environment, environ), path.exists())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not a text file in UTF-8.") from None
+
+
+def _hooks(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Without a section every known sender is heard, with the one hook token."""
+    if config.hooks is None:
+        return dict.fromkeys(SENDERS, environment.watchkeeper_hook_token)
+    return {name: _token(name, hook, environment, environ) for name, hook in config.hooks.items()}
+
+
+def _token(name: str, hook: Hook, environment: Environment, environ: Mapping[str, str]) -> str | None:
+    if hook.auth == "none":
+        return None
+    if not hook.token_env:
+        return environment.watchkeeper_hook_token
+    token = secret(hook.token_env, environ)
+    if not token:
+        raise Misconfigured(f"hooks.{name}.token_env names {hook.token_env}, which is not set.")
+    return token
+
+
+def parse(text: str, name: str) -> Config:
+    """Raises Misconfigured: `config.yml line 7: services.checkout.oncal: unexpected key`."""
+    try:
+        content = yaml.safe_load(text)
+        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise Misconfigured(f"{name}{where}: this is not YAML: {getattr(error, 'problem', None) or error}.") from None
+    if content is None:
+        return Config()
+    if not isinstance(content, dict):
+        raise Misconfigured(f"{name}: the file must hold settings as `key: value`.")
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise Misconfigured(_sentence(name, error, lines)) from None
+
+
+SAID = {"extra_forbidden": "unexpected key"}
+EXPECTED = {
+    "people": "a Slack member id such as U024BE7LH: profile → ⋮ → Copy member ID",
+    "usergroup": "a Slack user group's id, such as S0614TZR7",
+    "incident": "a slash command, such as /incident",
+    "rollout": "a slash command, such as /rollout",
+    "channel_prefix": "small letters, digits, - and _",
+    "auth": "bearer or none",
+}
+
+
+def _sentence(name: str, error: ValidationError, lines: Mapping[tuple[str, ...], int]) -> str:
+    first = error.errors(include_url=False)[0]
+    path = tuple(str(part) for part in first["loc"])
+    what = SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        what = f"{first['input']!r} does not look right ({EXPECTED.get(path[-1], EXPECTED['people'])})"
+    line = next((lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in lines), 1)
+    where = f"{'.'.join(path)}: " if path else ""
+    more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""
+    return f"{name} line {line}: {where}{what}{more}."
+
+
+def _lines(node: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """The line of every key, by its path."""
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            found[here] = key.start_mark.line + 1
+            found |= _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            found[(*path, str(number))] = value.start_mark.line + 1
+            found |= _lines(value, (*path, str(number)))
+    return found

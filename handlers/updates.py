@@ -1,0 +1,82 @@
+"""Status updates, and every other post that is sent exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot import incidents, updates
+from bot.cards import incident as cards
+from bot.cards.update import update_card
+from bot.commands import Ask, Invalid, Submission
+from bot.decision import Card, Decision
+from bot.errors import NotYet, ProviderError, Refused
+from bot.model import Incident, Phase, Post
+from handlers.incidents import find
+from handlers.world import Think, World, nothing
+from storage.store import Job, Tx
+
+IN_TURN = 5  # seconds: how soon a post looks again whether it is its turn
+
+
+def send(world: World, id: str, job: Job) -> Think:
+    """Posts of one incident to one channel appear in the order in which they were decided."""
+
+    def ask(tx: Tx) -> tuple[Post, Incident | None, tuple[Post, ...]]:
+        post = tx.post(id)
+        return post, tx.find_incident(post.incident), tx.unsent(job.effect.lane, before=job.id)
+
+    post, incident, earlier = world.read(ask)
+    if post.ts:
+        return nothing
+    if any(other.channel == post.channel for other in earlier):
+        raise NotYet(IN_TURN, "what was written before it goes first")
+    channel = _channel(world, post, incident.channel if incident else "")
+    card = Card(text=post.text, blocks=post.blocks)
+    ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again, thread=post.thread)
+    return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
+
+
+def _channel(world: World, post: Post, of_incident: str) -> str:
+    if post.channel == incidents.CHANNEL:
+        if not of_incident:
+            raise NotYet(IN_TURN, "the incident's channel is not open yet")
+        return of_incident
+    if not post.channel.startswith("#"):
+        return post.channel
+    channel = world.chat.find_channel(post.channel)
+    if channel is None:
+        raise ProviderError("Slack", f"I am not in {post.channel}: invite me there, then retry", permanent=True)
+    return channel.id
+
+
+def update(world: World, ask: Ask) -> Decision:
+    """`/incident update`: with words it is published as it is, without it is a form."""
+    _, words = ask.split()
+    incident, rest = world.read(lambda tx: find(tx, ask, words))
+    if rest:
+        return publish(world, incident.id, rest, None, None, ask.by)
+    incidents.must_be_open(incident)
+    if not ask.trigger:
+        raise Refused("An update needs words.", instead="/incident update Payments fail for one user in four. …")
+    before = world.read(lambda tx: tx.updates(incident.id))
+    return Decision(say=cards.update_modal(incident, before[-1] if before else None))
+
+
+def submit(world: World, form: Submission) -> Decision:
+    try:
+        phase = Phase(form.values.get("phase", ""))
+    except ValueError:
+        raise Invalid({"phase": "Choose a phase."}) from None
+    minutes = form.values.get("next", "")
+    next_in = int(minutes) if minutes.isdigit() else (0 if minutes == "none" else None)
+    return publish(world, form.subject, form.values.get("text", ""), phase, next_in, form.by)
+
+
+def publish(world: World, id: str, words: str, phase: Phase | None, next_in: int | None, by: str) -> Decision:
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, number = tx.incident(id), len(tx.updates(id)) + 1
+        at = phase or incident.phase
+        return updates.publish(incident, number, words, at, next_in, by, world.policy, update_card, now)
+
+    return world.decide(think)

@@ -1,0 +1,60 @@
+"""Who may call, and how much they may send."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+BODY_LIMIT = 16 * 1024 * 1024  # an alert storm arrives as one delivery of some megabytes
+
+
+def bearer(request: Request) -> str:
+    """The token that the caller shows, or ""."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def demand(request: Request, token: str | None, name: str) -> None:
+    """Raises 401 unless the caller shows `token`. None: configured to need none. "": closed until one is set."""
+    if token is None:
+        return
+    if not token:
+        raise HTTPException(401, f"This door is closed: set {name} and send it as `Authorization: Bearer …`.")
+    if not matches(bearer(request), token):
+        raise HTTPException(
+            401,
+            f"Send the right token as `Authorization: Bearer …` ({name}). Nothing was stored.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+def matches(shown: str, token: str) -> bool:
+    """In constant time. `token` may be kept as "sha256:" and the hash alone."""
+    if token.startswith("sha256:"):
+        shown = f"sha256:{hashlib.sha256(shown.encode()).hexdigest()}"
+    return secrets.compare_digest(shown.encode(), token.encode())
+
+
+def sign(what: str, token: str) -> str:
+    """Opens one thing for whoever has the link, and says nothing of the token."""
+    return hmac.new(token.encode(), what.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+async def body(request: Request) -> bytes:
+    """The whole body, but never more than the limit. Raises 413."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise HTTPException(413, f"The body is larger than {BODY_LIMIT // 2**20} MiB. Nothing was stored.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+RawBody = Annotated[bytes, Depends(body)]
+Tokens = Mapping[str, str | None]

@@ -1,0 +1,52 @@
+"""The FastAPI application: routes together, failures as sentences."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from slack_bolt import App
+
+from handlers.web import hooks, pages, slack
+from handlers.web.guard import Tokens
+from handlers.world import World
+from storage.store import Busy
+
+log = structlog.get_logger(__name__)
+
+
+def build(
+    world: World,
+    tokens: Tokens,
+    api_token: str,
+    *,
+    ready: Callable[[], str],
+    heard: Callable[[], str] = lambda: "",
+) -> FastAPI:
+    """`ready` answers why nothing can be taken in, `heard` why Slack is not heard; both "" when all is well."""
+    app = FastAPI(title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False)
+    app.include_router(hooks.router(world, tokens), tags=["hooks"])
+    app.include_router(pages.router(world, api_token, ready, heard))
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(Exception, _bug)
+    return app
+
+
+def listen_to_slack(app: FastAPI, bolt: App) -> None:
+    """HTTP mode only: in Socket Mode Slack sends nothing here."""
+    app.include_router(slack.router(bolt), tags=["slack"])
+
+
+def _busy(request: Request, error: Exception) -> JSONResponse:
+    """503 makes every sender try again; nothing is lost."""
+    log.warning("could not store a delivery", path=request.url.path, error=str(error))
+    return JSONResponse({"detail": f"Nothing was stored: {error}"}, 503, headers={"Retry-After": "5"})
+
+
+def _bug(request: Request, error: Exception) -> JSONResponse:
+    reference = secrets.token_hex(4)
+    log.error("request failed", path=request.url.path, reference=reference, exc_info=error)
+    return JSONResponse({"detail": f"That is a bug in Watchkeeper. Reference {reference}; it is in the log."}, 500)

@@ -1,0 +1,84 @@
+"""The outside world as the bot sees it, and the one way to change what it remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from bot.decision import Card, Decision
+from bot.model import Message, Request, Rollout, Verb
+from bot.policy import Policy, Target
+from storage.store import Job, Store, Tx
+
+T = TypeVar("T")
+Think = Callable[[Tx, datetime], Decision]
+
+
+def nothing(tx: Tx, now: datetime) -> Decision:
+    """The thought that changes nothing."""
+    return Decision()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    id: str
+    name: str
+
+
+class Chat(Protocol):
+    """Slack, as narrow as our verbs. Every method raises ProviderError, or NotYet when a rate limit says so.
+
+    `again`: this effect may have been done before (a crash, a lost reply), so look before creating or posting.
+    """
+
+    def open_channel(self, name: str, since: datetime, *, again: bool) -> Channel: ...
+    def find_channel(self, name: str) -> Channel | None: ...
+    def post(self, channel: str, card: Card, key: str, *, since: datetime, again: bool, thread: str = "") -> str: ...
+    def edit(self, channel: str, ts: str, card: Card) -> None: ...
+    def whisper(self, channel: str, user: str, card: Card) -> None: ...
+    def pin(self, channel: str, ts: str) -> None: ...
+    def set_topic(self, channel: str, topic: str) -> None: ...
+    def bookmark(self, channel: str, title: str, link: str) -> None: ...
+    def invite(self, channel: str, users: Sequence[str]) -> tuple[str, ...]: ...
+    def members(self, group: str) -> tuple[str, ...]: ...
+    def names(self, users: Sequence[str]) -> dict[str, str]: ...
+    def is_guest(self, user: str) -> bool: ...
+    def history(self, channel: str, since: datetime) -> tuple[Message, ...]: ...
+    def link(self, channel: str, ts: str) -> str: ...
+    def open_view(self, trigger: str, view: dict[str, Any]) -> None: ...
+    def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str: ...
+    def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
+
+
+class Rollouts(Protocol):
+    """One kind of rollout controller.
+
+    `act` does at most one intent and only while the rollout is where `request` was reviewed; it raises `Moved`
+    (a ProviderError) if it is not. It returns what the cluster shows right after.
+    """
+
+    supports: frozenset[Verb]
+
+    def get(self, target: Target, service: str, environment: str) -> Rollout: ...
+    def act(self, target: Target, request: Request) -> Rollout: ...
+
+
+@dataclass(frozen=True)
+class World:
+    store: Store
+    chat: Chat
+    rollouts: Mapping[str, Rollouts]
+    policy: Policy
+    now: Callable[[], datetime]
+    commands: Mapping[str, str] = field(default_factory=lambda: {"incident": "/incident", "rollout": "/rollout"})
+
+    draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
+
+    def read(self, ask: Callable[[Tx], T]) -> T:
+        return self.store.read(ask)
+
+    def decide(self, think: Think, receipt: Job | None = None) -> Decision:
+        """Read, think, remember, in one transaction. Thinking is pure, so losing a race costs a re-think."""
+        return self.store.decide(think, self.now(), receipt)

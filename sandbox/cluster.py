@@ -1,0 +1,391 @@
+"""The pretend cluster: a Kubernetes API, and controllers whose work depends on the clock alone, not on who looks when.
+
+    cluster = Cluster(clock)
+    cluster.deploy("checkout", image="shop/checkout:v42")
+    cluster.rollouts["checkout"].phase
+
+Nothing runs in the background. Every read first catches up: whatever the controllers would have done since the last
+one, they do now, each thing at the moment when it was due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.clock import Clock
+from sandbox.kube import argo, deployments, patch
+from sandbox.kube.api import KubeApi
+from sandbox.kube.faults import Faults
+from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
+from sandbox.kube.requests import Call
+from sandbox.kube.store import DEPLOYMENTS, EVENTS, MAIN, ROLLOUTS, Kind, Object, Store, stamp
+
+NAMESPACE = "shop"
+MANIFESTS = Path(__file__).with_name("manifests.yml")
+AGE = timedelta(hours=1)  # how long ago the shop was deployed
+LAG = 0.2  # seconds until a controller has seen a write
+PASSES, MOMENTS, EVENTS_KEPT = 50, 10_000, 300
+MANAGERS = {ROLLOUTS: "rollouts-controller", DEPLOYMENTS: "kube-controller-manager"}
+Key = tuple[Kind, str, str]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What part of a service's traffic one version gets. `up`: some pod is there to answer it."""
+
+    track: str  # stable or canary
+    version: str
+    weight: float  # per cent
+    up: bool = True
+
+
+@dataclass(frozen=True)
+class Split:
+    """How traffic was split from `at` on."""
+
+    at: datetime
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Rollout or Deployment as people talk about it."""
+
+    object: Object
+    sets: tuple[Set, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def name(self) -> str:
+        return str(self.object["metadata"]["name"])
+
+    @property
+    def status(self) -> Object:
+        return dict(self.object.get("status") or {})
+
+    @property
+    def kind(self) -> str:
+        return str(self.object["kind"])
+
+    @property
+    def strategy(self) -> str:
+        strategy = self.object["spec"].get("strategy") or {}
+        return next((s for s in ("canary", "blueGreen") if s in strategy), "rollingUpdate")
+
+    @property
+    def current(self) -> str:
+        """The version that the spec asks for."""
+        return version_of(self.object["spec"]["template"])
+
+    @property
+    def stable(self) -> str:
+        hash = self.status.get("stableRS")
+        if self.kind == "Deployment":
+            return self.current if self.phase == "Healthy" else (self.sets[1].version if self.sets[1:] else "")
+        return next((s.version for s in self.sets if s.hash == hash), "")
+
+    @property
+    def phase(self) -> str:
+        if self.kind == "Rollout":
+            return str(self.status.get("phase", "Progressing"))
+        reasons = {c["type"]: c["reason"] for c in self.status.get("conditions", [])}
+        words = {"NewReplicaSetAvailable": "Healthy", "DeploymentPaused": "Paused"}
+        return words.get(reasons.get("Progressing", ""), "Progressing")
+
+    @property
+    def message(self) -> str:
+        return str(self.status.get("message", ""))
+
+    @property
+    def weight(self) -> int:
+        """Per cent of traffic on what is not stable."""
+        return round(sum(s.weight for s in self.shares if s.track == "canary"))
+
+    @property
+    def steps(self) -> list[Object]:
+        return list(((self.object["spec"].get("strategy") or {}).get("canary") or {}).get("steps") or [])
+
+    @property
+    def step(self) -> int:
+        return int(self.status.get("currentStepIndex") or 0)
+
+    @property
+    def aborted(self) -> bool:
+        return bool(self.status.get("abort"))
+
+    @property
+    def paused(self) -> bool:
+        return bool(self.object["spec"].get("paused"))
+
+    @property
+    def observed(self) -> bool:
+        return str(self.status.get("observedGeneration")) == str(self.object["metadata"]["generation"])
+
+
+class Cluster:
+    """`lag` is how many seconds of clock time pass before a controller sees a write; 0 makes it see it at once."""
+
+    def __init__(self, clock: Clock, manifests: Sequence[Object] | None = None, lag: float = LAG) -> None:
+        self.clock, self.lag = clock, lag
+        self.store = Store(self.time)
+        self.replicas = Replicas(self.store)
+        self.faults = Faults()
+        self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
+        self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
+        self._moment: datetime | None = None  # the past moment that is being caught up with
+        self._due: dict[Key, datetime] = {}
+        self._splits: dict[str, list[Split]] = {}
+        with self._at(clock.now() - AGE):
+            for manifest in yaml.safe_load(MANIFESTS.read_text()) if manifests is None else manifests:
+                self.create(manifest)
+        self.reconcile()
+
+    def time(self) -> datetime:
+        return self._moment or self.clock.now()
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Every call that came in over the API, oldest first."""
+        return self.api.calls
+
+    # --- what people, pipelines and tests do
+
+    def create(self, manifest: Object, by: str = "ci") -> None:
+        kind = next(k for k in MANAGERS if k.kind == manifest["kind"])
+        self._touch(kind, self.store.create(kind, manifest, by))
+
+    def deploy(self, name: str, image: str, by: str = "ci") -> None:
+        """Put another image into the pod template, as a pipeline does."""
+        self.patch(name, {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}}, by=by)
+
+    def patch(self, name: str, body: Object, subresource: str = MAIN, by: str = "kubectl") -> None:
+        """Merge `body` into a workload (members of named lists by their name), with no precondition."""
+        with self.store.lock:
+            self.reconcile()
+            kind, obj = self._find(name)
+            self.write(kind, patch.strategic(obj, body), by, subresource)
+
+    def write(self, kind: Kind, obj: Object, manager: str, subresource: str = MAIN, dry_run: bool = False) -> Object:
+        """The way in for every write that is not a controller's: the controller will see it after `lag`."""
+        with self.store.lock:
+            written = self.store.update(kind, obj, manager, subresource, dry_run)
+            if not dry_run and kind in MANAGERS:
+                self._touch(kind, written)
+            return written
+
+    @property
+    def workloads(self) -> Mapping[str, Workload]:
+        """Every Rollout and Deployment by its name, as of now."""
+        with self.store.lock:
+            self.reconcile()
+            found = [(kind, obj) for kind in MANAGERS for obj in self.store.all(kind, NAMESPACE)]
+            return {obj["metadata"]["name"]: self._workload(kind, obj) for kind, obj in found}
+
+    @property
+    def rollouts(self) -> Mapping[str, Workload]:
+        return {name: w for name, w in self.workloads.items() if w.kind == "Rollout"}
+
+    def workload(self, name: str) -> Workload:
+        with self.store.lock:
+            self.reconcile()
+            return self._workload(*self._find(name))
+
+    def traffic(self, name: str) -> Sequence[Split]:
+        """How a service's traffic was split, since it exists."""
+        self.reconcile()
+        return self._splits.get(name, ())
+
+    def close(self) -> None:
+        """End every watch and release every hanging call."""
+        self.faults.release()
+        self.api.close()
+
+    def _workload(self, kind: Kind, obj: Object) -> Workload:
+        sets = self.replicas.sets(obj, flavour_of(kind))
+        history = self._splits.get(obj["metadata"]["name"])
+        return Workload(obj, tuple(sets), history[-1].shares if history else ())
+
+    def _find(self, name: str) -> tuple[Kind, Object]:
+        for kind in MANAGERS:
+            if found := self.store.find(kind, NAMESPACE, name):
+                return kind, found
+        raise KeyError(f"there is no workload {name!r} in namespace {NAMESPACE}")
+
+    # --- catching up
+
+    def reconcile(self) -> None:
+        """Do what the controllers would have done by now, each thing at its moment and in the order of moments."""
+        with self.store.lock:
+            if self._moment:
+                return
+            now = self.clock.now()
+            for _ in range(MOMENTS):
+                key = min(self._due, key=lambda k: self._due[k], default=None)
+                if key is None or self._due[key] > now:
+                    return
+                with self._at(self._due.pop(key)):
+                    self._run(key)
+
+    def _run(self, key: Key) -> None:
+        """Let one controller work until it is content with this moment."""
+        kind, namespace, name = key
+        for _ in range(PASSES):
+            before = self.store.version
+            obj = self.store.get(kind, namespace, name)
+            wake = self._argo(obj) if kind is ROLLOUTS else self._plain(obj)
+            if self.store.version == before:
+                break
+        if wake:
+            self._due[key] = min(wake, self._due.get(key, wake))
+        self._record_split(kind, self.store.get(kind, namespace, name))
+
+    def _argo(self, rollout: Object) -> datetime | None:
+        at = self.time()
+        new, made = self.replicas.ensure(rollout, ARGO, MANAGERS[ROLLOUTS])
+        if made:
+            self._event(
+                rollout, "Normal", "NewReplicaSetCreated", f"Created ReplicaSet {new.object['metadata']['name']}"
+            )
+        pods = self.replicas.settle(rollout, at)
+        sets = self.replicas.sets(rollout, ARGO)
+        plan = argo.decide(rollout, sets, at)
+        for target in sets:
+            self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
+        for event in plan.events:
+            self._event(rollout, *event)
+        self.replicas.prune(sets, rollout["spec"].get("revisionHistoryLimit", 10))
+        self._report(ROLLOUTS, rollout, plan.status, {ARGO.revision: str(new.revision)})
+        return min((w for w in (pods, plan.wake) if w), default=None)
+
+    def _plain(self, deployment: Object) -> datetime | None:
+        at = self.time()
+        new, _ = self.replicas.ensure(deployment, PLAIN, MANAGERS[DEPLOYMENTS])
+        pods = self.replicas.settle(deployment, at)
+        sets = self.replicas.sets(deployment, PLAIN)
+        plan = deployments.decide(deployment, sets, stamp(at))
+        for target in sets:
+            self._scale(deployment, target, plan.scale[target.hash], None)
+        self.replicas.prune(sets, deployment["spec"].get("revisionHistoryLimit", 10))
+        self._report(DEPLOYMENTS, deployment, plan.status, {PLAIN.revision: str(new.revision)})
+        return pods
+
+    def _scale(self, owner: Object, target: Set, replicas: int, deadline: datetime | None) -> None:
+        self.replicas.order(target, replicas, deadline, MANAGERS[kind_of(owner)])
+        if replicas != target.desired:
+            name = target.object["metadata"]["name"]
+            way = "up" if replicas > target.desired else "down"
+            text = f"Scaled {way} ReplicaSet {name} (revision {target.revision}) from {target.desired} to {replicas}"
+            self._event(owner, "Normal", "ScalingReplicaSet", text)
+
+    def _report(self, kind: Kind, obj: Object, status: Object, notes: dict[str, str]) -> None:
+        annotations = obj["metadata"].setdefault("annotations", {})
+        annotations |= notes
+        obj = self.store.update(kind, obj, MANAGERS[kind])
+        self.store.update(kind, obj | {"status": status}, MANAGERS[kind], "status")
+
+    def _event(self, about: Object, type: str, reason: str, message: str) -> None:
+        meta, at = about["metadata"], stamp(self.time())
+        event = {
+            "metadata": {
+                "name": f"{meta['name']}.{short_hash(f'{self.store.version}', 16)}",
+                "namespace": meta["namespace"],
+            },
+            "involvedObject": {
+                "apiVersion": about["apiVersion"],
+                "kind": about["kind"],
+                "namespace": meta["namespace"],
+                "name": meta["name"],
+                "uid": meta["uid"],
+                "resourceVersion": meta["resourceVersion"],
+            },
+            "reason": reason,
+            "message": message,
+            "type": type,
+            "count": 1,
+            "firstTimestamp": at,
+            "lastTimestamp": at,
+            "source": {"component": MANAGERS[kind_of(about)]},
+        }
+        self.store.create(EVENTS, event, MANAGERS[kind_of(about)])
+        kept = self.store.all(EVENTS, meta["namespace"])
+        if len(kept) > EVENTS_KEPT:
+            oldest = min(kept, key=lambda e: int(e["metadata"]["resourceVersion"]))
+            self.store.delete(EVENTS, meta["namespace"], oldest["metadata"]["name"])
+
+    def _record_split(self, kind: Kind, obj: Object) -> None:
+        history = self._splits.setdefault(obj["metadata"]["name"], [])
+        shares = split(obj, self.replicas.sets(obj, flavour_of(kind)))
+        opened = bool(history) or any(share.up for share in shares)  # a service begins with its first pod
+        if opened and (not history or history[-1].shares != shares):
+            history.append(Split(self.time(), shares))
+
+    def _touch(self, kind: Kind, obj: Object) -> None:
+        key = (kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
+        due = self.time() + timedelta(seconds=self.lag)
+        self._due[key] = min(due, self._due.get(key, due))
+
+    @contextmanager
+    def _at(self, moment: datetime) -> Iterator[None]:
+        self._moment = moment
+        try:
+            yield
+        finally:
+            self._moment = None
+
+
+def flavour_of(kind: Kind) -> Flavour:
+    return ARGO if kind is ROLLOUTS else PLAIN
+
+
+def kind_of(obj: Object) -> Kind:
+    return ROLLOUTS if obj["kind"] == ROLLOUTS.kind else DEPLOYMENTS
+
+
+def split(obj: Object, sets: Sequence[Set]) -> tuple[Share, ...]:
+    """Who gets how much of the traffic: by the router, the switch, or the number of pods that are ready."""
+    status = obj.get("status") or {}
+    stable = status.get("stableRS") or sets[0].hash
+    canary = status.get("currentPodHash")
+    ready = {s.hash: s.ready for s in sets}
+    weights = weights_of(status, ready)
+    shares: dict[tuple[str, str], tuple[float, bool]] = {}
+    for s in sets:
+        if not (s.ready or weights.get(s.hash)):
+            continue
+        track = "canary" if s.hash == canary != stable and obj["kind"] == ROLLOUTS.kind else "stable"
+        weight, up = shares.get((track, s.version), (0.0, False))
+        shares[track, s.version] = (weight + weights.get(s.hash, 0.0), up or s.ready > 0)
+    found = tuple(Share(track, version, weight, up) for (track, version), (weight, up) in sorted(shares.items()))
+    return found or (Share("stable", sets[0].version, 100.0, up=False),)
+
+
+def weights_of(status: Object, ready: Mapping[str, int]) -> dict[str, float]:
+    if routed := (status.get("canary") or {}).get("weights"):
+        weights: dict[str, float] = {}
+        for side in ("canary", "stable"):
+            hash = routed[side]["podTemplateHash"]
+            weights[hash] = weights.get(hash, 0.0) + float(routed[side]["weight"])
+        return weights
+    if active := (status.get("blueGreen") or {}).get("activeSelector"):
+        return {active: 100.0}
+    total = sum(ready.values())
+    return {hash: 100.0 * count / total for hash, count in ready.items()} if total else {}
+
+
+def kubeconfig(server: str) -> dict[str, Any]:
+    """What `kubectl` and clients need to find this cluster; `server` is the sandbox's address with `/cluster`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "sandbox",
+        "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
+        "users": [{"name": "sandbox", "user": {"token": "sandbox"}}],
+        "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "sandbox", "namespace": NAMESPACE}}],
+    }

@@ -1,0 +1,361 @@
+"""What the Argo Rollouts controller does in one pass: read everything, compute the new status, say what to scale.
+
+Pure: `decide` takes a Rollout, its ReplicaSets and the time, and returns a Plan. Canary (with and without traffic
+routing) and blue-green, with setWeight and pause steps; any other step counts as done at once. The oddities are the
+real controller's: a full promotion beats an abort, a user's pause beats scaling down, promoting an aborted rollout
+does nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox.kube.argo_status import Report
+from sandbox.kube.replicas import Set, parse
+from sandbox.kube.store import Object, stamp
+
+SCALE_DOWN_DELAY = 30  # seconds; the default of scaleDownDelaySeconds and abortScaleDownDelaySeconds
+
+
+@dataclass
+class Plan:
+    """What one pass wants. `scale` and `deadlines` are by pod-template hash; `wake` is when to look again."""
+
+    status: Object
+    scale: dict[str, int]
+    deadlines: dict[str, datetime | None]
+    events: list[tuple[str, str, str]] = field(default_factory=list)  # type, reason, message
+    wake: datetime | None = None
+
+    def note(self, reason: str, message: str, type: str = "Normal") -> None:
+        self.events.append((type, reason, message))
+
+    def wake_at(self, at: datetime) -> None:
+        self.wake = at if self.wake is None else min(self.wake, at)
+
+
+def decide(rollout: Object, sets: Sequence[Set], at: datetime) -> Plan:
+    """One pass over a rollout. `sets` holds a ReplicaSet for its present template."""
+    turn = Turn(rollout, sets, at)
+    if not turn.observe():
+        turn.promote_fully_or_abort()
+        strategy = BlueGreen(turn) if "blueGreen" in turn.spec["strategy"] else Canary(turn)
+        strategy.run()
+    Report(turn).fill_in()
+    return turn.plan
+
+
+class Turn:
+    """The facts of one pass, and what both strategies share."""
+
+    def __init__(self, rollout: Object, sets: Sequence[Set], at: datetime) -> None:
+        self.name = str(rollout["metadata"]["name"])
+        self.spec, self.old, self.at = rollout["spec"], rollout.get("status") or {}, at
+        self.sets = sets
+        self.new = sets[0]
+        self.hash, self.revision = self.new.hash, self.new.revision
+        self.stable_hash = str(self.old.get("stableRS", ""))
+        self.stable = next((s for s in sets if s.hash == self.stable_hash), None)
+        self.replicas = int(self.spec.get("replicas", 1))
+        self.canary = self.spec["strategy"].get("canary") or {}
+        self.blue_green = self.spec["strategy"].get("blueGreen") or {}
+        self.steps: list[Object] = self.canary.get("steps") or []
+        self.index = min(self.old.get("currentStepIndex") or 0, len(self.steps))
+        self.paused_by_user = bool(self.spec.get("paused"))
+        self.full = bool(self.old.get("promoteFull"))
+        self.aborted = bool(self.old.get("abort"))
+        self.pauses: list[Object] = list(self.old.get("pauseConditions") or [])
+        self.unpaused = bool(self.old.get("controllerPause")) and not self.pauses  # somebody resumed it
+        self.plan = Plan(
+            status={"observedGeneration": str(rollout["metadata"]["generation"])},
+            scale={s.hash: s.desired for s in sets},
+            deadlines={s.hash: s.deadline for s in sets},
+        )
+
+    @property
+    def idle(self) -> bool:
+        return self.stable_hash == self.hash
+
+    @property
+    def others(self) -> list[Set]:
+        return [s for s in self.sets if s.hash not in (self.hash, self.stable_hash)]
+
+    def observe(self) -> bool:
+        """A new template or new steps start over; True if so, and then nothing else happens in this pass."""
+        seen = self.old.get("currentPodHash")
+        steps = self.old.get("currentStepHash")
+        if not seen or (seen == self.hash and steps in (None, self.step_hash)):
+            return False
+        self.aborted = self.full = False
+        self.pauses = []
+        self.index = 0
+        if seen != self.hash:
+            self.plan.note("RolloutUpdated", f"Rollout updated to revision {self.revision}")
+        if self.idle or self.in_rollback_window():
+            self.index = len(self.steps)
+            self.plan.note("SkipSteps", "Rollback to stable ReplicaSets" if self.idle else "Rollback within the window")
+        for part in ("canary", "blueGreen"):
+            if part in self.old:
+                self.plan.status[part] = self.old[part]
+        return True
+
+    @property
+    def step_hash(self) -> str:
+        return hashlib.sha256(json.dumps(self.steps, sort_keys=True).encode()).hexdigest()[:10]
+
+    def in_rollback_window(self) -> bool:
+        """By creation time, not by revision number: rolling forward after a rollback is never in the window."""
+        window = (self.spec.get("rollbackWindow") or {}).get("revisions", 0)
+        if not window or self.stable is None or self.new.created_at >= self.stable.created_at:
+            return False
+        between = [s for s in self.sets if self.new.created_at < s.created_at < self.stable.created_at]
+        return bool(len(between) < window)
+
+    def promote_fully_or_abort(self) -> None:
+        """A requested full promotion removes an abort; an abort of what is already stable is dropped."""
+        if self.full:
+            self.aborted, self.pauses, self.index = False, [], len(self.steps)
+        if self.aborted and self.idle:
+            self.aborted = False
+        if self.aborted:
+            self.pauses, self.index = [], 0
+            if not self.old.get("abortedAt"):
+                self.plan.note("RolloutAborted", self.abort_message, "Warning")
+
+    @property
+    def abort_message(self) -> str:
+        return f"Rollout aborted update to revision {self.revision}"
+
+    def want(self, target: Set, replicas: int) -> None:
+        self.plan.scale[target.hash] = replicas
+        self.plan.deadlines[target.hash] = None
+
+    def retire(self, target: Set, after: int) -> None:
+        """Scale to nothing, `after` seconds from when that was first wanted."""
+        if not after or not target.desired:
+            self.want(target, 0)
+            return
+        deadline = target.deadline or self.at.replace(microsecond=0) + timedelta(seconds=after)
+        if deadline <= self.at:
+            self.want(target, 0)
+        else:
+            self.plan.deadlines[target.hash] = deadline
+            self.plan.wake_at(deadline)
+
+    def pause(self, reason: str, seconds: float | None) -> bool:
+        """Keep a pause going, begin it, or find that it is over (True): its time is up or somebody resumed it."""
+        if self.unpaused:
+            return True
+        running = next((p for p in self.pauses if p["reason"] == reason), None)
+        if running is None:
+            running = {"reason": reason, "startTime": stamp(self.at)}
+            self.pauses = [running]
+            self.plan.note("RolloutPaused", f"Rollout is paused ({reason})")
+        if seconds is None:
+            return False
+        until = parse(running["startTime"]) + timedelta(seconds=seconds)
+        if until <= self.at:
+            self.pauses = []
+            return True
+        self.plan.wake_at(until)
+        return False
+
+    def become_stable(self, why: str) -> None:
+        self.stable_hash, self.stable, self.full, self.index = self.hash, self.new, False, len(self.steps)
+        self.plan.note("RolloutCompleted", f"Rollout completed update to revision {self.revision} ({self.hash}): {why}")
+
+
+class Canary:
+    """Steps of weight and waiting; weights are kept by a router, or approximated by the number of pods."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.routed = bool(turn.canary.get("trafficRouting"))
+
+    def run(self) -> None:
+        turn = self.turn
+        if turn.idle:
+            turn.index = len(turn.steps)
+        self.advance()
+        self.promote()
+        if not turn.paused_by_user:
+            self.scale()
+        self.route()
+
+    def count(self, weight: int) -> int:
+        """How many canary pods a weight takes; never none for a weight above zero."""
+        return math.ceil(self.turn.replicas * weight / 100)
+
+    def weight_at(self, index: int) -> int:
+        """The nearest setWeight at or before a step; 100 when all steps are done."""
+        turn = self.turn
+        if index >= len(turn.steps):
+            return 100
+        return next((s["setWeight"] for s in reversed(turn.steps[: index + 1]) if "setWeight" in s), 0)
+
+    def advance(self) -> None:
+        """Complete the current step if it is complete. A later pass at the same moment takes the next one."""
+        turn = self.turn
+        if turn.idle or turn.full or not turn.stable or turn.index >= len(turn.steps):
+            turn.pauses = []
+            return
+        if turn.aborted or turn.paused_by_user:
+            return
+        step = turn.steps[turn.index]
+        if self.done(step):
+            turn.index += 1
+            turn.pauses = []
+            turn.plan.note(
+                "RolloutStepCompleted", f"Rollout step {turn.index}/{len(turn.steps)} completed ({in_words(step)})"
+            )
+
+    def done(self, step: Object) -> bool:
+        if "pause" in step:
+            return self.turn.pause("CanaryPauseStep", duration((step["pause"] or {}).get("duration")))
+        if "setWeight" in step:
+            return self.turn.new.ready >= self.count(step["setWeight"])
+        return True
+
+    def promote(self) -> None:
+        turn = self.turn
+        if turn.idle or turn.aborted or turn.new.ready < turn.replicas:
+            turn.full = turn.full and not turn.idle
+        elif not turn.stable:
+            turn.become_stable("Initial deploy")
+        elif turn.full:
+            turn.become_stable("Full promotion requested")
+        elif turn.index >= len(turn.steps):
+            turn.become_stable(f"Completed all {len(turn.steps)} canary steps")
+
+    def scale(self) -> None:
+        turn = self.turn
+        if turn.idle or not turn.stable:
+            turn.want(turn.new, turn.replicas)
+            for old in turn.others:
+                turn.retire(old, turn.canary.get("scaleDownDelaySeconds", SCALE_DOWN_DELAY) if self.routed else 0)
+            return
+        if turn.aborted:
+            turn.want(turn.stable, turn.replicas)
+            turn.retire(turn.new, turn.canary.get("abortScaleDownDelaySeconds", SCALE_DOWN_DELAY) if self.routed else 0)
+        else:
+            wanted = turn.replicas if turn.full else self.count(self.weight_at(turn.index))
+            turn.want(turn.new, wanted)
+            kept = turn.replicas if self.routed else turn.replicas - min(turn.new.ready, wanted)
+            turn.want(turn.stable, kept)
+        for old in turn.others:
+            turn.want(old, 0)
+
+    def route(self) -> None:
+        turn = self.turn
+        canary: Object = turn.plan.status.setdefault("canary", {})
+        if not self.routed or not turn.stable:
+            return
+        weight = self.weight()
+        before = ((turn.old.get("canary") or {}).get("weights") or {}).get("canary", {}).get("weight", 0)
+        if weight != before:
+            turn.plan.note("TrafficWeightUpdated", f"Traffic weight updated from {before} to {weight}")
+        canary["weights"] = {
+            "canary": {
+                "podTemplateHash": turn.hash,
+                "serviceName": turn.canary.get("canaryService", ""),
+                "weight": weight,
+            },
+            "stable": {
+                "podTemplateHash": turn.stable_hash,
+                "serviceName": turn.canary.get("stableService", ""),
+                "weight": 100 - weight,
+            },
+            "verified": True,
+        }
+
+    def weight(self) -> int:
+        """Traffic follows pods that are ready: a weight is set only when the canary can carry it."""
+        turn = self.turn
+        if turn.idle or turn.aborted or not turn.new.ready:
+            return 0
+        if turn.full:
+            return min(100, 100 * turn.new.ready // turn.replicas)
+        wanted = self.weight_at(turn.index)
+        if turn.new.ready >= self.count(wanted):
+            return wanted
+        previous = [s["setWeight"] for s in turn.steps[: turn.index] if "setWeight" in s]
+        return previous[-1] if previous else 0
+
+
+class BlueGreen:
+    """Two full sets of pods and a switch between them."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.active = (turn.old.get("blueGreen") or {}).get("activeSelector", "")
+
+    def run(self) -> None:
+        turn = self.turn
+        if turn.idle:
+            turn.full, turn.pauses = False, []
+        elif not turn.paused_by_user and not turn.aborted and turn.new.ready >= turn.replicas and self.approved():
+            self.switch()
+        self.scale()
+        turn.plan.status["blueGreen"] = {"activeSelector": self.active, "previewSelector": turn.hash}
+
+    def approved(self) -> bool:
+        """Nothing is asked of a first deploy, a full promotion, or a quick way back to pods that still run."""
+        turn = self.turn
+        if not turn.stable or turn.full or self.still_running(turn.new):
+            return True
+        if not turn.blue_green.get("autoPromotionEnabled", True):
+            return turn.pause("BlueGreenPause", None)
+        seconds = turn.blue_green.get("autoPromotionSeconds")
+        return turn.pause("BlueGreenPause", seconds) if seconds else True
+
+    def still_running(self, target: Set) -> bool:
+        older = self.turn.stable is not None and target.created_at < self.turn.stable.created_at
+        return older and target.deadline is not None and target.deadline > self.turn.at
+
+    def switch(self) -> None:
+        turn = self.turn
+        service = turn.blue_green["activeService"]
+        turn.plan.note(
+            "SwitchService", f"Switched selector for service '{service}' from '{self.active}' to '{turn.hash}'"
+        )
+        self.active = turn.hash
+        turn.pauses = []
+        turn.become_stable("Completed blue-green update" if turn.stable else "Initial deploy")
+
+    def scale(self) -> None:
+        turn = self.turn
+        if turn.paused_by_user and not turn.idle:
+            return
+        if turn.aborted:
+            turn.retire(turn.new, turn.blue_green.get("abortScaleDownDelaySeconds", SCALE_DOWN_DELAY))
+        elif turn.idle or not (turn.new.deadline and turn.new.ready >= turn.replicas):
+            turn.want(turn.new, turn.replicas)
+        if turn.stable and turn.stable is not turn.new:
+            turn.want(turn.stable, turn.replicas)
+        for old in turn.others:
+            turn.retire(old, turn.blue_green.get("scaleDownDelaySeconds", SCALE_DOWN_DELAY))
+
+
+UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(given: Any) -> float | None:
+    """Seconds of a pause: an integer, digits, or a Go duration such as `1m30s`; None waits for a person."""
+    if given is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", str(given))
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def in_words(step: Object) -> str:
+    kind, value = next(iter(step.items()))
+    if kind == "pause":
+        return f"pause: {value.get('duration', 'until promoted') if value else 'until promoted'}"
+    return f"{kind}: {value}"

@@ -1,0 +1,281 @@
+"""ReplicaSets and the pods in them: pods take a few seconds to come up, and some never do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.kube.store import DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Kind, Object, Store, stamp
+
+SAFE = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes makes generated names of: no vowels, no look-alikes
+FIRST_POD = 2.0  # seconds until the first pod of a batch is ready
+NEXT_POD = 0.5  # and how much longer each further one takes
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
+DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """How one kind of owner marks its ReplicaSets."""
+
+    kind: Kind
+    hash_label: str
+    revision: str
+    history: str
+
+
+ARGO = Flavour(
+    ROLLOUTS,
+    hash_label="rollouts-pod-template-hash",
+    revision="rollout.argoproj.io/revision",
+    history="rollout.argoproj.io/revision-history",
+)
+PLAIN = Flavour(
+    DEPLOYMENTS,
+    hash_label="pod-template-hash",
+    revision="deployment.kubernetes.io/revision",
+    history="deployment.kubernetes.io/revision-history",
+)
+
+
+@dataclass(frozen=True)
+class Set:
+    """A ReplicaSet as its controller sees it."""
+
+    hash: str
+    revision: int
+    desired: int
+    replicas: int
+    ready: int
+    created_at: datetime
+    deadline: datetime | None
+    version: str
+    object: Object = field(repr=False, compare=False)
+
+
+@dataclass
+class Replicas:
+    """The ReplicaSet controller and the kubelets. `tempo` stretches or shortens how long pods take to come up."""
+
+    store: Store
+    tempo: float = 1.0
+    broken_images: set[str] = field(default_factory=set)  # their pods never become ready
+    _ready_at: dict[str, datetime] = field(default_factory=dict)
+    _serial: int = 0
+
+    def sets(self, owner: Object, flavour: Flavour) -> list[Set]:
+        """The owner's ReplicaSets, highest revision first."""
+        found = [self._view(rs, flavour) for rs in self.store.owned(REPLICA_SETS, owner)]
+        return sorted(found, key=lambda s: -s.revision)
+
+    def _view(self, rs: Object, flavour: Flavour) -> Set:
+        meta, status = rs["metadata"], rs.get("status", {})
+        notes = meta.get("annotations", {})
+        deadline = notes.get(DEADLINE)
+        return Set(
+            hash=meta["labels"][flavour.hash_label],
+            revision=int(notes.get(flavour.revision, 0)),
+            desired=rs["spec"]["replicas"],
+            replicas=status.get("replicas", 0),
+            ready=status.get("readyReplicas", 0),
+            created_at=parse(meta["creationTimestamp"]),
+            deadline=parse(deadline) if deadline else None,
+            version=version_of(rs["spec"]["template"]),
+            object=rs,
+        )
+
+    def ensure(self, owner: Object, flavour: Flavour, manager: str) -> tuple[Set, bool]:
+        """The ReplicaSet of the owner's present template, made if there is none, with the highest revision number."""
+        template = owner["spec"]["template"]
+        hash = template_hash(template)
+        sets = self.sets(owner, flavour)
+        top = sets[0].revision if sets else 0
+        for found in sets:
+            if found.hash == hash:
+                return (found if found.revision == top else self._renumber(found, top + 1, flavour, manager)), False
+        made = self.store.create(REPLICA_SETS, new_set(owner, template, hash, top + 1, flavour), manager)
+        return self._view(made, flavour), True
+
+    def _renumber(self, old: Set, revision: int, flavour: Flavour, manager: str) -> Set:
+        rs = old.object
+        notes = rs["metadata"]["annotations"]
+        past = [notes[flavour.history]] if notes.get(flavour.history) else []
+        notes |= {flavour.revision: str(revision), flavour.history: ",".join([*past, str(old.revision)])}
+        return self._view(self.store.update(REPLICA_SETS, rs, manager), flavour)
+
+    def order(self, target: Set, desired: int, deadline: datetime | None, manager: str) -> bool:
+        """Write what the controller wants of a ReplicaSet; True if that is news."""
+        rs = self.store.get(REPLICA_SETS, target.object["metadata"]["namespace"], target.object["metadata"]["name"])
+        before = rs["metadata"]["resourceVersion"]
+        rs["spec"]["replicas"] = desired
+        notes = rs["metadata"]["annotations"]
+        notes.pop(DEADLINE, None)
+        if deadline:
+            notes[DEADLINE] = stamp(deadline)
+        return bool(self.store.update(REPLICA_SETS, rs, manager)["metadata"]["resourceVersion"] != before)
+
+    def prune(self, sets: list[Set], limit: int) -> None:
+        """Delete old ReplicaSets beyond the history limit; only empty ones ever go."""
+        empty = [s for s in sets[1:] if not s.desired and not s.replicas]
+        for old in empty[limit:]:
+            self.store.delete(REPLICA_SETS, old.object["metadata"]["namespace"], old.object["metadata"]["name"])
+
+    def settle(self, owner: Object, at: datetime) -> datetime | None:
+        """Bring pods and the status of the owner's ReplicaSets up to `at`; answers when the next pod will be ready."""
+        waits = [self._settle_one(rs, at) for rs in self.store.owned(REPLICA_SETS, owner)]
+        return min((w for w in waits if w), default=None)
+
+    def _settle_one(self, rs: Object, at: datetime) -> datetime | None:
+        pods = self.store.owned(PODS, rs)
+        wanted = rs["spec"]["replicas"]
+        for position in range(wanted - len(pods)):
+            pods.append(self._start(rs, at + self._boot(position)))
+        surplus = sorted(pods, key=lambda p: (self._due(p) <= at, -self._due(p).timestamp()))[: len(pods) - wanted]
+        for pod in surplus if len(pods) > wanted else []:
+            self._stop(pod)
+            pods.remove(pod)
+        ready = sum(self._make_ready(pod, at) for pod in pods)
+        rs["status"] = {
+            "replicas": len(pods),
+            "fullyLabeledReplicas": len(pods),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "observedGeneration": rs["metadata"]["generation"],
+        }
+        self.store.update(REPLICA_SETS, rs, REPLICA_CONTROLLER, "status")
+        return min((self._due(p) for p in pods if at < self._due(p) < NEVER), default=None)
+
+    def _boot(self, position: int) -> timedelta:
+        return timedelta(seconds=(FIRST_POD + NEXT_POD * position) * self.tempo)
+
+    def _due(self, pod: Object) -> datetime:
+        return self._ready_at[pod["metadata"]["uid"]]
+
+    def _start(self, rs: Object, ready_at: datetime) -> Object:
+        self._serial += 1
+        pod = self.store.create(PODS, new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5)), KUBELET)
+        broken = pod["spec"]["containers"][0]["image"] in self.broken_images
+        self._ready_at[pod["metadata"]["uid"]] = NEVER if broken else ready_at
+        return self._report(pod, ready=False)
+
+    def _make_ready(self, pod: Object, at: datetime) -> bool:
+        ready = self._due(pod) <= at
+        if ready and not pod["status"]["containerStatuses"][0]["ready"]:
+            self._report(pod, ready=True)
+        return ready
+
+    def _report(self, pod: Object, ready: bool) -> Object:
+        broken = self._due(pod) == NEVER
+        pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()))
+        return self.store.update(PODS, pod, KUBELET, "status")
+
+    def _stop(self, pod: Object) -> None:
+        del self._ready_at[pod["metadata"]["uid"]]
+        self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def remove(self, owner: Object) -> None:
+        """What the garbage collector does when an owner is deleted."""
+        for rs in self.store.owned(REPLICA_SETS, owner):
+            for pod in self.store.owned(PODS, rs):
+                self._stop(pod)
+            self.store.delete(REPLICA_SETS, rs["metadata"]["namespace"], rs["metadata"]["name"])
+
+
+# --- the objects
+
+
+def template_hash(template: Object) -> str:
+    """Deterministic, and of the shape that real pod-template hashes have."""
+    return short_hash(json.dumps(template, sort_keys=True), 10)
+
+
+def short_hash(text: str, length: int) -> str:
+    return "".join(SAFE[b % len(SAFE)] for b in hashlib.sha256(text.encode()).digest()[:length])
+
+
+def digest(image: str) -> str:
+    """The imageID that a node reports for an image."""
+    return f"docker.io/{image.rsplit(':', 1)[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+
+
+def version_of(template: Object) -> str:
+    """The tag of the first container's image: what people call the version."""
+    image = str(template["spec"]["containers"][0]["image"])
+    return image.rsplit(":", 1)[1] if ":" in image else image
+
+
+def parse(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def new_set(owner: Object, template: Object, hash: str, revision: int, flavour: Flavour) -> Object:
+    labels = template["metadata"]["labels"] | {flavour.hash_label: hash}
+    return {
+        "metadata": {
+            "name": f"{owner['metadata']['name']}-{hash}",
+            "namespace": owner["metadata"]["namespace"],
+            "labels": labels,
+            "annotations": {flavour.revision: str(revision)},
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": owner["spec"]["selector"]["matchLabels"] | {flavour.hash_label: hash}},
+            "template": template | {"metadata": template["metadata"] | {"labels": labels}},
+        },
+        "status": {"replicas": 0},
+    }
+
+
+def owner_reference(owner: Object) -> Object:
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def new_pod(rs: Object, suffix: str) -> Object:
+    template = rs["spec"]["template"]
+    return {
+        "metadata": {
+            "name": f"{rs['metadata']['name']}-{suffix}",
+            "generateName": f"{rs['metadata']['name']}-",
+            "namespace": rs["metadata"]["namespace"],
+            "labels": dict(template["metadata"]["labels"]),
+            "ownerReferences": [owner_reference(rs)],
+        },
+        "spec": template["spec"] | {"nodeName": "node-1"},
+    }
+
+
+def pod_status(pod: Object, ready: bool, broken: bool, at: str) -> Object:
+    waiting: dict[str, Any] = (
+        {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+        if broken
+        else {"reason": "ContainerCreating"}
+    )
+    state: dict[str, Any] = {"running": {"startedAt": at}} if ready else {"waiting": waiting}
+    return {
+        "phase": "Running" if ready or broken else "Pending",
+        "conditions": [{"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": at}],
+        "containerStatuses": [
+            {
+                "name": c["name"],
+                "image": c["image"],
+                "imageID": digest(c["image"]) if ready or broken else "",
+                "ready": ready,
+                "started": ready,
+                "restartCount": 2 if broken else 0,
+                "state": state,
+            }
+            for c in pod["spec"]["containers"]
+        ],
+    }

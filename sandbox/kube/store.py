@@ -1,0 +1,284 @@
+"""What an API server keeps: versioned objects, who owns which of their fields, and the log that watches read."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+Object = dict[str, Any]
+Path = tuple[str, ...]
+T = TypeVar("T")
+
+LOG_LENGTH = 2_000  # a watch that asks for something older is told 410 Gone
+MAIN, STATUS = "", "status"
+
+
+@dataclass(frozen=True)
+class Kind:
+    group: str
+    version: str
+    plural: str
+    kind: str
+    custom: bool = False  # a CustomResourceDefinition: no strategic merge patch
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """How error messages name it: `rollouts.argoproj.io`, `pods`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
+ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
+REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
+DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
+PODS = Kind("", "v1", "pods", "Pod")
+EVENTS = Kind("", "v1", "events", "Event")
+KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, PODS, EVENTS)
+
+
+class Missing(Exception):
+    """There is no object of that kind, namespace and name."""
+
+
+class Moved(Exception):
+    """The object is no longer at the resource version, or is not the one, that the writer named."""
+
+
+class Gone(Exception):
+    """The log no longer reaches back to the resource version that a watch asked for."""
+
+
+@dataclass(frozen=True)
+class Change:
+    at: int
+    type: str  # ADDED, MODIFIED or DELETED
+    kind: Kind
+    object: Object
+
+
+@dataclass
+class Store:
+    """Every object in the cluster. Callers get and give copies; hold `lock` to read and write in one step."""
+
+    now: Callable[[], datetime]
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    version: int = 100
+    _objects: dict[tuple[Kind, str, str], Object] = field(default_factory=dict)
+    _log: deque[Change] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    _floor: int = 0  # the log holds what came after this version
+    _listeners: list[Callable[[], object]] = field(default_factory=list)
+
+    def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        with self.lock:
+            found = self._objects.get((kind, namespace, name))
+            return fresh(found)
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        found = self.find(kind, namespace, name)
+        if found is None:
+            raise Missing(name)
+        return found
+
+    def all(self, kind: Kind, namespace: str = "") -> list[Object]:
+        """All objects of a kind, in one namespace or in all, by name as an API server lists them."""
+        with self.lock:
+            keys = sorted((k for k in self._objects if k[0] == kind and namespace in ("", k[1])), key=lambda k: k[1:])
+            return [fresh(self._objects[key]) for key in keys]
+
+    def owned(self, kind: Kind, owner: Object) -> list[Object]:
+        uid = owner["metadata"]["uid"]
+        with self.lock:
+            mine = [
+                key
+                for key, obj in self._objects.items()
+                if key[0] == kind and any(r["uid"] == uid for r in obj["metadata"].get("ownerReferences", []))
+            ]
+            return [fresh(self._objects[key]) for key in sorted(mine, key=lambda k: k[1:])]
+
+    def create(self, kind: Kind, obj: Object, manager: str) -> Object:
+        with self.lock:
+            new = fresh(obj) | {"apiVersion": kind.api_version, "kind": kind.kind}
+            meta = new["metadata"]
+            key = (kind, meta["namespace"], meta["name"])
+            assert key not in self._objects, f"{key} exists"
+            self.version += 1
+            meta |= {
+                "uid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind.resource}/{key[1]}/{key[2]}/{self.version}")),
+                "creationTimestamp": stamp(self.now()),
+                "generation": 1,
+                "resourceVersion": str(self.version),
+            }
+            own(new, {}, manager, MAIN, stamp(self.now()))
+            self._keep(key, "ADDED", new)
+            return fresh(new)
+
+    def update(self, kind: Kind, obj: Object, manager: str, subresource: str = MAIN, dry_run: bool = False) -> Object:
+        """Write only the status of `obj`, or all but that, as the subresource says. Changing nothing writes nothing."""
+        with self.lock:
+            meta = obj["metadata"]
+            key = (kind, meta["namespace"], meta["name"])
+            old = self._objects.get(key)
+            if old is None:
+                raise Missing(meta["name"])
+            check_preconditions(meta, old["metadata"])
+            new = merge_write(old, obj, subresource)
+            if new == old:
+                return fresh(old)
+            if new.get("spec") != old.get("spec"):
+                new["metadata"]["generation"] = old["metadata"]["generation"] + 1
+            own(new, old, manager, subresource, stamp(self.now()))
+            new["metadata"]["resourceVersion"] = str(self.version + 1)
+            if not dry_run:
+                self.version += 1
+                self._keep(key, "MODIFIED", new)
+            return fresh(new)
+
+    def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        with self.lock:
+            old = self._objects.pop((kind, namespace, name), None)
+            if old is None:
+                raise Missing(name)
+            self.version += 1
+            last = old | {"metadata": old["metadata"] | {"resourceVersion": str(self.version)}}
+            self._record(Change(self.version, "DELETED", kind, last))
+
+    def changes(self, kind: Kind, namespace: str, after: int) -> Iterator[Change]:
+        """What happened to a kind since resource version `after`."""
+        with self.lock:
+            if after < self._floor:
+                raise Gone(f"too old resource version: {after} ({self._floor + 1})")
+            changes = [c for c in self._log if c.at > after and c.kind == kind]
+        return (c for c in changes if namespace in ("", c.object["metadata"]["namespace"]))
+
+    def forget(self) -> None:
+        """Compact the log, as etcd does every five minutes: older watches are told 410 Gone."""
+        with self.lock:
+            self._log.clear()
+            self._floor = self.version
+
+    def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Call `listener` after every change until the function returned here is called."""
+        with self.lock:
+            self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def ring(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+    def _keep(self, key: tuple[Kind, str, str], type: str, obj: Object) -> None:
+        self._objects[key] = obj
+        self._record(Change(self.version, type, key[0], obj))
+
+    def _record(self, change: Change) -> None:
+        if len(self._log) == LOG_LENGTH:
+            self._floor = self._log[0].at
+        self._log.append(change)
+        self.ring()
+
+
+def fresh(value: T) -> T:
+    """A copy that shares nothing. For JSON only, and several times as fast as `copy.deepcopy`."""
+    copied: Any = value
+    if isinstance(value, dict):
+        copied = {key: fresh(inner) for key, inner in value.items()}
+    elif isinstance(value, list):
+        copied = [fresh(inner) for inner in value]
+    return cast(T, copied)
+
+
+def stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def check_preconditions(given: Object, held: Object) -> None:
+    version = given.get("resourceVersion")
+    if version not in (None, "", held["resourceVersion"]):
+        raise Moved("the object has been modified; please apply your changes to the latest version and try again")
+    if given.get("uid") not in (None, "", held["uid"]):
+        raise Moved(f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {held['uid']}")
+
+
+def merge_write(old: Object, given: Object, subresource: str) -> Object:
+    """`old` with what a write to this subresource may change: the other half of the object is silently dropped."""
+    if subresource == STATUS:
+        new = fresh(old)
+        new["status"] = fresh(given.get("status"))
+    else:
+        new = fresh(given)
+        new["metadata"] |= {
+            k: old["metadata"][k] for k in ("uid", "creationTimestamp", "generation", "resourceVersion")
+        }
+        new["metadata"]["managedFields"] = fresh(old["metadata"].get("managedFields", []))
+        new |= {"apiVersion": old["apiVersion"], "kind": old["kind"]}
+        new["status"] = fresh(old.get("status"))
+    return {k: v for k, v in new.items() if v is not None}
+
+
+# --- who owns which field
+
+
+def leaves(value: Any, at: Path = ()) -> dict[Path, Any]:
+    """Every field of an object by its path. A list counts as one field."""
+    if not isinstance(value, dict):
+        return {at: value}
+    found: dict[Path, Any] = {at: {}} if at and not value else {}
+    for key, inner in value.items():
+        found |= leaves(inner, (*at, key))
+    return found
+
+
+def owned_fields(obj: Object) -> dict[Path, Any]:
+    meta = {k: obj["metadata"][k] for k in ("annotations", "labels", "ownerReferences") if k in obj["metadata"]}
+    return leaves({k: v for k, v in (obj | {"metadata": meta}).items() if k not in ("apiVersion", "kind")})
+
+
+def own(new: Object, old: Object, manager: str, subresource: str, at: str) -> None:
+    """Record in `managedFields` that `manager` set whatever differs between `old` and `new`."""
+    before = owned_fields(old) if old else {}
+    after = owned_fields(new)
+    changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    entries: dict[tuple[str, str], tuple[str, set[Path]]] = {}
+    for entry in new["metadata"].get("managedFields", []):
+        kept = {p for p in from_fields_v1(entry["fieldsV1"]) if p in after} - changed
+        entries[entry["manager"], entry.get("subresource", MAIN)] = (entry["time"], kept)
+    held = entries.get((manager, subresource), ("", set()))[1]
+    if changed:
+        entries[manager, subresource] = (at, held | changed)
+    new["metadata"]["managedFields"] = [
+        {
+            "manager": who,
+            "operation": "Update",
+            "apiVersion": new["apiVersion"],
+            "time": when,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": to_fields_v1(paths),
+        }
+        | ({"subresource": part} if part else {})
+        for (who, part), (when, paths) in entries.items()
+        if paths
+    ]
+
+
+def to_fields_v1(paths: set[Path]) -> Object:
+    tree: Object = {}
+    for path in sorted(paths):
+        node = tree
+        for step in path:
+            node = node.setdefault(f"f:{step}", {})
+    return tree
+
+
+def from_fields_v1(tree: Object, at: Path = ()) -> set[Path]:
+    if not tree:
+        return {at}
+    return {path for key, inner in tree.items() for path in from_fields_v1(inner, (*at, key.removeprefix("f:")))}

@@ -1,0 +1,1 @@
+"""A workspace that answers like Slack: its Web API, Socket Mode, and the people in it."""

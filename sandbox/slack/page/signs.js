@@ -1,0 +1,43 @@
+// The emoji that incident channels live by, drawn: they look alike everywhere, also where no emoji font is installed.
+
+import { svgNode } from "./dom.js";
+
+const DISC = "M12 1.5a10.5 10.5 0 1 0 0 21 10.5 10.5 0 0 0 0-21z";
+const SQUARE = "M5.5 2h13A3.5 3.5 0 0 1 22 5.5v13a3.5 3.5 0 0 1-3.5 3.5h-13A3.5 3.5 0 0 1 2 18.5v-13A3.5 3.5 0 0 1 5.5 2z";
+const GLASS = "M8 5h8l-4 6.2zM12 13.2l4 5.8H8z";
+const FRAME = "M5 1.5h14v3.2L13.6 12l5.4 7.3v3.2H5v-3.2L10.4 12 5 4.7z";
+const HAND = "M2.5 11h4v10.5h-4zM8 11l3.6-8.6c1.9 0 2.8 1.3 2.5 3.2L13.5 9.5h5.6a2.2 2.2 0 0 1 2.2 2.6l-1.5 7a3 3 0 0 1-3 2.4H8z";
+const EYES = "M6.8 4C9.4 4 11 7.6 11 12s-1.6 8-4.2 8-4.2-3.6-4.2-8S4.2 4 6.8 4zM17.2 4c2.6 0 4.2 3.6 4.2 8s-1.6 8-4.2 8S13 16.4 13 12s1.6-8 4.2-8z";
+const PUPILS = "M8.2 9c1.2 0 2 1.4 2 3.2s-.8 3.2-2 3.2-2-1.4-2-3.2.8-3.2 2-3.2zM18.6 9c1.2 0 2 1.4 2 3.2s-.8 3.2-2 3.2-2-1.4-2-3.2.8-3.2 2-3.2z";
+
+const HOURGLASS = [[FRAME, "#a26f3d"], [GLASS, "#f6cf6b"]];
+
+/** Name → its parts, from back to front: a path in a square of 24 and its colour. */
+const SIGNS = {
+  red_circle: [[DISC, "#d9303e"]],
+  large_orange_circle: [[DISC, "#ee8a24"]],
+  large_yellow_circle: [[DISC, "#f0c330"]],
+  large_green_circle: [[DISC, "#38a169"]],
+  large_blue_circle: [[DISC, "#3b82d6"]],
+  white_check_mark: [[SQUARE, "#2f9e63"], ["M10 17.6l-5.2-5.2 2-2L10 13.6l7.2-7.2 2 2z", "#fff"]],
+  x: [["M5 2.5l7 7 7-7L21.5 5l-7 7 7 7-2.5 2.5-7-7-7 7L2.5 19l7-7-7-7z", "#d9303e"]],
+  no_entry: [[DISC, "#d9303e"], ["M5.5 9.8h13v4.4h-13z", "#fff"]],
+  warning: [["M12 1.8a1.5 1.5 0 0 1 1.3.8l9.4 17.3a1.5 1.5 0 0 1-1.3 2.2H2.6a1.5 1.5 0 0 1-1.3-2.2L10.7 2.6a1.5 1.5 0 0 1 1.3-.8z", "#f2b52b"], ["M10.8 8h2.4l-.4 7h-1.6zM10.7 16.6h2.6v2.6h-2.6z", "#4a3500"]],
+  mag: [["M15.2 13.6l7.3 7.3-1.9 1.9-7.3-7.3z", "#8a6b4d"], ["M9.5 1.5a8 8 0 1 0 0 16 8 8 0 0 0 0-16z", "#61788a"], ["M9.5 4a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11z", "#cfe8f5"]],
+  dart: [[DISC, "#d9303e"], ["M12 5a7 7 0 1 0 0 14 7 7 0 0 0 0-14z", "#fff"], ["M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z", "#d9303e"]],
+  wrench: [["M22 7.3a6.2 6.2 0 0 1-8.6 5.7L6.5 20.9a2.4 2.4 0 0 1-3.4-3.4L11 10.6A6.2 6.2 0 0 1 18.3 2.3l-3.6 3.6.5 2.9 2.9.5 3.6-3.6c.2.5.3 1 .3 1.6z", "#7d8f9b"]],
+  loudspeaker: [["M6.5 14.5h4l1.6 7H8.4z", "#8d99a3"], ["M2 9h5l10-6.5v19L7 15H2z", "#e0603f"], ["M18.8 8.2a5 5 0 0 1 0 7.6z", "#f2b52b"]],
+  hourglass: HOURGLASS,
+  hourglass_flowing_sand: HOURGLASS,
+  "+1": [[HAND, "#f2b52b"]],
+  eyes: [[EYES, "#dbe4e9"], [PUPILS, "#2a3439"]],
+};
+
+/** The sign as a picture, or null where none is drawn. Whoever shows it says its name. */
+export function sign(name) {
+  const parts = SIGNS[name.split("::")[0]];
+  if (!parts) return null;
+  const svg = svgNode("svg", { viewBox: "0 0 24 24", class: "sign", "aria-hidden": "true" });
+  svg.append(...parts.map(([d, fill]) => svgNode("path", { d, fill })));
+  return svg;
+}

@@ -1,0 +1,31 @@
+"""The whole pretend world in one value: who chats, what runs, how both are measured, and the stories told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sandbox.clock import Clock
+from sandbox.cluster import Cluster
+from sandbox.prometheus import Prometheus
+from sandbox.shop import Shop
+from sandbox.slack.workspace import Workspace
+from sandbox.stories import Stories
+
+
+@dataclass
+class Sandbox:
+    clock: Clock
+    workspace: Workspace
+    cluster: Cluster
+    shop: Shop
+    prometheus: Prometheus
+    stories: Stories = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stories = Stories(self)
+
+    @classmethod
+    def build(cls, clock: Clock) -> Sandbox:
+        cluster = Cluster(clock)
+        shop = Shop(clock, cluster)
+        return cls(clock, Workspace(clock), cluster, shop, Prometheus(shop, clock))

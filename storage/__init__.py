@@ -1,0 +1,1 @@
+"""Storage remembers: decisions become rows in one commit, and rows become nouns again."""

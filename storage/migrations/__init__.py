@@ -1,0 +1,1 @@
+"""Alembic migrations: the steps from an empty database to this version's tables."""

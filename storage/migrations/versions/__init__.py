@@ -1,0 +1,1 @@
+"""One file a step; never change one that was released."""

@@ -1,0 +1,355 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+ONLY_APPENDED = {
+    "sqlite": (
+        """
+        CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry
+        BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END
+        """,
+        """
+        CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry
+        BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END
+        """,
+        """
+        CREATE TRIGGER entry_never_replaced BEFORE INSERT ON entry WHEN EXISTS (SELECT 1 FROM entry WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END
+        """,
+    ),
+    "postgresql": (
+        """
+        CREATE FUNCTION entry_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'entries are never changed or deleted' USING ERRCODE = 'restrict_violation'; END $$
+        """,
+        """
+        CREATE TRIGGER entry_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON entry
+        FOR EACH STATEMENT EXECUTE FUNCTION entry_stays()
+        """,
+    ),
+}
+
+
+def where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def upgrade() -> None:
+    nouns_from_outside()
+    incidents()
+    rollouts()
+    slack()
+    outbox()
+    shared()
+    append_only()
+
+
+def nouns_from_outside() -> None:
+    op.create_table(
+        "alert",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("group", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("firing", sa.Boolean(), nullable=False),
+        sa.Column("starts_at", TIME, nullable=False),
+        sa.Column("ends_at", TIME, nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("key", name="pk_alert"),
+    )
+    op.create_index("ix_alert_incident", "alert", ["incident"])
+    op.create_table(
+        "change",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("change", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_change"),
+    )
+    op.create_index("ix_change_at", "change", ["at"])
+
+
+def incidents() -> None:
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("opened_at", TIME, nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("group", sa.Text(), nullable=False),
+        sa.Column("onset_at", TIME, nullable=True),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("impact", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("channel_name", sa.Text(), nullable=False),
+        sa.Column("card", sa.Text(), nullable=False),
+        sa.Column("announcement", sa.Text(), nullable=False),
+        sa.Column("announced_in", sa.Text(), nullable=False),
+        sa.Column("next_update_at", TIME, nullable=True),
+        sa.Column("resolved_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_incident"),
+    )
+    op.create_index("ix_incident_open", "incident", ["service", "environment"], **where("phase <> 'resolved'"))
+    op.create_index("ix_incident_recent", "incident", ["group", "resolved_at"])
+    op.create_index("one_incident_per_channel", "incident", ["channel"], unique=True, **where("channel <> ''"))
+    op.create_index("one_incident_per_number", "incident", ["number"], unique=True)
+    op.create_index(
+        "one_open_incident_per_group",
+        "incident",
+        ["group"],
+        unique=True,
+        **where("\"group\" <> '' AND phase <> 'resolved'"),
+    )
+    op.create_table(
+        "assignment",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_assignment"),
+    )
+    op.create_index("ix_assignment_incident", "assignment", ["incident"])
+    op.create_table(
+        "link",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("change", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("reasons", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_link"),
+    )
+    op.create_index("ix_link_incident", "link", ["incident"])
+    op.create_table(
+        "status_update",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("next_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_status_update"),
+    )
+    op.create_index("ix_status_update_incident", "status_update", ["incident"])
+    op.create_table(
+        "postmortem",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("markdown", sa.Text(), nullable=False),
+        sa.Column("drafted_at", TIME, nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("canvas", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_postmortem"),
+    )
+    op.create_table(
+        "entry",
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("whom", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("noted_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_entry"),
+    )
+    op.create_index("ix_entry_incident_at", "entry", ["incident", "at", "seq"])
+
+
+def rollouts() -> None:
+    op.create_table(
+        "request",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("intent", sa.Text(), nullable=False),
+        sa.Column("from_revision", sa.Text(), nullable=False),
+        sa.Column("from_version", sa.Text(), nullable=False),
+        sa.Column("to_revision", sa.Text(), nullable=False),
+        sa.Column("to_version", sa.Text(), nullable=False),
+        sa.Column("reviewed_step", sa.Integer(), nullable=False),
+        sa.Column("reviewed_wait", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("confirmed_by", sa.Text(), nullable=False),
+        sa.Column("acted_at", TIME, nullable=True),
+        sa.Column("settled_at", TIME, nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_request"),
+    )
+    op.create_index("ix_request_incident", "request", ["incident"])
+    op.create_index("ix_request_service_state", "request", ["service", "environment", "state"])
+    op.create_index(
+        "one_request_in_action",
+        "request",
+        ["service", "environment"],
+        unique=True,
+        **where("state IN ('confirmed', 'acting')"),
+    )
+    op.create_table(
+        "stable",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_stable"),
+    )
+    op.create_index("ix_stable_service_at", "stable", ["service", "environment", "at"])
+
+
+def slack() -> None:
+    op.create_table(
+        "post",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("blocks", sa.Text(), nullable=False),
+        sa.Column("thread", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_post"),
+    )
+    op.create_table(
+        "message",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("thread", sa.Text(), nullable=False),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("reactions", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_message"),
+    )
+    op.create_index("ix_message_channel_at", "message", ["channel", "at"])
+    op.create_index("ix_message_incident", "message", ["incident"])
+    op.create_table(
+        "event",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("received_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_event"),
+    )
+    op.create_index("ix_event_received_at", "event", ["received_at"])
+
+
+def outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("due", TIME, nullable=True),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_outbox_dead", "outbox", ["lane"], **where("state = 'dead'"))
+    op.create_index("ix_outbox_done", "outbox", ["ended_at"], **where("state = 'done'"))
+    op.create_index("ix_outbox_due", "outbox", ["priority", "due_at", "id"], **where("state = 'pending'"))
+    op.create_index("ix_outbox_unfinished", "outbox", ["subject"], **where("state <> 'done'"))
+    op.create_index("one_pending_twin", "outbox", ["key"], unique=True, **where("state = 'pending'"))
+    op.create_index("one_running_per_lane", "outbox", ["lane"], unique=True, **where("state = 'running'"))
+
+
+def shared() -> None:
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_counter"),
+    )
+    op.create_table(
+        "kept",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_kept"),
+    )
+    op.create_table(
+        "pace",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.Float(), nullable=False),
+        sa.Column("held_until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name="pk_pace"),
+    )
+    op.create_table(
+        "tick",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("name", "slot", name="pk_tick"),
+    )
+    op.create_index("ix_tick_at", "tick", ["at"])
+
+
+def append_only() -> None:
+    op.execute("INSERT INTO counter (name, value) VALUES ('entry', 0)")
+    for statement in ONLY_APPENDED[op.get_bind().dialect.name]:
+        op.execute(statement)

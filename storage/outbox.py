@@ -1,0 +1,281 @@
+"""The outbox: effects wait here from the commit of their decision to the commit of their receipt.
+
+A job is pending, running under a lease, done, or dead. Of one lane at most one runs (a unique index sees to that), and
+of one key at most one is pending. Whoever finishes a job must still hold its token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from bot.decision import Effect
+from storage.engine import Fenced
+from storage.sql import OUTBOX, enqueue, is_postgresql
+from storage.tables import DEAD, DONE, PENDING, RUNNING
+
+EFFECTS: Mapping[str, type[Any]] = {effect.__name__: effect for effect in get_args(Effect)}
+
+OTHER = OUTBOX.alias("other")
+CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothing else here uses
+CLOCK = select(func.clock_timestamp(type_=OUTBOX.c.due_at.type))
+# Literals, as in the partial indexes.
+IS_PENDING, IS_RUNNING, IS_DEAD = (text(f"outbox.state = '{state}'") for state in (PENDING, RUNNING, DEAD))
+LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, text(f"other.state = '{RUNNING}'")))
+
+
+@dataclass(frozen=True)
+class Job:
+    """An effect that this worker may perform while it holds the token. `attempts` is 1 the first time."""
+
+    id: int
+    effect: Effect
+    attempts: int
+    token: str
+    claimed_at: datetime
+    created_at: datetime
+    tried: bool = False
+
+    @property
+    def again(self) -> bool:
+        """It was handed out before, so it may have been done before: look first."""
+        return self.tried or self.attempts > 1
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An effect that was given up, and why."""
+
+    id: int
+    kind: str
+    subject: str
+    attempts: int
+    error: str
+    died_at: datetime
+
+
+# ---------------------------------------------------------------- in: with a decision
+
+
+def add(connection: Connection, effects: Iterable[Effect], now: datetime) -> bool:
+    """Makes these pending; twins merge. True where that has made or moved a job: workers should look."""
+    rows: dict[str, dict[str, Any]] = {}
+    for effect in effects:
+        row = _row(effect, now)
+        before = rows.get(row["key"])
+        if before and effect.due is None:
+            row["due_at"] = min(row["due_at"], before["due_at"])
+        rows[row["key"]] = row
+    if not rows:
+        return False
+    return connection.execute(enqueue(connection), list(rows.values())).rowcount > 0
+
+
+def _row(effect: Effect, now: datetime) -> dict[str, Any]:
+    return {
+        "key": effect.key,
+        "kind": type(effect).__name__,
+        "subject": effect.subject,
+        "due": effect.due,
+        "lane": effect.lane,
+        "priority": effect.priority,
+        "state": PENDING,
+        "due_at": effect.due or now,
+        "attempts": 0,
+        "tries": 0,
+        "owner": "",
+        "created_at": now,
+        "error": "",
+    }
+
+
+# ---------------------------------------------------------------- out: to a worker
+
+
+def clock(connection: Connection) -> datetime:
+    """The database's time, since replicas need not agree on theirs. SQLite's is this machine's."""
+    if is_postgresql(connection):
+        time: datetime = connection.execute(CLOCK).scalar_one()
+        return time
+    return datetime.now(UTC)
+
+
+def claim(
+    connection: Connection, now: datetime, kinds: Collection[str] | None, limit: int, lease: timedelta, owner: str
+) -> list[Job]:
+    """Jobs whose worker is gone, then due ones, of the kinds that this version knows."""
+    known = sorted(EFFECTS if kinds is None else EFFECTS.keys() & set(kinds))
+    one_by_one(connection)
+    time = clock(connection)
+    given = {"kinds": known, "by": owner, "until": time + lease}
+    jobs: list[Job] = []
+    while len(jobs) < limit:
+        row = connection.execute(TAKE_ABANDONED, {**given, "time": time}).mappings().first()
+        row = row or connection.execute(TAKE_DUE, {**given, "time": now}).mappings().first()
+        if row is None:
+            break
+        jobs.append(_job(row, now, tried=row["tries"] > 1 or _died_before(connection, row)))
+    return jobs
+
+
+def one_by_one(connection: Connection) -> None:
+    """Who claims at the same time would take the next job of the same lane, wait, and lose against the unique index."""
+    if is_postgresql(connection):
+        connection.execute(CLAIMS)
+
+
+def _take(*fit: Any) -> Any:
+    """Makes the first fitting job this worker's."""
+    of_ours = OUTBOX.c.kind.in_(bindparam("kinds", expanding=True))
+    in_order = OUTBOX.c.priority, OUTBOX.c.due_at, OUTBOX.c.id
+    # SKIP LOCKED: a decision is merging into that one, and rings when it has. SQLite leaves the words out.
+    first = select(OUTBOX.c.id).where(*fit, of_ours).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    return (
+        update(OUTBOX)
+        .where(OUTBOX.c.id == first.scalar_subquery())
+        .values(
+            state=RUNNING,
+            attempts=OUTBOX.c.attempts + 1,
+            tries=OUTBOX.c.tries + 1,
+            owner=bindparam("by"),
+            lease_until=bindparam("until"),
+        )
+        .returning(OUTBOX)
+    )
+
+
+TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
+TAKE_ABANDONED = _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME)
+TAKE_DUE = _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE)
+
+
+def _died_before(connection: Connection, row: RowMapping) -> bool:
+    """A dead job of the same key may have been done, with the reply lost."""
+    dead = select(1).where(OUTBOX.c.lane == row["lane"], OUTBOX.c.key == row["key"], IS_DEAD)
+    return connection.scalar(dead) is not None
+
+
+def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
+    return Job(
+        id=row["id"],
+        effect=EFFECTS[row["kind"]](row["subject"], due=row["due"]),
+        attempts=row["attempts"],
+        token=str(row["tries"]),
+        claimed_at=now,
+        created_at=row["created_at"],
+        tried=tried,
+    )
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When there will be something to claim: the earliest due time in a free lane, or end of a lease."""
+    known = OUTBOX.c.kind.in_(sorted(EFFECTS))
+    due = connection.scalar(select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, known, LANE_IS_FREE))
+    over = connection.scalar(select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, known))
+    return min((at for at in (due, over) if at), default=None)
+
+
+# ---------------------------------------------------------------- back: from the worker
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    """Still this worker's. Not so when its lease ran out and another has claimed the job since."""
+    return and_(OUTBOX.c.id == job.id, OUTBOX.c.tries == int(job.token), IS_RUNNING)
+
+
+def _change(connection: Connection, job: Job, **values: Any) -> None:
+    if connection.execute(update(OUTBOX).where(_held(job)).values(**values)).rowcount != 1:
+        raise Fenced(f"Job {job.id} ({job.effect.key}) was taken over by another worker; nothing was saved.")
+
+
+def finish(connection: Connection, job: Job, now: datetime) -> None:
+    _change(connection, job, state=DONE, ended_at=now, error="")
+
+
+def renew(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> None:
+    until = clock(connection) + lease
+    for job in jobs:
+        connection.execute(update(OUTBOX).where(_held(job)).values(lease_until=until))
+
+
+def postpone(connection: Connection, job: Job, until: datetime, why: str, *, counts: bool) -> None:
+    attempts = job.attempts if counts else job.attempts - 1
+    twin = _twin(connection, job.effect.key)
+    if twin is None:
+        _change(connection, job, state=PENDING, due_at=until, attempts=attempts, error=why, lease_until=None)
+        return
+    # The world is not ready before `until`, whichever of the two asks.
+    _change(connection, job, state=DONE)
+    later = case((OUTBOX.c.due_at < until, literal(until, OUTBOX.c.due_at.type)), else_=OUTBOX.c.due_at)
+    _inherit(connection, twin, job.id, due_at=later, attempts=attempts, error=why)
+
+
+def bury(connection: Connection, job: Job, why: str, now: datetime) -> None:
+    _change(connection, job, state=DEAD, ended_at=now, error=why)
+
+
+def dead_letters(connection: Connection, lane: str | None = None) -> tuple[DeadLetter, ...]:
+    """Oldest first; of one lane or all."""
+    query = select(OUTBOX).where(IS_DEAD).order_by(OUTBOX.c.ended_at, OUTBOX.c.id)
+    rows = connection.execute(query if lane is None else query.where(OUTBOX.c.lane == lane)).mappings()
+    return tuple(
+        DeadLetter(r["id"], r["kind"], r["subject"], r["attempts"], r["error"], died_at=r["ended_at"]) for r in rows
+    )
+
+
+def unfinished(connection: Connection, lane: str, kinds: Collection[str], before: int | None = None) -> tuple[str, ...]:
+    """Subjects of the lane's effects that wait or run, in the order in which they were decided."""
+    waits = select(OUTBOX.c.subject).where(OUTBOX.c.lane == lane, OUTBOX.c.kind.in_(kinds), or_(IS_PENDING, IS_RUNNING))
+    earlier = waits if before is None else waits.where(OUTBOX.c.id < before)
+    return tuple(connection.scalars(earlier.order_by(OUTBOX.c.id)))
+
+
+def retry(connection: Connection, id: int, now: datetime) -> bool:
+    """A dead letter is due again, as if new but for `again`. False where there is none of that id."""
+    key = connection.scalar(select(OUTBOX.c.key).where(OUTBOX.c.id == id, IS_DEAD).with_for_update())
+    if key is None:
+        return False
+    if twin := _twin(connection, key):
+        _inherit(connection, twin, id, due_at=now)
+    else:
+        values = {"state": PENDING, "due_at": now, "attempts": 0, "ended_at": None, "lease_until": None}
+        connection.execute(update(OUTBOX).where(OUTBOX.c.id == id).values(**values))
+    return True
+
+
+def _twin(connection: Connection, key: str) -> int | None:
+    """The pending job of the same key, locked."""
+    return connection.scalar(select(OUTBOX.c.id).where(OUTBOX.c.key == key, IS_PENDING).with_for_update())
+
+
+def _inherit(connection: Connection, twin: int, id: int, **values: Any) -> None:
+    """The twin goes on for job `id`, which is removed. It remembers that the effect may have been done, since when."""
+    old = connection.execute(select(OUTBOX.c.tries, OUTBOX.c.created_at).where(OUTBOX.c.id == id)).one()
+    connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
+    connection.execute(
+        update(OUTBOX).where(OUTBOX.c.id == twin).values(tries=old.tries, created_at=old.created_at, **values)
+    )
+
+
+def clear_leases(connection: Connection) -> None:
+    """Nobody else can be at work: what was running when the last process ended may be claimed at once."""
+    connection.execute(update(OUTBOX).where(IS_RUNNING).values(lease_until=datetime.min.replace(tzinfo=UTC)))

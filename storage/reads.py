@@ -1,0 +1,267 @@
+"""What a think may ask: every method answers nouns, read in the transaction that will save the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, select, text
+
+from bot.alerts import Seen
+from bot.decision import Broadcast, SendPost
+from bot.errors import Refused
+from bot.model import (
+    Alert,
+    Assignment,
+    Change,
+    Entry,
+    Event,
+    Incident,
+    Link,
+    Message,
+    Post,
+    Postmortem,
+    Request,
+    RequestState,
+    Role,
+    Stable,
+    Update,
+)
+from storage.outbox import DeadLetter, dead_letters, unfinished
+from storage.rows import table, to_noun
+from storage.sql import is_postgresql
+from storage.tables import IS_OPEN
+from storage.types import fit
+
+T = TypeVar("T")
+
+POSTS = (SendPost.__name__, Broadcast.__name__)
+CHUNK = 500  # values of one IN list; SQLite takes 32,766 and older ones 999
+OPEN_REQUESTS = (RequestState.PROPOSED, RequestState.CONFIRMED, RequestState.ACTING)
+
+ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, Entry, Incident))
+ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
+    table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
+)
+OPEN = text(IS_OPEN)
+
+# Made once: these run for every alert.
+SOME = bindparam("some", expanding=True, type_=ALERTS.c.key.type)
+SEEN_ALERTS = select(ALERTS).where(ALERTS.c.key.in_(SOME)).order_by(ALERTS.c.key)
+OPEN_GROUPS = select(INCIDENTS).where(INCIDENTS.c.group.in_(SOME), INCIDENTS.c.group != text("''"), OPEN)
+RECENT_GROUPS = (
+    select(INCIDENTS)
+    .where(
+        INCIDENTS.c.group.in_(SOME),
+        INCIDENTS.c.group != text("''"),
+        INCIDENTS.c.resolved_at >= bindparam("since"),
+        text(f"NOT ({IS_OPEN})"),
+    )
+    .order_by(INCIDENTS.c.resolved_at)
+)
+HIGHEST = select(func.max(INCIDENTS.c.number))
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+class Tx:
+    """One transaction's view of everything. Unknown incidents are Refused; other unknown ids are a LookupError."""
+
+    def __init__(self, connection: Connection, *, writes: bool = False) -> None:
+        self.connection, self.writes = connection, writes
+        self.unseen: set[str] = set()  # alert keys that nobody had saved when we asked
+
+    # ------------------------------------------------------------ incidents
+
+    def incident(self, id: str) -> Incident:
+        found = self.find_incident(id)
+        if found is None:
+            raise Refused(f"There is no incident {id}.", instead="/incident list")
+        return found
+
+    def find_incident(self, id: str) -> Incident | None:
+        return self._get(Incident, id)
+
+    def incident_in(self, channel: str) -> Incident | None:
+        if not channel:
+            return None
+        return self._first(Incident, INCIDENTS.c.channel == channel, text("channel <> ''"))
+
+    def incidents(self, *, open_only: bool = False, limit: int = 50) -> tuple[Incident, ...]:
+        """Newest first."""
+        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit)
+        return self._all(Incident, query.where(OPEN) if open_only else query)
+
+    def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
+        """The open incidents of a service, newest first."""
+        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
+        return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+
+    def next_number(self) -> int:
+        """Two replicas may be told the same; the unique index lets one of them save it."""
+        return (self.connection.scalar(HIGHEST) or 0) + 1
+
+    # ------------------------------------------------------------ alerts and changes
+
+    def seen(self, news: Sequence[Alert], groups: Collection[str], reopen_since: datetime) -> Seen:
+        """What is known of these alerts and groups; `recent` is of groups without an open incident.
+
+        Costs grow with the number of alerts and not with what is over.
+        """
+        known = self._by(SEEN_ALERTS.with_for_update() if self._shared else SEEN_ALERTS, (a.key for a in news), "key")
+        keys = {alert.key: fit(alert.key) for alert in news}
+        self.unseen.update(key for key in keys.values() if key not in known)
+        open_ = self._of_groups(OPEN_GROUPS, groups)
+        return Seen(
+            alerts={key: to_noun(Alert, known[kept]) for key, kept in keys.items() if kept in known},
+            open=open_,
+            recent=self._of_groups(RECENT_GROUPS, set(groups) - open_.keys(), since=reopen_since),
+            next_number=self.next_number(),
+        )
+
+    def alerts(self, incident: str) -> tuple[Alert, ...]:
+        """Oldest first."""
+        mine = select(ALERTS).where(ALERTS.c.incident == incident)
+        return self._all(Alert, mine.order_by(ALERTS.c.starts_at, ALERTS.c.key))
+
+    def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
+        """Both ends included, oldest first."""
+        query = select(CHANGES).where(CHANGES.c.at.between(since, until)).order_by(CHANGES.c.at, CHANGES.c.key)
+        return self._all(Change, query if services is None else query.where(CHANGES.c.service.in_(services)))
+
+    def change(self, key: str) -> Change | None:
+        """Locked where it may be written: it has no version, and its beginning and end may come to two replicas."""
+        query = select(table(Change)).where(_key(table(Change)) == key)
+        row = self.connection.execute(query.with_for_update() if self.writes else query).mappings().first()
+        return None if row is None else to_noun(Change, row)
+
+    # ------------------------------------------------------------ what belongs to an incident
+
+    def entries(self, incident: str, limit: int | None = None) -> tuple[Entry, ...]:
+        """By the time at which it happened; with a limit, the latest ones."""
+        newest = ENTRIES.c.at.desc(), ENTRIES.c.seq.desc()
+        mine = select(ENTRIES).where(ENTRIES.c.incident == incident).order_by(*newest).limit(limit)
+        return self._all(Entry, mine)[::-1]
+
+    def assignments(self, incident: str) -> tuple[Assignment, ...]:
+        mine = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident == incident)
+        return self._all(Assignment, mine.order_by(ASSIGNMENTS.c.role))
+
+    def assignment(self, incident: str, role: Role) -> Assignment | None:
+        return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
+
+    def links(self, incident: str) -> tuple[Link, ...]:
+        mine = select(LINKS).where(LINKS.c.incident == incident)
+        return self._all(Link, mine.order_by(LINKS.c.at, LINKS.c.id))
+
+    def updates(self, incident: str) -> tuple[Update, ...]:
+        mine = select(UPDATES).where(UPDATES.c.incident == incident)
+        return self._all(Update, mine.order_by(UPDATES.c.number))
+
+    def postmortem(self, incident: str) -> Postmortem | None:
+        return self._get(Postmortem, incident)
+
+    # ------------------------------------------------------------ Slack
+
+    def post(self, id: str) -> Post:
+        return self._need(Post, id)
+
+    def find_post(self, id: str) -> Post | None:
+        return self._get(Post, id)
+
+    def event(self, id: str) -> Event | None:
+        return self._get(Event, id)
+
+    def messages(self, incident: str) -> tuple[Message, ...]:
+        mine = select(MESSAGES).where(MESSAGES.c.incident == incident)
+        return self._all(Message, mine.order_by(MESSAGES.c.at, MESSAGES.c.ts))
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        return self._get(Message, f"{channel}/{ts}")
+
+    def last_message_at(self, channel: str) -> datetime | None:
+        at: datetime | None = self.connection.scalar(
+            select(func.max(MESSAGES.c.at)).where(MESSAGES.c.channel == channel)
+        )
+        return at
+
+    # ------------------------------------------------------------ rollouts
+
+    def request(self, id: str) -> Request:
+        return self._need(Request, id)
+
+    def requests(self, incident: str) -> tuple[Request, ...]:
+        mine = select(REQUESTS).where(REQUESTS.c.incident == incident)
+        return self._all(Request, mine.order_by(REQUESTS.c.at, REQUESTS.c.id))
+
+    def open_requests(self, service: str, environment: str) -> tuple[Request, ...]:
+        """Proposed, confirmed or acting; oldest first."""
+        here = (
+            REQUESTS.c.service == service,
+            REQUESTS.c.environment == environment,
+            REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]),
+        )
+        return self._all(Request, select(REQUESTS).where(*here).order_by(REQUESTS.c.at, REQUESTS.c.id))
+
+    def count_requests(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0
+
+    def stables(self, service: str, environment: str) -> tuple[Stable, ...]:
+        """Newest first."""
+        here = (STABLES.c.service == service, STABLES.c.environment == environment)
+        return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+
+    # ------------------------------------------------------------ outbox
+
+    def dead_letters(self, lane: str) -> tuple[DeadLetter, ...]:
+        return dead_letters(self.connection, lane)
+
+    def unsent(self, lane: str, before: int | None = None) -> tuple[Post, ...]:
+        """Posts that wait to be sent, or are being sent; of the jobs before this one only. Oldest decision first."""
+        subjects = unfinished(self.connection, lane, POSTS, before)
+        return tuple(post for id in subjects if (post := self.find_post(id)) is not None)
+
+    # ------------------------------------------------------------ how
+
+    @property
+    def _shared(self) -> bool:
+        """Other replicas may be writing now, so what will be overwritten without a version has to be locked."""
+        return self.writes and is_postgresql(self.connection)
+
+    def _get(self, noun: type[T], id: str) -> T | None:
+        return self._first(noun, _key(table(noun)) == id)
+
+    def _need(self, noun: type[T], id: str) -> T:
+        found = self._get(noun, id)
+        if found is None:
+            raise LookupError(f"there is no {noun.__name__.lower()} {id}")
+        return found
+
+    def _first(self, noun: type[T], *where: ColumnElement[bool] | Any) -> T | None:
+        row = self.connection.execute(select(table(noun)).where(*where)).mappings().first()
+        return None if row is None else to_noun(noun, row)
+
+    def _all(self, noun: type[T], query: Select[Any]) -> tuple[T, ...]:
+        return tuple(to_noun(noun, row) for row in self.connection.execute(query).mappings())
+
+    def _by(self, query: Select[Any], values: Iterable[str], column: str, **more: Any) -> dict[str, RowMapping]:
+        """Rows by a column, which is one of the values. Sorted, so that two replicas lock in the same order."""
+        found: dict[str, RowMapping] = {}
+        for some in chunks(sorted(set(values))):
+            rows = self.connection.execute(query, {"some": some, **more}).mappings()
+            found.update((row[column], row) for row in rows)
+        return found
+
+    def _of_groups(self, query: Select[Any], groups: Collection[str], **more: Any) -> dict[str, Incident]:
+        found = self._by(query, groups, "group", **more)
+        return {group: to_noun(Incident, found[kept]) for group in groups if (kept := fit(group)) in found}
+
+
+def _key(of: Table) -> ColumnElement[Any]:
+    return next(iter(of.primary_key))

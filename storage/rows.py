@@ -1,0 +1,108 @@
+"""Nouns become rows and rows become nouns: by their fields' names and types, with nothing written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from enum import Enum
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from sqlalchemy import RowMapping, Table
+from sqlmodel import SQLModel
+
+from bot.decision import Noun
+from bot.model import (
+    Alert,
+    Assignment,
+    Change,
+    Entry,
+    Event,
+    Incident,
+    Link,
+    Message,
+    Post,
+    Postmortem,
+    Request,
+    Stable,
+    Update,
+)
+from storage import tables
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
+
+ROWS: Mapping[type, type[SQLModel]] = {
+    Alert: tables.AlertRow,
+    Assignment: tables.AssignmentRow,
+    Change: tables.ChangeRow,
+    Entry: tables.EntryRow,
+    Event: tables.EventRow,
+    Incident: tables.IncidentRow,
+    Link: tables.LinkRow,
+    Message: tables.MessageRow,
+    Post: tables.PostRow,
+    Postmortem: tables.PostmortemRow,
+    Request: tables.RequestRow,
+    Stable: tables.StableRow,
+    Update: tables.UpdateRow,
+}
+
+
+def table(noun: type) -> Table:
+    """Where nouns of this class are kept. Raises TypeError for a class that is never saved."""
+    if noun not in ROWS:
+        raise TypeError(f"{noun.__name__} is not a noun that is saved")
+    return tables.table_of(ROWS[noun])
+
+
+def is_versioned(noun: type) -> bool:
+    """A Stable's `version` is that of a build; only a counter is an int."""
+    return get_type_hints(noun).get("version") is int
+
+
+def id_of(noun: Noun) -> str:
+    return noun.key if isinstance(noun, Alert | Change) else noun.id
+
+
+def to_row(noun: Noun | Entry) -> dict[str, Any]:
+    """The values of a noun's columns. An `id` that is derived from other fields is written out."""
+    return {name: encode(getattr(noun, name)) for name, encode in ENCODERS[type(noun)].items()}
+
+
+def to_noun(noun: type[T], row: RowMapping) -> T:
+    return noun(**{name: decode(row[name]) for name, decode in DECODERS[noun].items()})
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _value(value: Enum) -> Any:
+    return value.value
+
+
+def _encoder(hint: Any) -> Convert:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _value
+    return list if get_origin(hint) is tuple else _same
+
+
+def _decoder(hint: Any) -> Convert:
+    if get_origin(hint) is tuple:
+        return tuple
+    return hint if isinstance(hint, type) and issubclass(hint, Enum) else _same
+
+
+def _encoders(noun: type) -> dict[str, Convert]:
+    hints = get_type_hints(noun)
+    return {column.name: _encoder(hints.get(column.name)) for column in table(noun).c}
+
+
+def _decoders(noun: type) -> dict[str, Convert]:
+    hints = get_type_hints(noun)
+    return {field.name: _decoder(hints[field.name]) for field in fields(noun)}
+
+
+ENCODERS: Mapping[type, Mapping[str, Convert]] = {noun: _encoders(noun) for noun in ROWS}
+DECODERS: Mapping[type, Mapping[str, Convert]] = {noun: _decoders(noun) for noun in ROWS}
+VERSIONED = frozenset(noun for noun in ROWS if is_versioned(noun))

@@ -1,0 +1,341 @@
+"""The tables. Rows never leave this package: `store` hands out nouns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Float, Index, Integer, MetaData, Table, text
+from sqlmodel import Field, SQLModel
+
+from storage.types import UTC, Json, Key, Words
+
+# Literals, since neither engine uses a partial index for a condition that is a bound parameter.
+IS_OPEN = "phase <> 'resolved'"
+PENDING, RUNNING, DONE, DEAD = "pending", "running", "done", "dead"
+
+
+def words(**other: Any) -> Any:
+    return Field(sa_type=Words, **other)
+
+
+def indexed(**other: Any) -> Any:
+    return Field(sa_type=Key, **other)
+
+
+def time(**other: Any) -> Any:
+    return Field(sa_type=UTC, **other)
+
+
+def where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class Row(SQLModel):
+    metadata = MetaData(
+        naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
+    )
+
+
+def table_of(row: type[SQLModel]) -> Table:
+    table: Table = row.__table__  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+    return table
+
+
+class AlertRow(Row, table=True):
+    __tablename__ = "alert"
+
+    key: str = indexed(primary_key=True)
+    group: str = indexed()
+    title: str = words()
+    severity: str = words()
+    service: str = indexed()
+    environment: str = indexed()
+    firing: bool
+    starts_at: datetime = time()
+    ends_at: datetime | None = time()
+    url: str | None = words()
+    source: str = words()
+    incident: str = indexed(index=True)
+    count: int
+    last_at: datetime | None = time()
+
+
+class ChangeRow(Row, table=True):
+    __tablename__ = "change"
+
+    key: str = indexed(primary_key=True)
+    change: str = words()
+    service: str = indexed()
+    version: str = words()
+    environment: str = indexed()
+    status: str = words()
+    at: datetime = time(index=True)
+    title: str = words()
+    url: str | None = words()
+    actor: str = words()
+    source: str = words()
+
+
+class IncidentRow(Row, table=True):
+    __tablename__ = "incident"
+    __table_args__ = (
+        Index("one_open_incident_per_group", "group", unique=True, **where(f"\"group\" <> '' AND {IS_OPEN}")),
+        Index("one_incident_per_channel", "channel", unique=True, **where("channel <> ''")),
+        Index("one_incident_per_number", "number", unique=True),
+        Index("ix_incident_open", "service", "environment", **where(IS_OPEN)),
+        Index("ix_incident_recent", "group", "resolved_at"),
+    )
+
+    id: str = indexed(primary_key=True)
+    number: int
+    title: str = words()
+    service: str = indexed()
+    environment: str = indexed()
+    severity: int
+    opened_at: datetime = time()
+    by: str = words()
+    group: str = indexed()
+    onset_at: datetime | None = time()
+    phase: str = words()
+    impact: str = words()
+    summary: str = words()
+    channel: str = indexed()
+    channel_name: str = words()
+    card: str = words()
+    announcement: str = words()
+    announced_in: str = words()
+    next_update_at: datetime | None = time()
+    resolved_at: datetime | None = time()
+    version: int
+
+
+class AssignmentRow(Row, table=True):
+    __tablename__ = "assignment"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    role: str = words()
+    user: str = words()
+    by: str = words()
+    at: datetime = time()
+    version: int
+
+
+class LinkRow(Row, table=True):
+    __tablename__ = "link"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    change: str = words()
+    verdict: str = words()
+    reasons: list[str] = Field(sa_type=Json)
+    by: str = words()
+    at: datetime = time()
+    score: float
+    version: int
+
+
+class UpdateRow(Row, table=True):
+    __tablename__ = "status_update"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    number: int
+    phase: str = words()
+    severity: int
+    text: str = words()
+    by: str = words()
+    at: datetime = time()
+    next_at: datetime | None = time()
+
+
+class PostRow(Row, table=True):
+    __tablename__ = "post"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed()
+    channel: str = indexed()
+    text: str = words()
+    blocks: list[dict[str, Any]] = Field(sa_type=Json)
+    thread: str = words()
+    ts: str = words()
+    version: int
+
+
+class MessageRow(Row, table=True):
+    __tablename__ = "message"
+    __table_args__ = (Index("ix_message_channel_at", "channel", "at"),)
+
+    id: str = indexed(primary_key=True)
+    channel: str = indexed()
+    ts: str = words()
+    incident: str = indexed(index=True)
+    user: str = words()
+    text: str = words()
+    at: datetime = time()
+    thread: str = words()
+    pinned: bool
+    reactions: list[str] = Field(sa_type=Json)
+    link: str = words()
+    deleted: bool
+
+
+class EventRow(Row, table=True):
+    __tablename__ = "event"
+
+    id: str = indexed(primary_key=True)
+    kind: str = words()
+    body: dict[str, Any] = Field(sa_type=Json)
+    received_at: datetime = time(index=True)
+
+
+class PostmortemRow(Row, table=True):
+    __tablename__ = "postmortem"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed()
+    markdown: str = words()
+    drafted_at: datetime = time()
+    by: str = words()
+    file: str = words()
+    canvas: str = words()
+    version: int
+
+
+class StableRow(Row, table=True):
+    __tablename__ = "stable"
+    __table_args__ = (Index("ix_stable_service_at", "service", "environment", "at"),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    revision: str = words()
+    version: str = words()
+    at: datetime = time()
+
+
+class RequestRow(Row, table=True):
+    __tablename__ = "request"
+    __table_args__ = (
+        Index(
+            "one_request_in_action",
+            "service",
+            "environment",
+            unique=True,
+            **where("state IN ('confirmed', 'acting')"),
+        ),
+        Index("ix_request_service_state", "service", "environment", "state"),
+    )
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    verb: str = words()
+    service: str = indexed()
+    environment: str = indexed()
+    intent: str = words()
+    from_revision: str = words()
+    from_version: str = words()
+    to_revision: str = words()
+    to_version: str = words()
+    reviewed_step: int
+    reviewed_wait: str = words()
+    channel: str = indexed()
+    by: str = words()
+    at: datetime = time()
+    state: str = words()
+    confirmed_by: str = words()
+    acted_at: datetime | None = time()
+    settled_at: datetime | None = time()
+    outcome: str = words()
+    version: int
+
+
+class EntryRow(Row, table=True):
+    """Append-only: triggers refuse UPDATE and DELETE. `seq` has no gap, so a missing line is noticed."""
+
+    __tablename__ = "entry"
+    __table_args__ = (Index("ix_entry_incident_at", "incident", "at", "seq"),)
+
+    seq: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    at: datetime = time()
+    kind: str = words()
+    text: str = words()
+    by: str = words()
+    whom: str = words()
+    incident: str = indexed()
+    source: str = words()
+    noted_at: datetime = time()
+
+
+class CounterRow(Row, table=True):
+    """A number that is taken in the same commit as what it numbers."""
+
+    __tablename__ = "counter"
+
+    name: str = indexed(primary_key=True)
+    value: int
+
+
+class OutboxRow(Row, table=True):
+    """One effect from its decision to its receipt. `tries` counts every hand-out; it is the fencing token as well.
+
+    `attempts` is what counts towards giving up, so a rate limit takes none. Ids are never used twice.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("one_pending_twin", "key", unique=True, **where("state = 'pending'")),
+        Index("one_running_per_lane", "lane", unique=True, **where("state = 'running'")),
+        Index("ix_outbox_due", "priority", "due_at", "id", **where("state = 'pending'")),
+        Index("ix_outbox_dead", "lane", **where("state = 'dead'")),
+        Index("ix_outbox_done", "ended_at", **where("state = 'done'")),
+        Index("ix_outbox_unfinished", "subject", **where("state <> 'done'")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = Field(primary_key=True)
+    key: str = indexed()
+    kind: str = words()
+    subject: str = indexed()
+    due: datetime | None = time()
+    lane: str = indexed()
+    priority: int
+    state: str = words()
+    due_at: datetime = time()
+    attempts: int
+    tries: int
+    owner: str = words()
+    lease_until: datetime | None = time()
+    created_at: datetime = time()
+    ended_at: datetime | None = time()
+    error: str = words()
+
+
+class PaceRow(Row, table=True):
+    """When a lane is free again, in seconds since 1970: `next_at` by our own pace, `held_until` by the other side's."""
+
+    __tablename__ = "pace"
+
+    lane: str = indexed(primary_key=True)
+    next_at: float = Field(sa_type=Float)
+    held_until: float = Field(sa_type=Float)
+
+
+class TickRow(Row, table=True):
+    """A turn of the clock that one replica has taken."""
+
+    __tablename__ = "tick"
+
+    name: str = indexed(primary_key=True)
+    slot: str = indexed(primary_key=True)
+    at: datetime = time(index=True)
+
+
+class KeptRow(Row, table=True):
+    """A value that the first replica to start has settled for all."""
+
+    __tablename__ = "kept"
+
+    name: str = indexed(primary_key=True)
+    value: str = words()

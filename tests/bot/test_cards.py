@@ -1,0 +1,346 @@
+"""Every card and form: one golden file each, within Slack's limits whatever people and senders write."""
+
+from dataclasses import replace
+from itertools import cycle
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.cards import incident as cards
+from bot.cards.kit import option, press, select
+from bot.cards.update import update_card
+from bot.commands import COMMANDS, Ask
+from bot.decision import Card, Modal
+from bot.model import (
+    BOT,
+    Assignment,
+    ChangeKind,
+    ChangeStatus,
+    Entry,
+    EntryKind,
+    Link,
+    Phase,
+    Role,
+    Severity,
+    Update,
+    Verdict,
+)
+from bot.policy import Policy, Service, Target
+from tests.blockkit import check, nodes
+from tests.bot.test_text import ANY
+from tests.golden import same_as
+from tests.values import NOON, change, incident, minutes
+
+POLICY = Policy(
+    services={
+        "checkout": Service(
+            name="checkout", rollout=Target(provider="argo", cluster="eu", namespace="shop", name="checkout")
+        ),
+        "prices": Service(name="prices"),
+    }
+)
+OPEN = incident(
+    title="CheckoutErrorRatioHigh",
+    onset_at=NOON - minutes(3),
+    next_update_at=NOON + minutes(15),
+    impact="One payment in eight fails",
+    channel="C0INC7",
+    channel_name="inc-7-checkout",
+)
+RESOLVED = replace(
+    OPEN,
+    phase=Phase.RESOLVED,
+    summary="Rolled back checkout to v41; v42 failed on orders with a voucher.",
+    resolved_at=NOON + minutes(42),
+    next_update_at=None,
+)
+ROLES = (
+    Assignment(incident="INC-7", role=Role.COMMANDER, user="U0DANA", by=BOT, at=NOON),
+    Assignment(incident="INC-7", role=Role.COMMS, user="U0BOB", by="U0BOB", at=NOON + minutes(1)),
+    Assignment(incident="INC-7", role=Role.OPS, user="", by="U0BOB", at=NOON + minutes(1)),
+)
+DEPLOY = change(url="https://ci.example/builds/42", at=NOON - minutes(5))
+FLAG = change(
+    "flag/prices/1",
+    change=ChangeKind.FLAG,
+    service="prices",
+    version="",
+    at=NOON - minutes(9),
+    url="https://flags.example/1",
+)
+ENTRIES = (
+    Entry(at=NOON - minutes(3), kind=EntryKind.ALERT, by="alertmanager", text="CheckoutErrorRatioHigh fired"),
+    Entry(at=NOON, kind=EntryKind.ROLE, whom="U0DANA", text="is commander by on-call"),
+    Entry(
+        at=NOON + minutes(2),
+        kind=EntryKind.NOTE,
+        by="U0BOB",
+        text="errors only on canary pods",
+        source="https://x.example/1",
+    ),
+)
+UPDATE = Update(
+    incident="INC-7",
+    number=2,
+    phase=Phase.MITIGATING,
+    severity=Severity.SEV2,
+    text="Checkout failed for about one customer in eight. It is rolled back, and orders recover.",
+    by="U0BOB",
+    at=NOON + minutes(9),
+    next_at=NOON + minutes(39),
+)
+
+
+def link(change=DEPLOY, verdict=Verdict.SUSPECT, reasons=("began 2 min before the onset", "same service")):
+    return Link(incident="INC-7", change=change.key, verdict=verdict, reasons=reasons, by=BOT, at=NOON), change
+
+
+SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checkout` depends on `prices`")))
+
+GALLERY = {
+    "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
+    "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
+    "incident_troubled": cards.incident_card(OPEN, (), (), (), POLICY, ["Slack: missing_scope pins:write"] * 5),
+    "incident_resolved": cards.incident_card(RESOLVED, ROLES, [link(verdict=Verdict.CAUSED)], ENTRIES, POLICY),
+    "announcement_open": cards.announcement(OPEN),
+    "announcement_resolved": cards.announcement(RESOLVED),
+    "incident_list": cards.incident_list([OPEN, incident(8, service="", severity=Severity.SEV4)]),
+    "incident_list_empty": cards.incident_list([]),
+    "timeline": cards.timeline_card(OPEN, ENTRIES),
+    "timeline_empty": cards.timeline_card(OPEN, ()),
+    "reminder_due": cards.reminder(OPEN, 0),
+    "reminder_late": cards.reminder(OPEN, 10),
+    "tray": cards.tray(None),
+    "tray_in_channel": cards.tray(OPEN),
+    "tray_resolved": cards.tray(RESOLVED),
+    "help_incident": cards.help_card("/incident", COMMANDS["incident"]),
+    "help_rollout": cards.help_card("/rollout", COMMANDS["rollout"]),
+    "update_responders": update_card(OPEN, UPDATE, "responders"),
+    "update_broadcast": update_card(OPEN, UPDATE, "broadcast"),
+    "form_declare": cards.declare_modal(("checkout", "prices"), "Customers cannot pay"),
+    "form_update_first": cards.update_modal(OPEN, None),
+    "form_update": cards.update_modal(OPEN, UPDATE),
+    "form_resolve": cards.resolve_modal(OPEN),
+    "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER),
+}
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_looks_as_agreed(name):
+    check(GALLERY[name])
+    same_as(f"{name}.json", GALLERY[name])
+
+
+def presses(shown: Card | Modal) -> dict[str, str]:
+    """Label → the line it stands for."""
+    tree = shown.blocks if isinstance(shown, Card) else shown.view["blocks"]
+    return {node["text"]["text"]: node["value"] for node in nodes(tree) if "value" in node}
+
+
+@pytest.mark.parametrize("name", [name for name, shown in GALLERY.items() if isinstance(shown, Card)])
+def test_every_button_is_a_line_that_can_be_typed(name):
+    for line in presses(GALLERY[name]).values():
+        command, _, rest = line.partition(" ")
+        verb, _ = Ask(command=command, text=rest, by="U0DANA").split()
+        assert verb in COMMANDS[command]
+
+
+# ---------------------------------------------------------------- the card
+
+
+def card(*, roles=ROLES, suspects=SUSPECTS, **other):
+    return cards.incident_card(replace(OPEN, **other), roles, suspects, ENTRIES, POLICY)
+
+
+def test_a_free_role_can_be_taken_and_a_held_one_handed_off():
+    lines = presses(card())
+    assert lines["Hand off commander"] == "incident handoff INC-7 commander"
+    assert lines["Take ops"] == "incident role INC-7 ops"  # given up is free
+    assert lines["Take scribe"] == "incident role INC-7 scribe"
+    assert "Take commander" not in lines
+
+
+def test_the_lines_name_the_incident_because_the_card_is_read_elsewhere_too():
+    lines = [line for line in presses(card()).values() if line.startswith("incident")]
+    assert len(lines) == 10
+    assert all(" INC-7" in line for line in lines)
+
+
+def test_the_likeliest_suspect_can_be_rolled_back_from_the_card():
+    assert presses(card())["Roll back checkout"] == "rollout rollback checkout"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"service": "prices"},  # no rollout configured
+        {"environment": "staging"},  # the rollout is production's
+        {"change": ChangeKind.FLAG},  # not undone by a rollback of the deployment
+        {"status": ChangeStatus.ROLLED_BACK},
+        {"status": ChangeStatus.CANCELLED},
+    ],
+)
+def test_no_roll_back_is_offered_that_would_not_undo_the_change(other):
+    suspect = link(replace(DEPLOY, **other))
+    assert not any("Roll back" in label for label in presses(card(suspects=[suspect])))
+    assert any(node.get("url") == DEPLOY.url for node in nodes(card(suspects=[suspect]).blocks))
+
+
+def test_what_fixed_it_is_not_offered_for_rolling_back():
+    assert "Roll back checkout" not in presses(card(suspects=[link(verdict=Verdict.FIXED)]))
+    assert "Roll back checkout" in presses(card(suspects=[link(verdict=Verdict.CAUSED)]))
+
+
+def test_two_suspects_of_one_service_share_one_button():
+    both = card(suspects=[link(), link(replace(DEPLOY, key="deploy/2", version="v41.1"))])
+    check(both)
+    assert sum(node.get("value") == "rollout rollback checkout" for node in nodes(both.blocks)) == 1
+
+
+def test_no_more_than_three_suspects_and_five_entries_are_shown():
+    many = cards.incident_card(OPEN, (), [link(replace(DEPLOY, key=str(n))) for n in range(9)], ENTRIES * 9, POLICY)
+    shown = str(many.blocks)
+    assert shown.count("*Suspect*") == 3
+    assert many.blocks[-1]["elements"][0]["text"].count("\n") == 4
+
+
+def test_a_resolved_card_asks_for_nothing_but_the_postmortem():
+    assert presses(GALLERY["incident_resolved"]) == {"Draft postmortem": "incident postmortem INC-7"}
+
+
+def test_a_deployer_named_like_a_person_is_not_pinged():
+    by = cards.incident_card(
+        OPEN, (), [link(replace(DEPLOY, actor="U0BOB"))], [replace(ENTRIES[0], by="U0BOB")], POLICY
+    )
+    assert "<@" not in str(by.blocks)
+
+
+def test_the_phase_menu_shows_the_phase():
+    menu = next(node for node in nodes(card(phase=Phase.MONITORING).blocks) if node.get("type") == "static_select")
+    assert menu["initial_option"]["value"] == "incident status INC-7 monitoring"
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def test_a_broadcast_has_no_internals():
+    shown = str(update_card(OPEN, UPDATE, "broadcast"))
+    for internal in ("checkout\b", "CheckoutErrorRatioHigh", "U0BOB", "C0INC7", "inc-7-checkout", "Update 2"):
+        assert internal not in shown
+    assert "<@U0BOB>" in str(update_card(OPEN, UPDATE, "responders"))
+
+
+def test_a_broadcast_says_when_the_next_one_comes_or_that_none_does():
+    assert "Next update by" in str(update_card(OPEN, UPDATE, "broadcast"))
+    assert "No further update is planned" in str(update_card(OPEN, replace(UPDATE, next_at=None), "broadcast"))
+
+
+def test_the_topic_says_what_a_newcomer_must_know():
+    assert cards.topic(OPEN, "U0DANA") == (
+        "INC-7 · SEV2 · investigating · commander <@U0DANA> · CheckoutErrorRatioHigh"
+    )
+    assert "no commander yet" in cards.topic(OPEN, "")
+
+
+def test_help_hides_what_only_buttons_type():
+    assert "confirm" not in str(GALLERY["help_rollout"].blocks)
+    assert "rollback" in str(GALLERY["help_rollout"].blocks)
+
+
+def test_an_update_cannot_resolve_by_the_way():
+    assert "resolved" not in presses(cards.update_modal(OPEN, None)).values()
+
+
+@pytest.mark.parametrize("n", [0, 99, 100, 250])
+def test_any_number_of_services_can_be_chosen_from(n):
+    modal = cards.declare_modal([f"service-{i:03}" for i in range(n)])
+    check(modal)
+    assert len([v for v in presses(modal).values() if v.startswith("service-")]) == n
+
+
+def test_a_service_whose_name_no_option_can_hold_is_left_out_of_the_menu():
+    modal = cards.declare_modal(["a" * 151, "b" * 150])
+    check(modal)
+    assert "a" * 151 not in presses(modal).values()
+
+
+def test_a_line_that_no_button_can_hold_gets_no_button():
+    assert press("x", "incident note " + "a" * 2000, "x") is None
+
+
+def test_a_menu_without_its_initial_choice_has_none():
+    assert "initial_option" not in select("x", "Choose", [option("a", "a")], "b")
+
+
+LONG = st.one_of(
+    ANY, ANY.map(lambda text: text * 30), st.sampled_from(["&" * 9000, "W" * 9000, "👩‍🚒" * 3000, " ", ""])
+)
+
+
+EXTREMES = ("<!here>" * 1000, "&" * 9000, '"' * 9000, "\\" * 9000, "U" * 9000)
+
+
+@pytest.mark.parametrize("n", [100, 490, 9000])
+@pytest.mark.parametrize("words", EXTREMES, ids=lambda words: words[:7])
+def test_the_longest_cards_are_within_the_size_of_a_message(words, n):
+    hurt = replace(OPEN, title=words, service=words, environment=words, impact=words, channel="", channel_name=words)
+    ship = replace(DEPLOY, service=words[:n], version=words, actor=words, url="https://x.example/" + "a&" * 190)
+    links = [link(replace(ship, key=key), reasons=(words, words)) for key in "abc"]
+    entries = [Entry(at=NOON, kind=k, text=words, by="U0BOB", whom="U0DANA", source=words) for k in EntryKind]
+    policy = Policy(services={words[:n]: replace(POLICY.services["checkout"], name=words[:n])})
+    check(cards.incident_card(hurt, ROLES, links, entries, policy, [words] * 4))
+    check(cards.incident_list([hurt] * 40))
+    check(cards.timeline_card(hurt, entries * 5))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(LONG, min_size=1, max_size=3))
+def test_whatever_is_written_every_card_is_taken_by_slack(texts):
+    turns = cycle(texts)
+
+    def some() -> str:
+        return next(turns)
+
+    hurt = replace(
+        OPEN,
+        title=some(),
+        service=some(),
+        environment=some(),
+        impact=some(),
+        summary=some(),
+        channel=some(),
+        channel_name=some(),
+    )
+    closed = replace(hurt, phase=Phase.RESOLVED, resolved_at=NOON)
+    name = some()
+    changes = [
+        replace(DEPLOY, service=name, version=some(), actor=some(), url=f"https://x.example/{some()}", key=k)
+        for k in "abc"
+    ]
+    links = [link(c, reasons=(some(), some())) for c in changes]
+    roles = [Assignment(incident="INC-7", role=role, user=some(), by=BOT, at=NOON) for role in Role]
+    entries = [Entry(at=NOON, kind=kind, text=some(), by=name, whom=name, source=some()) for kind in EntryKind]
+    policy = Policy(services={name: replace(POLICY.services["checkout"], name=name)})
+    update = replace(UPDATE, text=some(), by=name)
+    for shown in (
+        cards.incident_card(hurt, roles, links, entries, policy, [some()] * 4),
+        cards.incident_card(
+            closed, roles, [(replace(a, verdict=Verdict.CAUSED), b) for a, b in links], entries, policy, [some()]
+        ),
+        cards.announcement(hurt),
+        cards.announcement(closed),
+        cards.incident_list([hurt, closed] * 15),
+        cards.timeline_card(hurt, entries * 3),
+        cards.reminder(hurt, 3),
+        cards.tray(hurt),
+        cards.tray(closed),
+        update_card(hurt, update, "responders"),
+        update_card(hurt, update, "broadcast"),
+        cards.declare_modal([name, "b"], some()),
+        cards.update_modal(hurt, update),
+        cards.resolve_modal(hurt),
+        cards.handoff_modal(hurt, Role.OPS),
+    ):
+        check(shown)
+    assert 1 <= len(cards.topic(hurt, name)) <= 250

@@ -1,0 +1,130 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import changes, roles
+from bot.judgement.suspects import rank
+from bot.model import Assignment, ChangeStatus, Link, RequestState, Role, Verb, Verdict
+from bot.policy import Group, Policy, Rota, Service
+from tests.bot.rollout_values import request
+from tests.values import NOON, change, incident, minutes
+
+POLICY = Policy(services={"checkout": Service(name="checkout", depends_on=("payments",))})
+
+
+def named(*candidates, service="checkout"):
+    return [s.change.version for s in rank(NOON, service, ("payments",), candidates)]
+
+
+def test_the_deploy_just_before_beats_the_older_one():
+    assert named(change("a", version="old", at=NOON - minutes(90)), change("b", version="new")) == ["new", "old"]
+
+
+def test_the_own_service_beats_a_neighbour_and_a_stranger_is_last():
+    near = [
+        change("s", version="stranger", service="search"),
+        change("n", version="neighbour", service="payments"),
+        change("o", version="own"),
+    ]
+    assert named(*near) == ["own", "neighbour", "stranger"]
+
+
+def test_a_change_after_the_onset_has_an_alibi():
+    assert named(change(at=NOON + minutes(10))) == []
+    assert named(change(at=NOON + minutes(2))) == ["v42"]
+
+
+def test_reasons_are_words():
+    [suspect] = rank(NOON, "checkout", (), [change()])
+    assert suspect.reasons == ("began 2 min before the onset", "same service", "still going on")
+
+
+def test_never_more_than_three():
+    assert len(named(*(change(str(n), version=str(n)) for n in range(9)))) == 3
+
+
+@given(st.integers(0, 350), st.integers(0, 350))
+def test_closer_is_never_less_likely(a, b):
+    near, far = sorted((a, b))
+    [close] = rank(NOON, "checkout", (), [change(at=NOON - minutes(near))])
+    others = rank(NOON, "checkout", (), [change(at=NOON - minutes(far))])
+    assert not others or close.score >= others[0].score
+
+
+def test_a_change_begins_once_and_ends_once():
+    started, ended = change(), change(status=ChangeStatus.SUCCEEDED, at=NOON, actor="", url="https://ci/1")
+    known = changes.merge(ended, started)
+    assert (known.at, known.status, known.actor, known.url) == (started.at, ended.status, "ci", "https://ci/1")
+    assert changes.merge(started, known) == known
+    assert changes.merge(ended, known) == known
+
+
+def test_the_end_may_arrive_before_the_beginning():
+    ended = change(status=ChangeStatus.SUCCEEDED, at=NOON)
+    known = changes.merge(change(), ended)
+    assert (known.at, known.status) == (NOON - minutes(2), ChangeStatus.SUCCEEDED)
+
+
+def test_the_same_version_may_be_shipped_again():
+    known = changes.merge(change(status=ChangeStatus.SUCCEEDED, at=NOON), change())
+    again = changes.merge(change(at=NOON + minutes(60)), known)
+    assert (again.at, again.status) == (NOON + minutes(60), ChangeStatus.STARTED)
+    assert changes.merge(change(status=ChangeStatus.SUCCEEDED, at=NOON), again) == again
+
+
+def test_a_change_of_a_neighbour_is_news_and_of_a_stranger_is_not():
+    news = [change("p", service="payments"), change("s", service="search")]
+    decision = changes.receive(news, {}, [incident()], POLICY, NOON)
+    assert [entry.text for entry in decision.note] == ["deploy of payments v42 started"]
+    assert len(decision.save) == 2
+
+
+def test_a_redelivered_change_is_no_news():
+    assert changes.receive([change()], {change().key: change()}, [incident()], POLICY, NOON).save == ()
+
+
+def test_suspects_are_named_once_and_a_persons_verdict_stays():
+    first = changes.suspects_named(incident(), [change()], (), POLICY, NOON)
+    [link] = first.save
+    assert isinstance(link, Link)
+    assert [entry.kind.value for entry in first.note] == ["change", "suspect"]
+    assert not changes.suspects_named(incident(), [change()], (replace(link, version=1),), POLICY, NOON).save
+    cleared = replace(link, verdict=Verdict.DISMISSED, reasons=(), version=2)
+    assert not changes.suspects_named(incident(), [change()], (cleared,), POLICY, NOON).save
+
+
+ROTA = Rota(people=("U1", "U2", "U3"), start=datetime(2026, 3, 2, 9, tzinfo=UTC), turn=timedelta(days=7))
+
+
+@pytest.mark.parametrize(("days", "first"), [(-30, "U1"), (0, "U1"), (6.9, "U1"), (7, "U2"), (21, "U1"), (15, "U3")])
+def test_people_take_turns(days, first):
+    assert roles.on_duty(ROTA, ROTA.start + timedelta(days=days))[0] == first
+
+
+def test_roles_are_filled_from_rota_and_group():
+    service = Service(name="checkout", roles={Role.COMMANDER: "shop", Role.OPS: "pay", Role.COMMS: "shop"})
+    policy = Policy(services={"checkout": service}, oncall={"shop": ROTA, "pay": Group(id="S1")})
+    found = roles.responders(incident(), policy, {"S1": ("U9",)}, NOON)
+    assert found == {Role.COMMANDER: "U1", Role.OPS: "U9", Role.COMMS: "U2"}
+
+
+def test_a_role_that_somebody_took_is_theirs():
+    held = [Assignment(incident="INC-7", role=Role.COMMANDER, user="U5", by="U5", at=NOON, version=1)]
+    decision = roles.responders_found(incident(), {Role.COMMANDER: "U1", Role.OPS: "U2"}, held, NOON)
+    assert [a.user for a in decision.save] == ["U2"]
+
+
+def test_a_proven_rollback_ends_the_deploys_that_it_undid():
+    shipped = change("a", status=ChangeStatus.SUCCEEDED)
+    others = change("b", version="v41"), change("c", service="search"), change("d", status=ChangeStatus.FAILED)
+    [undone] = changes.rolled_back(request(state=RequestState.DONE), [shipped, *others]).save
+    assert undone == replace(shipped, status=ChangeStatus.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("other", [{"state": RequestState.FAILED}, {"verb": Verb.PROMOTE}])
+def test_what_was_not_rolled_back_is_not_called_so(other):
+    asked = request(**{"state": RequestState.DONE, **other})
+    assert changes.rolled_back(asked, [change()]).save == ()

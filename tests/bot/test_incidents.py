@@ -1,0 +1,265 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from bot import incidents, roles, updates
+from bot.commands import Invalid, incident_id, person
+from bot.decision import Card, DraftPostmortem, RemindUpdate, SendPost
+from bot.errors import Refused
+from bot.model import Assignment, Incident, Phase, Post, Role, Severity, Update
+from bot.policy import Policy, Service
+from tests.values import NOON, incident, minutes
+
+POLICY = Policy(services={"checkout": Service(name="checkout")}, broadcast=("#status-updates",))
+
+
+def the(kind, decision):
+    return [noun for noun in decision.save if isinstance(noun, kind)]
+
+
+def render(_incident, update, audience):
+    return Card(text=f"{audience}: {update.text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "severity", "title"),
+    [
+        ("checkout is down sev2", "checkout", Severity.SEV2, "checkout is down"),
+        ("SEV-1 nothing works", "", Severity.SEV1, "nothing works"),
+        ("prices look odd", "", Severity.SEV3, "prices look odd"),
+        ("   sev4  ", "", Severity.SEV4, "Unnamed incident"),
+    ],
+)
+def test_a_declaration_is_read_from_its_words(text, service, severity, title):
+    what = incidents.parse_declaration(text, POLICY)
+    assert (what.service, what.severity, what.title) == (service, severity, title)
+
+
+def test_who_declares_commands():
+    decision = incidents.declare(incidents.parse_declaration("checkout down", POLICY), (), 3, "U0DANA", POLICY, NOON)
+    [lead] = the(Assignment, decision)
+    assert (lead.role, lead.user) == (Role.COMMANDER, "U0DANA")
+    assert [entry.text for entry in decision.note] == ["SEV3 declared: checkout down", "is commander"]
+    assert "#inc-3-checkout" in str(decision.say)
+
+
+def test_a_twin_is_asked_about_not_opened():
+    what = incidents.parse_declaration("checkout down", POLICY)
+    with pytest.raises(Refused, match="Is it this again"):
+        incidents.declare(what, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
+    worse = incidents.parse_declaration("checkout down sev1", POLICY)
+    with pytest.raises(Refused) as refused:
+        incidents.declare(worse, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
+    assert refused.value.instead == "/incident declare --new checkout down sev1"
+    anyway = incidents.parse_declaration("--new checkout down", POLICY)
+    [opened] = the(Incident, incidents.declare(anyway, (incident(),), 8, "U0DANA", POLICY, NOON))
+    assert opened.group == ""
+
+
+def test_channel_names_are_what_slack_takes():
+    assert incidents.channel_name(incident(service="Check Out/ünï")) == "inc-7-check-out-n"
+    assert len(incidents.channel_name(incident(service="x" * 200))) <= 80
+    assert incidents.channel_name(incident(service=""), "shop-") == "shop-inc-7-higherrorrate"
+
+
+def test_a_worse_severity_brings_the_next_update_forward():
+    before = incident(severity=Severity.SEV3, next_update_at=NOON + minutes(15))
+    [after] = the(Incident, incidents.set_severity(before, "1 customers cannot pay", "U1", POLICY, NOON))
+    assert after.next_update_at == NOON + minutes(10)
+
+
+def test_a_promise_is_not_put_off_by_a_change_of_phase():
+    before = incident(next_update_at=NOON + minutes(5))
+    [after] = the(Incident, incidents.set_phase(before, "monitoring", "U1", POLICY, NOON))
+    assert after.next_update_at == NOON + minutes(5)
+
+
+@pytest.mark.parametrize("word", ["", "9", "sev9", "high", "1️⃣"])
+def test_a_bad_severity_says_what_is_one(word):
+    with pytest.raises(Refused) as refusal:
+        incidents.set_severity(incident(), word, "U1", POLICY, NOON)
+    assert refusal.value.instead == "/incident sev 2"
+
+
+def test_resolving_drafts_the_postmortem():
+    decision = incidents.resolve(incident(), "rolled back", "U1", NOON + timedelta(hours=1, minutes=2))
+    assert DraftPostmortem("INC-7") in decision.do
+    [post] = the(Post, decision)
+    assert "1 h 2 min" in post.text
+    assert "rolled back" in post.text
+
+
+def test_an_update_reaches_everybody_and_promises_the_next():
+    decision = updates.publish(incident(), 1, "Payments fail", Phase.IDENTIFIED, None, "U1", POLICY, render, NOON)
+    assert [p.channel for p in the(Post, decision)] == ["@incident", "#status-updates"]
+    [update] = the(Update, decision)
+    assert update.next_at == NOON + minutes(30)
+    assert RemindUpdate("INC-7", due=NOON + minutes(30)) in decision.do
+    assert "#status-updates" in str(decision.say)
+
+
+def test_an_update_may_promise_no_next_one():
+    decision = updates.publish(incident(), 1, "All well", Phase.MONITORING, 0, "U1", POLICY, render, NOON)
+    assert the(Incident, decision)[0].next_update_at is None
+    assert not [effect for effect in decision.do if isinstance(effect, RemindUpdate)]
+
+
+def test_an_empty_update_keeps_the_form_open():
+    with pytest.raises(Invalid) as error:
+        updates.publish(incident(), 1, "  ", Phase.MONITORING, None, "U1", POLICY, render, NOON)
+    assert set(error.value.errors) == {"text"}
+
+
+def test_a_reminder_comes_when_it_is_due_and_not_before():
+    promised = incident(next_update_at=NOON)
+    early = incidents.reminder_due(promised, Card(text="due"), NOON - minutes(1))
+    assert early.do == (RemindUpdate("INC-7", due=NOON),)
+    assert not early.save
+    late = incidents.reminder_due(promised, Card(text="due"), NOON + minutes(2))
+    assert any(isinstance(effect, SendPost) for effect in late.do)
+    assert late.note[0].text == "status update is 2 min late"
+
+
+def test_nobody_is_reminded_after_the_end():
+    done = incident(phase=Phase.RESOLVED, resolved_at=NOON, next_update_at=NOON)
+    assert incidents.reminder_due(done, Card(text="due"), NOON).do == ()
+
+
+def assigned(role=Role.COMMANDER, user="U0DANA"):
+    return {role: Assignment(incident="INC-7", role=role, user=user, by="bot", at=NOON, version=1)}
+
+
+def test_a_free_role_is_taken_by_asking():
+    decision = roles.assign(incident(), "comms", {}, "U0BOB", NOON)
+    assert the(Assignment, decision)[0].user == "U0BOB"
+    assert decision.note[0].whom == "U0BOB"
+
+
+def test_a_held_role_is_not_taken_by_a_bystander():
+    with pytest.raises(Refused, match="U0DANA"):
+        roles.assign(incident(), "commander", assigned(), "U0BOB", NOON)
+
+
+def test_a_role_whose_holder_is_away_can_be_taken_and_everybody_is_told():
+    decision = roles.assign(incident(), "commander --take", assigned(), "U0BOB", NOON)
+    assert the(Assignment, decision)[0].user == "U0BOB"
+    [post] = the(Post, decision)
+    assert post.text == "<@U0BOB> is now *Commander* of INC-7, after <@U0DANA>."
+    assert SendPost(post.id) in decision.do
+
+
+def test_who_is_given_a_role_is_told_and_who_takes_a_free_one_knows():
+    given = roles.assign(incident(), "comms <@U0BOB>", {}, "U0DANA", NOON)
+    assert the(Post, given)[0].text == "<@U0BOB> is now *Comms lead* of INC-7 (<@U0DANA> said so)."
+    assert not the(Post, roles.assign(incident(), "comms", {}, "U0BOB", NOON))
+
+
+def test_the_holder_hands_over():
+    decision = roles.assign(incident(), "commander <@U0BOB|bob>", assigned(), "U0DANA", NOON, handing_off=True)
+    [assignment] = the(Assignment, decision)
+    assert (assignment.user, assignment.version) == ("U0BOB", 1)
+    assert decision.note[0].text == "takes over as commander"
+
+
+def test_the_commander_reassigns_any_role():
+    current = assigned() | assigned(Role.COMMS, "U0BOB")
+    decision = roles.assign(incident(), "comms <@U0CAROL>", current, "U0DANA", NOON)
+    assert the(Assignment, decision)[0].user == "U0CAROL"
+
+
+@pytest.mark.parametrize(("word", "id"), [("INC-7", "INC-7"), ("inc7", "INC-7"), ("7", "INC-7"), ("x7", None)])
+def test_incident_ids_are_read_loosely(word, id):
+    assert incident_id(word) == id
+
+
+@pytest.mark.parametrize(("word", "id"), [("<@U123|dana>", "U123"), ("<@W1>", "W1"), ("U0DANA", "U0DANA")])
+def test_people_are_read_from_mentions(word, id):
+    assert person(word) == id
+
+
+def test_a_name_is_not_a_person():
+    with pytest.raises(Refused):
+        person("@dana")
+
+
+class IncidentLife(RuleBasedStateMachine):
+    """Whatever responders type, in any order, the incident stays explainable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.incident = NOON, incident(next_update_at=NOON + minutes(15))
+        self.roles: dict[Role, Assignment] = {}
+        self.changes = self.notes = 0
+        self.reminders: list = []
+
+    def follow(self, move, *args, **kwargs) -> None:
+        self.now += minutes(1)
+        try:
+            decision = move(*args, now=self.now, **kwargs)
+        except Refused:
+            return
+        for noun in decision.save:
+            if isinstance(noun, Incident):
+                self.changes += noun != self.incident
+                self.incident = noun
+            if isinstance(noun, Assignment):
+                self.roles[noun.role] = noun
+        self.notes += len(decision.note)
+        self.reminders = [effect for effect in decision.do if isinstance(effect, RemindUpdate)] or self.reminders
+
+    @rule(word=st.sampled_from([*Phase, "nonsense", ""]))
+    def status(self, word):
+        self.follow(incidents.set_phase, self.incident, word, by="U1", policy=POLICY)
+
+    @rule(words=st.sampled_from(["1", "2 worse", "5", "sev3", "0", "none"]))
+    def severity(self, words):
+        self.follow(incidents.set_severity, self.incident, words, by="U1", policy=POLICY)
+
+    @rule(text=st.text(max_size=20), next_in=st.sampled_from([None, 0, 10, 60]), phase=st.sampled_from(list(Phase)[:4]))
+    def update(self, text, next_in, phase):
+        self.follow(updates.publish, self.incident, 1, text, phase, next_in, by="U1", policy=POLICY, render=render)
+
+    @rule(summary=st.sampled_from(["", "rolled back"]))
+    def resolve(self, summary):
+        self.follow(incidents.resolve, self.incident, summary, by="U1")
+
+    @rule()
+    def fires_again(self):
+        if not self.incident.is_open:
+            self.follow(incidents.reopen, self.incident, "it fired again", policy=POLICY)
+
+    @rule(role=st.sampled_from(["commander", "comms", "cook", ""]), who=st.sampled_from(["", " <@U0BOB>", " bob"]))
+    def role(self, role, who):
+        self.follow(roles.assign, self.incident, role + who, self.roles, by="U0DANA")
+
+    @rule()
+    def slack_opens_the_channel(self):
+        if not self.incident.channel:
+            self.follow(incidents.channel_opened, self.incident, "C1", "inc-7-checkout")
+
+    @invariant()
+    def resolved_means_when(self):
+        assert (self.incident.resolved_at is not None) == (self.incident.phase is Phase.RESOLVED)
+
+    @invariant()
+    def every_change_left_a_note(self):
+        assert self.notes >= self.changes
+
+    @invariant()
+    def a_promise_has_a_reminder(self):
+        if self.incident.is_open and self.incident.next_update_at and self.reminders:
+            assert self.reminders[-1].due <= self.incident.next_update_at
+
+
+TestIncidentLife = IncidentLife.TestCase
+
+
+def test_a_missing_word_is_asked_for_and_not_quoted():
+    with pytest.raises(Refused, match=r"^Say which severity: 1 is the worst"):
+        incidents.set_severity(incident(), "", "U0DANA", POLICY, NOON)
+    with pytest.raises(Refused, match=r"^Say which phase"):
+        incidents.set_phase(incident(), "", "U0DANA", POLICY, NOON)
+    with pytest.raises(Refused, match=r"^Say which role"):
+        roles.parse_role("")

@@ -1,0 +1,133 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.model import Phase, Role, Severity
+from bot.policy import Group, Policy, Rota
+from handlers.settings import Config, Misconfigured, load, parse
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(Misconfigured) as error:
+        parse(text, "config.yml")
+    return str(error.value)
+
+
+def test_no_file_is_the_default_policy():
+    settings = load({"WATCHKEEPER_HOOK_TOKEN": "t"})
+    assert settings.policy == Policy()
+    assert settings.hooks == {"alertmanager": "t", "deploys": "t"}
+    assert settings.listen == ("127.0.0.1", 8080)
+
+
+def test_the_example_shows_every_default():
+    """Sections that are examples aside, the example file is the default configuration."""
+    text = (ROOT / "config.example.yml").read_text()
+    shown, default = parse(text, "config.example.yml"), Config()
+    examples = {"hooks", "clusters", "oncall", "services"}
+    assert shown.policy().update_minutes == default.policy().update_minutes
+    for name in set(Config.model_fields) - examples - {"updates"}:
+        assert getattr(shown, name) == getattr(default, name), name
+
+
+def test_the_example_shows_every_setting():
+    text = (ROOT / "config.example.yml").read_text()
+    models = [Config]
+    while models:
+        model = models.pop()
+        for name, info in model.model_fields.items():
+            assert f"{name}:" in text, f"config.example.yml does not show {model.__name__}.{name}"
+            models += [part for part in _parts(info.annotation) if part not in models]
+
+
+def _parts(annotation) -> list:
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [part for inner in getattr(annotation, "__args__", ()) for part in _parts(inner)]
+
+
+def test_a_typo_is_named_with_its_line():
+    text = "announce: '#incidents'\nservices:\n  checkout:\n    oncal: storefront\n"
+    assert complaint(text) == "config.yml line 4: services.checkout.oncal: unexpected key."
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("opens_at: terrible", "line 1: opens_at: write a severity as SEV1 to SEV5"),
+        ("\ncooling: soon", "line 2: cooling: write a duration as 90s, 30m, 3h or 7d"),
+        ("hooks: {alertmanger: {}}", "unknown sender 'alertmanger'; did you mean alertmanager?"),
+        ("services: {a: {oncall: shop}}", "services.a: unknown on-call 'shop'; known: none"),
+        ("services: {a: {rollout: {cluster: main}}}", "services.a.rollout.cluster: unknown cluster 'main'"),
+        ("clusters: {main: {}}", "give either kubeconfig or in_cluster"),
+        ("oncall: {a: {}}", "give either people (a rota) or usergroup"),
+        ("a: [", "this is not YAML"),
+        ("- a", "the file must hold settings"),
+        ("commands: {incident: incident}", "commands.incident"),
+        ("services: {a: {roles: {cook: b}}}", "services.a.roles.cook"),
+    ],
+)
+def test_each_mistake_is_one_clear_sentence(text, says):
+    said = complaint(text)
+    assert says in said
+    assert "\n" not in said
+
+
+def test_an_empty_file_is_the_default():
+    assert parse("# nothing yet\n", "config.yml") == Config()
+
+
+def test_the_whole_file_becomes_policy():
+    text = """
+opens_at: 2
+severities: {Blocker: SEV1}
+updates: {investigating: {SEV1: 5}}
+clusters: {main: {kubeconfig: k}}
+oncall:
+  shop: {people: [U1, U2], start: 2026-01-05T09:00:00Z, turn: 1d}
+  pay: {usergroup: S1}
+services:
+  checkout: {roles: {commander: shop, ops: pay}, rollout: {cluster: main}}
+"""
+    policy = parse(text, "config.yml").policy()
+    assert policy.opens_at is Severity.SEV2
+    assert policy.severity_of("blocker") is Severity.SEV1
+    assert policy.update_minutes[Phase.INVESTIGATING] == {Severity.SEV1: 5, Severity.SEV2: 15, Severity.SEV3: 15}
+    assert policy.oncall["pay"] == Group(id="S1")
+    assert isinstance(policy.oncall["shop"], Rota)
+    assert policy.oncall["shop"].turn == timedelta(days=1)
+    service = policy.services["checkout"]
+    assert service.roles == {Role.COMMANDER: "shop", Role.OPS: "pay"}
+    assert service.rollout
+    assert service.rollout.name == "checkout"
+
+
+def test_secrets_may_be_files(tmp_path):
+    (tmp_path / "token").write_text("xoxb-1\n")
+    settings = load({"SLACK_BOT_TOKEN_FILE": str(tmp_path / "token")})
+    assert settings.environment.slack_bot_token == "xoxb-1"
+    with pytest.raises(Misconfigured, match="SLACK_BOT_TOKEN_FILE"):
+        load({"SLACK_BOT_TOKEN_FILE": str(tmp_path / "none")})
+
+
+def test_a_named_file_must_exist(tmp_path):
+    with pytest.raises(Misconfigured, match="does not exist"):
+        load({"WATCHKEEPER_CONFIG": str(tmp_path / "config.yml")})
+
+
+def test_each_sender_may_have_its_own_token_or_none(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(yaml.safe_dump({"hooks": {"alertmanager": {"token_env": "AM"}, "deploys": {"auth": "none"}}}))
+    assert load({"WATCHKEEPER_CONFIG": str(path), "AM": "x"}).hooks == {"alertmanager": "x", "deploys": None}
+    with pytest.raises(Misconfigured, match=r"hooks\.alertmanager\.token_env names AM, which is not set"):
+        load({"WATCHKEEPER_CONFIG": str(path)})
+
+
+@pytest.mark.parametrize("address", ["8080x", "host:port", "1.2.3.4:99999"])
+def test_a_bad_address_says_how_to_write_it(address):
+    with pytest.raises(Misconfigured, match="write it as"):
+        _ = load({"WATCHKEEPER_LISTEN": address}).listen

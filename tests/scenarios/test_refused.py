@@ -1,0 +1,148 @@
+"""What does not belong here: one clear sentence, nothing stored, nobody pinged, no secret told."""
+
+import json
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN
+from tests.story import API_TOKEN, BOB, TOKEN, Story, flat
+
+DEPLOY = b'{"service":"checkout","version":"v42","status":"started"}'
+
+
+def nothing(story: Story) -> bool:
+    """No incident, no change, no line on any timeline."""
+    alert = story.store.read(lambda tx: tx.alerts(""))
+    changes = story.store.read(lambda tx: tx.changes(story.clock.now().replace(year=2000), story.clock.now()))
+    return not (story.incidents or alert or changes or story.channels)
+
+
+@pytest.mark.parametrize(
+    ("sender", "body", "token", "status", "words"),
+    [
+        ("alertmanager", b"{", TOKEN, 400, "not JSON"),
+        ("alertmanager", b"\xff\xfe", TOKEN, 400, "not UTF-8"),
+        ("alertmanager", b"[" * 100_000, TOKEN, 400, ""),
+        ("alertmanager", b'{"version":"4"}', TOKEN, 400, "alerts"),
+        ("alertmanager", b"[]", TOKEN, 400, ""),
+        ("alertmanager", b"", TOKEN, 400, "not JSON"),
+        ("deploys", b'{"service":"checkout","status":"sort of"}', TOKEN, 400, "status"),
+        ("deploys", b'{"status":"started"}', TOKEN, 400, "service"),
+        ("deploys", DEPLOY, "wrong", 401, "token"),
+        ("deploys", DEPLOY, "", 401, "token"),
+        ("deploy", DEPLOY, TOKEN, 404, "/hooks/deploys"),
+        ("nagios", DEPLOY, TOKEN, 404, "alertmanager, deploys"),
+    ],
+)
+def test_a_delivery_that_cannot_be_taken_is_one_sentence(
+    story: Story, sender: str, body: bytes, token: str, status: int, words: str
+) -> None:
+    answer = story.knock(sender, body, token)
+    assert answer.status_code == status
+    said = answer.json()["detail"]
+    assert "Nothing was stored" in said
+    assert words in said
+    assert len(said) < 300
+    assert TOKEN not in said
+    assert nothing(story)
+
+
+def test_a_dry_run_answers_what_was_understood_and_stores_nothing(story: Story) -> None:
+    body = json.dumps(story.alertmanager("CheckoutSlow", "checkout")).encode()
+    answer = story.knock("alertmanager", body, query="?dry_run=1")
+    story.settle()
+    (alert,) = answer.json()
+    assert answer.status_code == 200
+    assert (alert["kind"], alert["title"], alert["service"]) == ("alert", "CheckoutSlow", "checkout")
+    assert nothing(story)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/rollout rollback chekout", "/rollout rollback checkout"),
+        ("/rollout rollback warehouse", "I know no service `warehouse`"),
+        ("/rollout rolback checkout", "/rollout rollback"),
+        ("/incident resolv", "/incident resolve"),
+        ("/incident sev 9", "not a severity"),
+        ("/incident status fine", "not a phase"),
+        ("/incident role king", "not a role"),
+        ("/incident role ops somebody", "I do not know who"),
+        ("/incident show INC-99", "INC-99"),
+        ("/incident note", "needs words"),
+        ("/rollout confirm INC-1/rollback/checkout/9", "I know of no request"),
+        ("/rollout rollback checkout --to nowhere", "nowhere"),
+        ("/rollout promote checkout now", "did not understand"),
+    ],
+)
+def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(story: Story, line: str, words: str) -> None:
+    story.ships("v42")
+    story.alert()
+    before, patches = story.timeline, story.patches
+    said = story.types(line)
+    assert said.startswith(":no_entry:")
+    assert words in said
+    assert "\n" not in said
+    assert story.timeline == before
+    assert story.patches == patches
+
+
+HOSTILE = {
+    "channel": "<!channel> <!here> <!everyone> @channel @here",
+    "person": f"<@{BOB}> look <https://evil.example|https://shop.example>",
+    "fence": "``` *bold* _it_ ~gone~ ```` ``` > quote",
+    "long": "x" * 10_000,
+    "wide": "😀" * 4_000,
+    "hidden": "a\u200b\u200b\u202edesrever\u202c\u2066\u2069\ufeff b\x07\x1b[31m",
+    "lines": "one\ntwo\r\nthree\u2028four",
+    "markup": "&amp;lt;!channel&gt; &lt;!here&gt;",
+}
+
+
+def everything(story: Story) -> list[dict[str, Any]]:
+    return [m for c in story.slack.channels.values() for m in c.messages.values() if m.get("bot_id")]
+
+
+@pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE.keys())
+def test_foreign_words_stay_words_wherever_they_go(story: Story, words: str) -> None:
+    story.ships(words[:200].replace("\n", " "))
+    story.alert(words)
+    story.types("/incident update " + words)
+    story.types("/incident note " + words)
+    story.types("/incident timeline")
+    story.types("/incident list")
+    story.types("/incident resolve " + words)
+    assert not story.incident.is_open
+    assert story.dead == []
+    shown = everything(story)
+    assert {"C0INCIDENTS", "C0STATUS", "C0SUPPORT", story.channel} <= {
+        c.id for c in story.slack.channels.values() if any(m.get("bot_id") for m in c.messages.values())
+    }
+    for message in shown:
+        text = flat(message) + str(message.get("text"))
+        for ping in ("<!channel", "<!here", "<!everyone", "<https://evil.example|", f"<@{BOB}> look"):
+            assert ping not in text, message
+    assert any("INC-1-postmortem.md" in flat(m) for m in shown)
+
+
+def secrets() -> list[str]:
+    return [BOT_TOKEN, APP_TOKEN, TOKEN, API_TOKEN]
+
+
+def test_no_token_is_in_a_message_a_log_line_or_an_entry(story: Story) -> None:
+    with capture_logs() as lines:
+        story.slack.faults.add("chat.postMessage", "drop_after")
+        story.slack.faults.add("conversations.invite", "html500")
+        story.slack.faults.add("bookmarks.add", "error", error="invalid_auth")
+        story.alert()
+        story.knock("alertmanager", b"{", TOKEN)
+        story.knock("alertmanager", b"{}", TOKEN + "x")
+        story.types("/incident resolve Rolled back")
+    draft = story.store.read(lambda tx: tx.postmortem("INC-1"))
+    assert lines, "there was something to log"
+    assert story.dead, "there was something to give up"
+    told = json.dumps([everything(story), lines, story.timeline, story.dead, draft and draft.markdown], default=repr)
+    for secret in secrets():
+        assert secret not in told

@@ -1,0 +1,118 @@
+"""Every effect of a whole story performed twice: the second time changes nothing, neither here nor outside."""
+
+from copy import deepcopy
+from dataclasses import fields, replace
+from typing import Any, get_args
+
+from sqlalchemy import select
+
+from bot.decision import DraftPostmortem, Effect, HandleEvent
+from bot.errors import NotYet
+from handlers import outbox
+from handlers.world import Think, World
+from storage.sql import OUTBOX
+from storage.store import Job, Tx
+from storage.tables import DONE
+from tests.story import ALICE, BOB, DANA, Story
+
+ONLY_READ = (DraftPostmortem, HandleEvent)  # what they change is in the commit of their receipt, so never twice
+NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries")
+
+
+def workspace(story: Story) -> Any:
+    """What people see in Slack. When a message was last edited makes no difference to them."""
+    rooms = {}
+    for id, channel in story.slack.channels.items():
+        rooms[id] = deepcopy(vars(channel))
+        for message in rooms[id]["messages"].values():
+            message.pop("edited", None)
+            message.pop("metadata", None)  # which an edit takes away
+            for block in message.get("blocks", ()):
+                block.pop("block_id", None)  # which Slack makes up anew
+    return rooms
+
+
+def remembered(story: Story) -> Any:
+    """What is known of every incident. How often it was saved makes no difference."""
+
+    def ask(tx: Tx) -> Any:
+        found = []
+        for incident in tx.incidents():
+            lists = {what: [unversioned(noun) for noun in getattr(tx, what)(incident.id)] for what in NOUNS}
+            found.append((unversioned(incident), unversioned(tx.postmortem(incident.id)), lists))
+        return found
+
+    return story.store.read(ask)
+
+
+def unversioned(noun: Any) -> Any:
+    has = noun is not None and any(field.name == "version" for field in fields(noun))
+    return replace(noun, version=0) if has else noun
+
+
+class Twice:
+    """The outbox of a worker that dies after each effect, unseen by its successor."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.done: set[type[Any]] = set()
+
+    def drain(self, world: World) -> int:
+        count = 0
+        while jobs := world.store.claim(world.now()):
+            for job in jobs:
+                outbox.work(world, job)
+                if self.has_ended(job):
+                    self.again(world, job)
+                count += 1
+        return count
+
+    def has_ended(self, job: Job) -> bool:
+        """It was done, and not put off."""
+        state = select(OUTBOX.c.state).where(OUTBOX.c.id == job.id)
+        return self.story.store.read(lambda tx: tx.connection.scalar(state)) == DONE
+
+    def again(self, world: World, job: Job) -> None:
+        before = self.world()
+        think = self.perform(world, replace(job, tried=True))
+        if not isinstance(job.effect, ONLY_READ):
+            world.decide(think)
+        after = self.world()
+        for was, is_ in zip(before, after, strict=True):
+            assert is_ == was, f"{job.effect.key} done twice is not as if done once"
+        self.done.add(type(job.effect))
+
+    def perform(self, world: World, job: Job) -> Think:
+        for _ in range(20):
+            try:
+                return outbox.perform(world, job)
+            except NotYet as wait:
+                self.story.clock.advance(seconds=wait.seconds)
+        raise AssertionError(f"{job.effect.key} is put off for ever")
+
+    def world(self) -> tuple[Any, ...]:
+        return workspace(self.story), self.story.patches, remembered(self.story)
+
+
+def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
+    twice = Twice(story)
+    story.drain = twice.drain
+    story.slack.rates.enforced = False
+    story.alert()
+    story.slack.join(ALICE, story.channel)
+    said = story.slack.post(ALICE, story.channel, "I see 500s from the payment client")
+    story.slack.react(BOB, story.channel, said["ts"], "eyes")
+    story.passes(20 * 60)
+    story.types("/incident role comms", by=BOB)
+    story.ships("v42")
+    story.types("/rollout rollback checkout")
+    story.presses("ask.confirm")
+    story.passes(30)
+    story.types("/incident update Checkout failed for one in eight. Rolled back.", by=BOB)
+    story.alert(status="resolved")
+    story.types("/incident resolve Rolled back checkout to v41", by=DANA)
+    story.passes(30)
+
+    assert twice.done == set(get_args(Effect))
+    assert story.doubled() == []
+    assert story.dead == []

@@ -1,0 +1,220 @@
+"""What a think may ask is answered in the order that is promised, and at a price that does not grow with the past."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from bot.decision import Decision
+from bot.errors import Refused
+from bot.model import Phase, RequestState, Role
+from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
+from storage.store import Store
+from tests.storage.helpers import entry, keep, later
+from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, UPDATE
+from tests.values import NOON, alert, change, incident, minutes
+
+
+def test_an_unknown_incident_is_refused_with_a_way_out(store: Store) -> None:
+    with pytest.raises(Refused, match=r"There is no incident INC-9\.") as refused:
+        store.read(lambda tx: tx.incident("INC-9"))
+    assert refused.value.instead == "/incident list"
+    assert store.read(lambda tx: tx.find_incident("INC-9")) is None
+
+
+def test_other_unknown_ids_are_a_lookup_error(store: Store) -> None:
+    for ask in (lambda tx: tx.post("x"), lambda tx: tx.request("x")):
+        with pytest.raises(LookupError, match="there is no"):
+            store.read(ask)
+    assert (
+        store.read(
+            lambda tx: (tx.find_post("x"), tx.event("x"), tx.change("x"), tx.message("C", "1"), tx.postmortem("x"))
+        )
+        == (None,) * 5
+    )
+
+
+def test_incidents_newest_first(store: Store) -> None:
+    keep(store, *(incident(n, version=0, group=f"g{n}") for n in (2, 10, 9)))
+    keep(store, incident(11, version=0, phase=Phase.RESOLVED))
+    assert [i.number for i in store.read(lambda tx: tx.incidents())] == [11, 10, 9, 2]
+    assert [i.number for i in store.read(lambda tx: tx.incidents(open_only=True, limit=2))] == [10, 9]
+    assert store.read(lambda tx: tx.next_number()) == 12
+
+
+def test_the_first_number_is_one(store: Store) -> None:
+    assert store.read(lambda tx: tx.next_number()) == 1
+
+
+def test_the_incident_of_a_channel(store: Store) -> None:
+    keep(
+        store,
+        incident(1, version=0, channel="C1"),
+        incident(2, version=0, group="h"),
+        incident(3, version=0, group="i"),
+    )
+    found = store.read(lambda tx: (tx.incident_in("C1"), tx.incident_in("C2"), tx.incident_in("")))
+    assert [i and i.id for i in found] == ["INC-1", None, None]
+
+
+def test_open_incidents_of_a_service(store: Store) -> None:
+    keep(
+        store,
+        incident(1, version=0),
+        incident(2, version=0, group=""),
+        incident(3, version=0, group="s", environment="staging"),
+        incident(4, version=0, phase=Phase.RESOLVED),
+    )
+    assert [i.number for i in store.read(lambda tx: tx.open_incident_of("checkout", "production"))] == [2, 1]
+
+
+def test_seen_knows_alerts_open_and_recent_incidents(store: Store) -> None:
+    resolved = {"version": 0, "phase": Phase.RESOLVED}
+    keep(
+        store,
+        alert("known", incident="INC-1"),
+        incident(1, version=0, group="open"),
+        incident(2, group="open", resolved_at=later(5), **resolved),
+        incident(3, group="recent", resolved_at=later(2), **resolved),
+        incident(4, group="recent", resolved_at=later(1), **resolved),
+        incident(5, group="old", resolved_at=NOON - minutes(1), **resolved),
+    )
+    seen = store.read(lambda tx: tx.seen([alert("known"), alert("new")], {"open", "recent", "old", "none"}, NOON))
+    assert {key: known.incident for key, known in seen.alerts.items()} == {"known": "INC-1"}
+    assert {group: i.number for group, i in seen.open.items()} == {"open": 1}
+    assert {group: i.number for group, i in seen.recent.items()} == {"recent": 3}
+    assert seen.next_number == 6
+
+
+def test_no_group_is_nobodys_incident(store: Store) -> None:
+    keep(store, incident(1, version=0, group=""))
+    assert store.read(lambda tx: tx.seen([alert(group="", service="")], {""}, NOON)).open == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (SEEN_ALERTS, "autoindex_alert|pk_alert"),
+        (OPEN_GROUPS, "one_open_incident_per_group"),
+        (RECENT_GROUPS, "ix_incident_recent"),
+    ],
+    ids=["alerts", "open", "recent"],
+)
+def test_intake_never_reads_a_whole_table(store: Store, query: object, index: str) -> None:
+    """Costs grow linearly with the alerts of a delivery, and not with closed incidents."""
+    sql = str(
+        query.params(some=["a", "b"], since=NOON).compile(store.engine, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+    )
+    with store.engine.connect() as connection:
+        if store.group:
+            plan = explain_sqlite(connection, sql)
+        else:
+            connection.execute(text("SET enable_seqscan = off"))  # the tables are empty: reading them would be cheapest
+            values = {"some_1": "a", "some_2": "b", "since": NOON}
+            used = {name: value for name, value in values.items() if f"%({name})s" in sql}
+            plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", used))
+    assert any(name in plan for name in index.split("|")), plan
+    assert "SCAN alert" not in plan
+    assert "SCAN incident" not in plan
+
+
+def explain_sqlite(connection: object, sql: str) -> str:
+    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", ("a",) * sql.count("?"))  # type: ignore[attr-defined]
+    return "\n".join(row[3] for row in rows)
+
+
+def test_five_thousand_alerts_and_groups_at_once(store: Store) -> None:
+    keep(store, *(alert(f"a{n}") for n in range(1200)), incident(1, version=0, group="g1199"))
+    news = [alert(f"a{n}") for n in range(5000)]
+    seen = store.read(lambda tx: tx.seen(news, {f"g{n}" for n in range(5000)}, NOON))
+    assert len(seen.alerts) == 1200
+    assert list(seen.open) == ["g1199"]
+
+
+def test_alerts_and_messages_in_the_order_of_their_times(store: Store) -> None:
+    keep(
+        store,
+        alert("b", incident="INC-7", starts_at=later(2)),
+        alert("c", incident="INC-7", starts_at=later(1)),
+        alert("d", incident="INC-8"),
+        replace(MESSAGE, ts="3", at=later(3)),
+        replace(MESSAGE, ts="1", at=later(1)),
+        replace(MESSAGE, ts="9", at=later(9), channel="D", incident="INC-8"),
+    )
+    assert [a.key for a in store.read(lambda tx: tx.alerts("INC-7"))] == ["c", "b"]
+    assert [m.ts for m in store.read(lambda tx: tx.messages("INC-7"))] == ["1", "3"]
+    assert store.read(lambda tx: (tx.last_message_at("C"), tx.last_message_at("E"))) == (later(3), None)
+
+
+def test_changes_of_a_time_and_of_services(store: Store) -> None:
+    keep(
+        store,
+        change("late", at=later(3)),
+        change("end", at=later(2)),
+        change("start", at=NOON, service="prices"),
+        change("early", at=NOON - minutes(0.001)),
+    )
+    assert [c.key for c in store.read(lambda tx: tx.changes(NOON, later(2)))] == ["start", "end"]
+    assert [c.key for c in store.read(lambda tx: tx.changes(NOON, later(2), {"prices"}))] == ["start"]
+    assert store.read(lambda tx: tx.changes(NOON, later(2), ())) == ()
+
+
+def test_entries_by_when_it_happened(store: Store) -> None:
+    notes = (entry("second"), replace(entry("first"), at=NOON - minutes(1)), entry("third"), entry("other", "INC-8"))
+    store.decide(lambda tx, now: Decision(note=notes), NOON)
+    assert [e.text for e in store.read(lambda tx: tx.entries("INC-7"))] == ["first", "second", "third"]
+    assert [e.text for e in store.read(lambda tx: tx.entries("INC-7", limit=2))] == ["second", "third"]
+
+
+def test_what_belongs_to_an_incident(store: Store) -> None:
+    keep(
+        store,
+        replace(ASSIGNMENT, role=Role.SCRIBE),
+        replace(ASSIGNMENT, role=Role.COMMANDER),
+        replace(ASSIGNMENT, incident="INC-8"),
+        replace(LINK, change="b", at=later(2)),
+        replace(LINK, change="c"),
+        replace(UPDATE, number=2),
+        UPDATE,
+    )
+    assert [a.role for a in store.read(lambda tx: tx.assignments("INC-7"))] == [Role.COMMANDER, Role.SCRIBE]
+    assert store.read(lambda tx: tx.assignment("INC-7", Role.COMMS)) is None
+    assert [link.change for link in store.read(lambda tx: tx.links("INC-7"))] == ["c", "b"]
+    assert [u.number for u in store.read(lambda tx: tx.updates("INC-7"))] == [1, 2]
+
+
+def test_requests(store: Store) -> None:
+    states = list(RequestState)
+    keep(store, *(replace(REQUEST, id=state, state=state, at=later(-n)) for n, state in enumerate(states) if n != 1))
+    keep(store, replace(REQUEST, id="elsewhere", environment="staging", incident=""))
+    here = store.read(lambda tx: tx.open_requests("checkout", "production"))
+    assert [request.state for request in here] == [RequestState.ACTING, RequestState.PROPOSED]
+    assert len(store.read(lambda tx: tx.requests("INC-7"))) == len(states) - 1
+    assert store.read(lambda tx: tx.count_requests()) == len(states)
+
+
+def test_stables_newest_first(store: Store) -> None:
+    keep(store, STABLE, replace(STABLE, revision="b", at=later(5)), replace(STABLE, revision="c", at=later(1)))
+    assert [s.revision for s in store.read(lambda tx: tx.stables("checkout", "production"))] == ["b", "c", "abc"]
+
+
+def test_a_read_sees_one_moment(store: Store, open_store: object) -> None:
+    """A card is not made of two states: what others commit while we read is not seen."""
+    if store.engine.url.database is None:
+        pytest.skip("one connection cannot be two")
+
+    def ask(tx: object) -> tuple[int, int]:
+        before = tx.next_number()  # type: ignore[attr-defined]
+        keep(store, incident(before, version=0, group=f"g{before}"))
+        return before, tx.next_number()  # type: ignore[attr-defined]
+
+    assert store.read(ask) == (1, 1)
+    assert store.read(lambda tx: tx.next_number()) == 2
+
+
+def test_a_read_cannot_write(store: Store) -> None:
+    with pytest.raises(Exception, match=r"read-only|readonly"):
+        store.read(lambda tx: tx.connection.execute(text("INSERT INTO kept VALUES ('a', 'b')")))
+    assert store.remember("a", "c") == "c"
