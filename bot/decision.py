@@ -12,17 +12,46 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Freeze,
+    Hold,
     Incident,
     Link,
     Message,
+    Pass,
     Post,
     Postmortem,
     Request,
+    Sighting,
+    Skew,
     Stable,
+    Task,
     Update,
+    Vigil,
+    Vote,
 )
 
-Noun = Alert | Assignment | Change | Event | Incident | Link | Message | Post | Postmortem | Request | Stable | Update
+Noun = (
+    Alert
+    | Assignment
+    | Change
+    | Event
+    | Freeze
+    | Hold
+    | Incident
+    | Link
+    | Message
+    | Pass
+    | Post
+    | Postmortem
+    | Request
+    | Sighting
+    | Skew
+    | Stable
+    | Task
+    | Update
+    | Vigil
+    | Vote
+)
 
 
 @dataclass(frozen=True)

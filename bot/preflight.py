@@ -1,47 +1,25 @@
-"""What a verb would do to a rollout as it stands, and what speaks against it."""
+"""What speaks against doing it: SAFE, RISKY or BLOCKED, with every reason named."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from bot.errors import Refused
-from bot.model import (
-    Change,
-    ChangeStatus,
-    Incident,
-    Request,
-    RequestState,
-    Revision,
-    Rollout,
-    RolloutPhase,
-    Stable,
-    Verb,
+from bot.intents import (
+    BLUE_GREEN,
+    INCONCLUSIVE,
+    UNDER_WAY,
+    Intent,
+    Plan,
+    plan,
+    replicas,
+    shown,
+    step_in_words,
 )
-from bot.text import brief, code, esc, mention
-
-BY_HAND = "by hand"  # what a rollout waits for when a person paused it, whatever its step waits for
-BLUE_GREEN = "blue-green"
-INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
-UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
-
-
-class Intent(StrEnum):
-    """What is done to the cluster. One verb means different things in different states."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    SKIP = "skip step"
-    ABORT = "abort"
-    UNDO = "undo"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    intent: Intent
-    to: Revision
+from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.text import brief, esc, mention
 
 
 class Safety(StrEnum):
@@ -67,205 +45,6 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
-
-
-def named(revision: Revision) -> str:
-    """ "v42 (revision 7)": one version may have been built twice."""
-    return f"{revision} (revision {revision.number})" if revision.number else str(revision)
-
-
-def shown(revision: Revision) -> str:
-    """The same for a card or a refusal."""
-    return brief(named(revision), 100)
-
-
-def waits_for(rollout: Rollout) -> str:
-    """What holds the rollout: BY_HAND, the reason of its pause, or ""."""
-    return BY_HAND if rollout.paused else rollout.waiting
-
-
-def step_in_words(rollout: Rollout) -> str:
-    """ "step 2 of 5 (pause until promoted)"; "" where there are no steps left."""
-    if rollout.step >= len(rollout.steps):
-        return ""
-    return f"step {rollout.step + 1} of {len(rollout.steps)} ({rollout.steps[rollout.step]})"
-
-
-# ---------------------------------------------------------------- what a verb means here
-
-
-def plan(verb: Verb, rollout: Rollout, stables: Sequence[Stable] = (), to: str = "") -> Plan:
-    """What `verb` means for this rollout. `stables`: known good revisions, newest first (see `good`).
-
-    Raises Refused where the cluster would ignore it, or do something else than the word says.
-    """
-    match verb:
-        case Verb.PAUSE:
-            return _pause(rollout)
-        case Verb.RESUME:
-            return _resume(rollout)
-        case Verb.PROMOTE:
-            return _promote(rollout)
-        case Verb.ROLLBACK:
-            return _rollback(rollout, stables, to)
-
-
-def _pause(rollout: Rollout) -> Plan:
-    service = rollout.service
-    if rollout.paused:
-        raise Refused(f"{code(service)} is already paused by hand.", instead=f"/rollout resume {service}")
-    if rollout.aborted:
-        # A pause by hand stops the controller from scaling: the bad pods would stay.
-        why = f"{code(service)} is aborted and on its way back; a pause would stop that."
-        raise Refused(why, instead=_show(rollout))
-    if rollout.stable and not rollout.in_flight and rollout.observed:
-        raise Refused(f"{code(service)} is {rollout.phase}; there is nothing to pause.", instead=_show(rollout))
-    return Plan(intent=Intent.PAUSE, to=rollout.current)
-
-
-def _resume(rollout: Rollout) -> Plan:
-    service = rollout.service
-    if rollout.paused:
-        return Plan(intent=Intent.RESUME, to=rollout.current)
-    _not_aborted(rollout, Verb.RESUME)
-    if not rollout.waiting:
-        raise Refused(f"{code(service)} is not paused; there is nothing to resume.", instead=_show(rollout))
-    _must_be_observed(rollout)
-    return Plan(intent=Intent.RESUME, to=rollout.current)
-
-
-def _promote(rollout: Rollout) -> Plan:
-    service = rollout.service
-    _not_aborted(rollout, Verb.PROMOTE)
-    _must_be_observed(rollout)
-    if not rollout.stable:
-        why = f"This is the first deploy of {code(service)}; there is nothing to promote it over."
-        raise Refused(why, instead=_show(rollout))
-    if not rollout.in_flight:
-        raise Refused(f"{code(service)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
-    if rollout.paused:
-        raise Refused(
-            f"Somebody paused {code(service)} by hand. Lift that first.", instead=f"/rollout resume {service}"
-        )
-    if rollout.full_promotion:
-        raise Refused(f"{code(service)} is already being promoted fully.", instead=_show(rollout))
-    if rollout.waiting:
-        return Plan(intent=Intent.RESUME, to=rollout.current)
-    if rollout.step >= len(rollout.steps):
-        raise Refused(
-            f"{code(service)} has no step left to promote; its pods are becoming available.", instead=_show(rollout)
-        )
-    return Plan(intent=Intent.SKIP, to=rollout.current)
-
-
-def _rollback(rollout: Rollout, stables: Sequence[Stable], to: str) -> Plan:
-    service = rollout.service
-    if rollout.stable is None:
-        raise Refused(
-            f"This is the first deploy of {code(service)}; there is nothing to roll back to.", instead=_show(rollout)
-        )
-    _must_be_observed(rollout)
-    if to:
-        return _back_to(find(rollout, to), rollout)
-    if rollout.in_flight:
-        return _back_to_stable(rollout, rollout.stable)
-    return _undo(rollout, _last_good(rollout, stables))
-
-
-def _back_to_stable(rollout: Rollout, stable: Revision) -> Plan:
-    service = rollout.service
-    if rollout.strategy == BLUE_GREEN and rollout.weight == 100:
-        # After the switch an abort is put off while the new pods are not all up: just when they crash.
-        return _undo(rollout, stable)
-    if rollout.aborted and not rollout.paused:
-        raise Refused(
-            f"{code(service)} is already aborted: traffic goes to {shown(stable)}. Its spec still asks for "
-            f"{shown(rollout.current)}; to change that too, name the revision.",
-            instead=f"/rollout rollback {service} --to {stable}",
-        )
-    return Plan(intent=Intent.ABORT, to=stable)
-
-
-def _back_to(target: Revision, rollout: Rollout) -> Plan:
-    if target.hash == rollout.current.hash:
-        raise Refused(f"{code(rollout.service)} is already at {shown(target)}.", instead=_show(rollout))
-    if rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
-        return _back_to_stable(rollout, rollout.stable)
-    return _undo(rollout, target)
-
-
-def _undo(rollout: Rollout, target: Revision) -> Plan:
-    if rollout.template_in:
-        elsewhere = brief(rollout.template_in, 100)
-        raise Refused(
-            f"{code(rollout.service)} takes its pods from {elsewhere}, which I cannot change yet. "
-            f"Deploy {shown(target)} again the way it is usually deployed.",
-            instead=_show(rollout),
-        )
-    return Plan(intent=Intent.UNDO, to=target)
-
-
-def _last_good(rollout: Rollout, stables: Sequence[Stable]) -> Revision:
-    """The newest revision that we saw being stable. Never the second-highest number: that may have been aborted."""
-    held = {revision.hash: revision for revision in rollout.history}
-    for stable in stables:
-        if stable.revision in held and stable.revision != rollout.current.hash:
-            return held[stable.revision]
-    others = [shown(revision) for revision in rollout.history if revision.hash != rollout.current.hash]
-    have = f"It still holds {', '.join(others[:5])}; name the one you trust." if others else "It holds no other one."
-    raise Refused(
-        f"I have not seen an earlier revision of {code(rollout.service)} being stable. {have}",
-        instead=f"/rollout rollback {rollout.service} --to REVISION" if others else _show(rollout),
-    )
-
-
-def find(rollout: Rollout, word: str) -> Revision:
-    """The revision in the cluster with this version, number or hash. Raises Refused, also where two fit."""
-    found = [r for r in rollout.history if word in (r.hash, r.version, str(r.number))]
-    exact = [r for r in found if word == r.hash] or found
-    if len(exact) == 1:
-        return exact[0]
-    known = ", ".join(shown(r) for r in rollout.history[:10]) or "none"
-    what = "names more than one revision; say its number" if exact else "is not a revision the cluster still holds"
-    raise Refused(f"{code(word, 60)} {what}. It holds: {known}.", instead=_show(rollout))
-
-
-def _not_aborted(rollout: Rollout, verb: Verb) -> None:
-    """Promoting an aborted rollout does nothing; promoting it fully ships the bad version to everybody."""
-    if rollout.aborted:
-        raise Refused(
-            f"{shown(rollout.current)} of {code(rollout.service)} was aborted; to {verb} it would do nothing. "
-            "Deploy it again when it is mended.",
-            instead=_show(rollout),
-        )
-
-
-def _must_be_observed(rollout: Rollout) -> None:
-    if not rollout.observed:
-        raise Refused(
-            f"{code(rollout.service)} was changed a moment ago and its controller has not seen that yet. "
-            "Ask again in a few seconds.",
-            instead=_show(rollout),
-        )
-
-
-def _show(rollout: Rollout) -> str:
-    return f"/rollout show {rollout.service}"
-
-
-def good(stables: Iterable[Stable], requests: Iterable[Request]) -> tuple[Stable, ...]:
-    """Without those that were rolled back from since they were last stable: going back there helps nobody.
-
-    A rollback that was sent and not proven counts too: somebody wanted to leave that revision.
-    """
-    left: dict[str, datetime] = {}
-    for request in requests:
-        if request.verb is Verb.ROLLBACK and request.acted_at:
-            left[request.from_revision] = max(request.acted_at, left.get(request.from_revision, request.acted_at))
-    return tuple(s for s in stables if s.revision not in left or left[s.revision] < s.at)
-
-
-# ---------------------------------------------------------------- is it safe?
 
 
 def preflight(
@@ -350,13 +129,6 @@ def _landed_since(change: Change, incident: Incident, rollout: Rollout) -> bool:
 
 def _newer(change: Change) -> str:
     return f"{esc(change.service)} {esc(change.version)} landed after the onset: rolling back may undo a repair"
-
-
-def replicas(rollout: Rollout) -> str:
-    """ "4/4 replicas available"; a canary beside a whole stable set makes more of them than are wanted."""
-    if rollout.available <= rollout.desired:
-        return f"{rollout.available}/{rollout.desired} replicas available"
-    return f"{rollout.available} replicas available for {rollout.desired} wanted, as both versions run"
 
 
 def _calm(rollout: Rollout) -> tuple[str, ...]:

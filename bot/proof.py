@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.intents import BLUE_GREEN, BY_HAND, Intent, named, replicas, step_in_words, waits_for
 from bot.model import Request, RequestState, Rollout, RolloutPhase
-from bot.preflight import BLUE_GREEN, BY_HAND, Intent, named, replicas, step_in_words, waits_for
 
 # ---------------------------------------------------------------- still where it was?
 

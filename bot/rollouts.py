@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from bot.cards import rollout as cards
 from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
+from bot.intents import UNDER_WAY, Plan, plan, waits_for
 from bot.model import (
     Assignment,
     Entry,
@@ -26,15 +27,7 @@ from bot.model import (
     Verb,
 )
 from bot.policy import Service
-from bot.preflight import (
-    UNDER_WAY,
-    Plan,
-    Safety,
-    Surroundings,
-    plan,
-    preflight,
-    waits_for,
-)
+from bot.preflight import Safety, Surroundings, preflight
 from bot.proof import Finding, failed, fulfilled, judge, moved, shows
 from bot.text import code, esc, mention
 

@@ -75,6 +75,10 @@ class ChangeRow(Row, table=True):
     url: str | None = words()
     actor: str = words()
     source: str = words()
+    digests: list[str] = Field(sa_type=Json)
+    migration: str = words()
+    floor: str = words()
+    config_hash: str = words()
 
 
 class IncidentRow(Row, table=True):
@@ -248,6 +252,144 @@ class RequestRow(Row, table=True):
     acted_at: datetime | None = time()
     settled_at: datetime | None = time()
     outcome: str = words()
+    version: int
+    verdict: str = words()
+    reasons: list[str] = Field(sa_type=Json)
+    approvals: int
+    typed: bool
+    broken_glass: str = words()
+    expires_at: datetime | None = time()
+
+
+class VoteRow(Row, table=True):
+    __tablename__ = "vote"
+
+    id: str = indexed(primary_key=True)
+    request: str = indexed(index=True)
+    user: str = words()
+    approves: bool
+    why: str = words()
+    at: datetime = time()
+
+
+class FreezeRow(Row, table=True):
+    __tablename__ = "freeze"
+    __table_args__ = (Index("ix_freeze_standing", "until", **where("thawed_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    scope: str = words()
+    reason: str = words()
+    by: str = words()
+    at: datetime = time()
+    until: datetime = time()
+    thawed_at: datetime | None = time()
+    thawed_by: str = words()
+    version: int
+
+
+class HoldRow(Row, table=True):
+    __tablename__ = "hold"
+    __table_args__ = (Index("ix_hold_standing", "service", "environment", **where("lifted_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    holder: str = words()
+    why: str = words()
+    at: datetime = time()
+    lifted_at: datetime | None = time()
+    lifted_by: str = words()
+    version: int
+
+
+class PassRow(Row, table=True):
+    __tablename__ = "gate_pass"
+    __table_args__ = (Index("ix_gate_pass_open", "service", "environment", "gate", **where("used_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    gate: str = indexed()
+    checksum: str = words()
+    once: bool
+    by: str = words()
+    at: datetime = time()
+    until: datetime = time()
+    used_at: datetime | None = time()
+    version: int
+
+
+class TaskRow(Row, table=True):
+    __tablename__ = "task"
+    __table_args__ = (Index("ix_task_open", "due_at", **where("done_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    kind: str = words()
+    text: str = words()
+    owner: str = words()
+    by: str = words()
+    at: datetime = time()
+    due_at: datetime | None = time()
+    done_at: datetime | None = time()
+    reminded_at: datetime | None = time()
+    version: int
+
+
+class VigilRow(Row, table=True):
+    __tablename__ = "vigil"
+    __table_args__ = (Index("ix_vigil_open", "service", "environment", **where("ended_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    incident: str = indexed()
+    channel: str = indexed()
+    revision: str = words()
+    revision_version: str = words()
+    since: datetime = time()
+    until: datetime = time()
+    broken_at: datetime | None = time()
+    told: str = words()
+    ended_at: datetime | None = time()
+    version: int
+
+
+class SkewRow(Row, table=True):
+    __tablename__ = "skew"
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    approved: str = words()
+    matching: int
+    seen: int
+    expected: int
+    text: str = words()
+    since: datetime = time()
+    checked_at: datetime = time()
+    alerted_at: datetime | None = time()
+    settled_at: datetime | None = time()
+    version: int
+
+
+class SightingRow(Row, table=True):
+    __tablename__ = "sighting"
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    revision: str = words()
+    revision_version: str = words()
+    stable: str = words()
+    stable_version: str = words()
+    phase: str = words()
+    step: int
+    weight: int
+    paused: bool
+    aborted: bool
+    at: datetime = time()
+    card: str = words()
     version: int
 
 

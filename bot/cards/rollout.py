@@ -8,19 +8,9 @@ from datetime import timedelta
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
+from bot.intents import BLUE_GREEN, BY_HAND, Intent, plan, replicas, shown, step_in_words, waits_for
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
-from bot.preflight import (
-    BLUE_GREEN,
-    BY_HAND,
-    Intent,
-    Preflight,
-    Safety,
-    plan,
-    replicas,
-    shown,
-    step_in_words,
-    waits_for,
-)
+from bot.preflight import Preflight, Safety
 from bot.text import brief, code, fallback, mrkdwn, plural, span
 
 BAR = 10  # characters

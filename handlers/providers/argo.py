@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import Moved, ProviderError
+from bot.intents import BY_HAND, Intent
 from bot.model import Request, Rollout, Verb
 from bot.policy import Target
-from bot.preflight import BY_HAND, Intent
 from bot.proof import fulfilled, moved
 from handlers.providers.argo_status import Seen, listed, owned, selector, understand
 from handlers.providers.argo_template import template_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.intents import BLUE_GREEN
 from bot.model import Revision, Rollout, RolloutPhase
 from bot.policy import Target
-from bot.preflight import BLUE_GREEN
 
 Json = dict[str, Any]
 

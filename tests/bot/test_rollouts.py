@@ -10,6 +10,7 @@ import pytest
 
 from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
+from bot.intents import BLUE_GREEN, BY_HAND, Intent
 from bot.model import (
     Assignment,
     EntryKind,
@@ -23,7 +24,7 @@ from bot.model import (
     Verb,
 )
 from bot.policy import Service
-from bot.preflight import BLUE_GREEN, BY_HAND, Intent, Surroundings
+from bot.preflight import Surroundings
 from bot.proof import fulfilled, judge, moved
 from bot.rollouts import (
     acted,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from bot.cards import rollout as cards
 from bot.decision import Card
+from bot.intents import BLUE_GREEN, BY_HAND
 from bot.model import RequestState, Revision, Rollout, RolloutPhase, Verb
-from bot.preflight import BLUE_GREEN, BY_HAND, Surroundings, preflight
+from bot.preflight import Surroundings, preflight
 from bot.rollouts import propose
 from tests.blockkit import check
 from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Refused
+from bot.intents import BLUE_GREEN, BY_HAND, Intent, find, good, plan, waits_for
 from bot.model import (
     ChangeStatus,
     Request,
@@ -20,7 +21,7 @@ from bot.model import (
     Stable,
     Verb,
 )
-from bot.preflight import BLUE_GREEN, BY_HAND, Intent, Safety, Surroundings, find, good, plan, preflight, waits_for
+from bot.preflight import Safety, Surroundings, preflight
 from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
 from tests.values import NOON, change, incident, minutes
 

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import func, select
 
 from bot.commands import COMMANDS
+from bot.intents import UNDER_WAY
 from bot.model import Entry, Phase, Request, Role, Severity, Verb
-from bot.preflight import UNDER_WAY
 from storage.reads import Tx
 from storage.rows import table
 from tests.story import ALICE, BOB, CAROL, DANA, Story, flat, told

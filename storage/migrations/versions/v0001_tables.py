@@ -50,6 +50,7 @@ def upgrade() -> None:
     nouns_from_outside()
     incidents()
     rollouts()
+    consent_and_watch()
     slack()
     outbox()
     shared()
@@ -89,6 +90,10 @@ def nouns_from_outside() -> None:
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("digests", sa.Text(), nullable=False),
+        sa.Column("migration", sa.Text(), nullable=False),
+        sa.Column("floor", sa.Text(), nullable=False),
+        sa.Column("config_hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_change"),
     )
     op.create_index("ix_change_at", "change", ["at"])
@@ -223,6 +228,12 @@ def rollouts() -> None:
         sa.Column("settled_at", TIME, nullable=True),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("reasons", sa.Text(), nullable=False),
+        sa.Column("approvals", sa.Integer(), nullable=False),
+        sa.Column("typed", sa.Boolean(), nullable=False),
+        sa.Column("broken_glass", sa.Text(), nullable=False),
+        sa.Column("expires_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_request"),
     )
     op.create_index("ix_request_incident", "request", ["incident"])
@@ -245,6 +256,135 @@ def rollouts() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_stable"),
     )
     op.create_index("ix_stable_service_at", "stable", ["service", "environment", "at"])
+
+
+def consent_and_watch() -> None:
+    op.create_table(
+        "vote",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("approves", sa.Boolean(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_vote"),
+    )
+    op.create_index("ix_vote_request", "vote", ["request"])
+    op.create_table(
+        "freeze",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("thawed_at", TIME, nullable=True),
+        sa.Column("thawed_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_freeze"),
+    )
+    op.create_index("ix_freeze_standing", "freeze", ["until"], **where("thawed_at IS NULL"))
+    op.create_table(
+        "hold",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("lifted_at", TIME, nullable=True),
+        sa.Column("lifted_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_hold"),
+    )
+    op.create_index("ix_hold_standing", "hold", ["service", "environment"], **where("lifted_at IS NULL"))
+    op.create_table(
+        "gate_pass",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("gate", sa.Text(), nullable=False),
+        sa.Column("checksum", sa.Text(), nullable=False),
+        sa.Column("once", sa.Boolean(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_gate_pass"),
+    )
+    op.create_index("ix_gate_pass_open", "gate_pass", ["service", "environment", "gate"], **where("used_at IS NULL"))
+    op.create_table(
+        "task",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("due_at", TIME, nullable=True),
+        sa.Column("done_at", TIME, nullable=True),
+        sa.Column("reminded_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_task"),
+    )
+    op.create_index("ix_task_incident", "task", ["incident"])
+    op.create_index("ix_task_open", "task", ["due_at"], **where("done_at IS NULL"))
+    op.create_table(
+        "vigil",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("revision_version", sa.Text(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("broken_at", TIME, nullable=True),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_vigil"),
+    )
+    op.create_index("ix_vigil_open", "vigil", ["service", "environment"], **where("ended_at IS NULL"))
+    op.create_table(
+        "skew",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("approved", sa.Text(), nullable=False),
+        sa.Column("matching", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("checked_at", TIME, nullable=False),
+        sa.Column("alerted_at", TIME, nullable=True),
+        sa.Column("settled_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_skew"),
+    )
+    op.create_table(
+        "sighting",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("revision_version", sa.Text(), nullable=False),
+        sa.Column("stable", sa.Text(), nullable=False),
+        sa.Column("stable_version", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("aborted", sa.Boolean(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("card", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_sighting"),
+    )
 
 
 def slack() -> None:

@@ -1,9 +1,4 @@
-"""The nouns, on one page. Read this first.
-
-Every noun is frozen. Those with a `version` are saved only if nobody saved them since they were read;
-0 means never saved. All times are aware and in UTC. Text fields hold plain text as it came: nothing is
-escaped until a card is made of it (`bot/text.py`).
-"""
+"""The nouns of an incident and of what is heard around it."""
 
 from __future__ import annotations
 
@@ -65,6 +60,15 @@ class ChangeStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Migration(StrEnum):
+    """What a deploy does to the data, as its pipeline says."""
+
+    NONE = ""
+    REVERSIBLE = "reversible"
+    IRREVERSIBLE = "irreversible"
+    HALF_APPLIED = "half_applied"
+
+
 class Verdict(StrEnum):
     """What a change has to do with an incident. Only a person says `caused`."""
 
@@ -72,34 +76,6 @@ class Verdict(StrEnum):
     CAUSED = "caused"
     FIXED = "fixed"
     DISMISSED = "dismissed"
-
-
-class Verb(StrEnum):
-    """What a responder may ask of a rollout."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-
-
-class RolloutPhase(StrEnum):
-    PROGRESSING = "progressing"
-    PAUSED = "paused"
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-
-
-class RequestState(StrEnum):
-    """The life of one asked-for action on a rollout."""
-
-    PROPOSED = "proposed"  # shown to a person, waiting for the press
-    CONFIRMED = "confirmed"  # due in the outbox
-    ACTING = "acting"  # sent to the cluster, being verified
-    DONE = "done"  # the cluster shows the wanted state
-    NOTHING = "nothing"  # the cluster was left as it was; `outcome` says why
-    FAILED = "failed"  # not done, or not known to be done; `outcome` says which
-    CANCELLED = "cancelled"
 
 
 class EntryKind(StrEnum):
@@ -151,6 +127,10 @@ class Change:
     url: str | None = None
     actor: str = ""
     source: str = ""
+    digests: tuple[str, ...] = ()  # of the approved image: its index and every platform's manifest and configuration
+    migration: Migration = Migration.NONE
+    floor: str = ""  # the oldest version that works with the data as this deploy leaves it
+    config_hash: str = ""  # of the approved configuration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,98 +290,3 @@ class Postmortem:
     @property
     def id(self) -> str:
         return self.incident
-
-
-@dataclass(frozen=True, kw_only=True)
-class Revision:
-    """One build of a service in the cluster: `hash` is the pod-template hash, `version` the image tag people know."""
-
-    hash: str
-    number: int = 0
-    version: str = ""
-
-    def __str__(self) -> str:
-        return self.version or self.hash
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """What the cluster said of a rollout at one moment. Never saved."""
-
-    service: str
-    environment: str
-    cluster: str
-    namespace: str
-    name: str
-    strategy: str
-    phase: RolloutPhase
-    message: str
-    current: Revision
-    stable: Revision | None
-    history: tuple[Revision, ...] = ()  # every revision still in the cluster, newest first
-    step: int = 0  # how many steps are complete
-    steps: tuple[str, ...] = ()  # in words: "set weight 20%", "pause 5m", "pause until promoted"
-    weight: int = 0  # per cent of traffic on `current` now
-    weight_set: int = 0
-    desired: int = 0
-    updated: int = 0
-    ready: int = 0
-    available: int = 0
-    paused: bool = False  # by a person: spec.paused
-    waiting: str = ""  # at a pause step: the reason
-    aborted: bool = False
-    full_promotion: bool = False
-    analysis: str = ""
-    owner: str = ""  # what else writes this object: "Argo CD app shop"
-    observed: bool = True  # the controller has seen the latest spec
-    precondition: str = ""  # resourceVersion that this was read at
-    stable_available: int = 0  # replicas of `stable` that can serve
-    for_person: bool = False  # `waiting` ends only when somebody promotes
-    autoscaled: bool = False  # an autoscaler sets its replicas
-    template_in: str = ""  # the object that holds the pod template, if not the rollout: "Deployment checkout"
-
-    @property
-    def in_flight(self) -> bool:
-        return self.stable is not None and self.current.hash != self.stable.hash
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stable:
-    """Our own record that a revision became stable: what a rollback may go back to."""
-
-    service: str
-    environment: str
-    revision: str
-    version: str
-    at: datetime
-
-    @property
-    def id(self) -> str:
-        return f"{self.service}/{self.environment}/{self.revision}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One action on a rollout and the state of the world that it was reviewed against."""
-
-    id: str
-    incident: str
-    verb: Verb
-    service: str
-    environment: str
-    intent: str  # what the verb means here: "abort", "undo", "resume", "skip step", "pause"
-    from_revision: str
-    from_version: str
-    to_revision: str
-    to_version: str
-    reviewed_step: int
-    reviewed_wait: str
-    channel: str  # where the outcome is reported
-    by: str
-    at: datetime
-    state: RequestState = RequestState.PROPOSED
-    confirmed_by: str = ""
-    acted_at: datetime | None = None
-    settled_at: datetime | None = None
-    outcome: str = ""
-    version: int = 0

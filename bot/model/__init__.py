@@ -1,0 +1,86 @@
+"""The nouns, together. Read `incident` first, then `rollout`.
+
+Every noun is frozen. Those with a `version` are saved only if nobody saved them since they were read;
+0 means never saved. All times are aware and in UTC. Text fields hold plain text as it came: nothing is
+escaped until a card is made of it (`bot/text.py`).
+"""
+
+from __future__ import annotations
+
+from bot.model.incident import (
+    BOT,
+    Alert,
+    Assignment,
+    Change,
+    ChangeKind,
+    ChangeStatus,
+    Entry,
+    EntryKind,
+    Event,
+    Incident,
+    Link,
+    Message,
+    Migration,
+    Phase,
+    Post,
+    Postmortem,
+    Role,
+    Severity,
+    Update,
+    Verdict,
+)
+from bot.model.rollout import (
+    Freeze,
+    Hold,
+    Pass,
+    Request,
+    RequestState,
+    Revision,
+    Rollout,
+    RolloutPhase,
+    Sighting,
+    Skew,
+    Stable,
+    Task,
+    Verb,
+    Vigil,
+    Vote,
+)
+
+__all__ = [
+    "BOT",
+    "Alert",
+    "Assignment",
+    "Change",
+    "ChangeKind",
+    "ChangeStatus",
+    "Entry",
+    "EntryKind",
+    "Event",
+    "Freeze",
+    "Hold",
+    "Incident",
+    "Link",
+    "Message",
+    "Migration",
+    "Pass",
+    "Phase",
+    "Post",
+    "Postmortem",
+    "Request",
+    "RequestState",
+    "Revision",
+    "Role",
+    "Rollout",
+    "RolloutPhase",
+    "Severity",
+    "Sighting",
+    "Skew",
+    "Stable",
+    "Task",
+    "Update",
+    "Verb",
+    "Verdict",
+    "Vigil",
+    "Vote",
+]

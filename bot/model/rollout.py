@@ -1,0 +1,284 @@
+"""The nouns of a rollout: what the cluster shows, what is asked of it, and what holds it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What a responder may ask of a rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class RolloutPhase(StrEnum):
+    PROGRESSING = "progressing"
+    PAUSED = "paused"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+
+
+class RequestState(StrEnum):
+    """The life of one asked-for action on a rollout."""
+
+    PROPOSED = "proposed"  # shown to a person, waiting for the press
+    CONFIRMED = "confirmed"  # due in the outbox
+    ACTING = "acting"  # sent to the cluster, being verified
+    DONE = "done"  # the cluster shows the wanted state
+    NOTHING = "nothing"  # the cluster was left as it was; `outcome` says why
+    FAILED = "failed"  # not done, or not known to be done; `outcome` says which
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One build of a service in the cluster: `hash` is the pod-template hash, `version` the image tag people know."""
+
+    hash: str
+    number: int = 0
+    version: str = ""
+    images: tuple[str, ...] = ()  # of its containers, as the spec names them
+    available: int = 0  # its pods that can serve
+    kept_until: datetime | None = None  # its pods still run, and go then: until then going back is quick
+
+    def __str__(self) -> str:
+        return self.version or self.hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """What the cluster said of a rollout at one moment. Never saved."""
+
+    service: str
+    environment: str
+    cluster: str
+    namespace: str
+    name: str
+    strategy: str
+    phase: RolloutPhase
+    message: str
+    current: Revision
+    stable: Revision | None
+    history: tuple[Revision, ...] = ()  # every revision still in the cluster, newest first
+    step: int = 0  # how many steps are complete
+    steps: tuple[str, ...] = ()  # in words: "set weight 20%", "pause 5m", "pause until promoted"
+    weight: int = 0  # per cent of traffic on `current` now
+    weight_set: int = 0
+    desired: int = 0
+    updated: int = 0
+    ready: int = 0
+    available: int = 0
+    paused: bool = False  # by a person: spec.paused
+    waiting: str = ""  # at a pause step: the reason
+    aborted: bool = False
+    full_promotion: bool = False
+    analysis: str = ""
+    owner: str = ""  # what else writes this object: "Argo CD app shop"
+    observed: bool = True  # the controller has seen the latest spec
+    precondition: str = ""  # resourceVersion that this was read at
+    stable_available: int = 0  # replicas of `stable` that can serve
+    for_person: bool = False  # `waiting` ends only when somebody promotes
+    autoscaled: bool = False  # an autoscaler sets its replicas
+    template_in: str = ""  # the object that holds the pod template, if not the rollout: "Deployment checkout"
+    kind: str = "Rollout"  # of the object: Rollout, Canary, Deployment or StatefulSet
+    routed: bool = False  # a router keeps the weights, not the number of pods
+    goes_on_at: datetime | None = None  # when the pause it is in ends, or the switch comes, by itself
+    fights: str = ""  # what `owner` will do to a changed spec, and when: "puts its own spec back within seconds"
+
+    @property
+    def in_flight(self) -> bool:
+        return self.stable is not None and self.current.hash != self.stable.hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stable:
+    """Our own record that a revision became stable: what a rollback may go back to."""
+
+    service: str
+    environment: str
+    revision: str
+    version: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        return f"{self.service}/{self.environment}/{self.revision}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One action on a rollout and the state of the world that it was reviewed against."""
+
+    id: str
+    incident: str
+    verb: Verb
+    service: str
+    environment: str
+    intent: str  # what the verb means here: "abort", "undo", "resume", "skip step", "pause"
+    from_revision: str
+    from_version: str
+    to_revision: str
+    to_version: str
+    reviewed_step: int
+    reviewed_wait: str
+    channel: str  # where the outcome is reported
+    by: str
+    at: datetime
+    state: RequestState = RequestState.PROPOSED
+    confirmed_by: str = ""
+    acted_at: datetime | None = None
+    settled_at: datetime | None = None
+    outcome: str = ""
+    version: int = 0
+    verdict: str = ""  # of the preflight that was shown: SAFE or RISKY
+    reasons: tuple[str, ...] = ()  # as they were shown
+    approvals: int = 0  # how many others have to agree before it is done
+    typed: bool = False  # whoever confirms types the service's name
+    broken_glass: str = ""  # why the rules were overridden, "" if they were not
+    expires_at: datetime | None = None  # a proposal that nobody confirms ends then
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """What one person says to a request: it is bound to the revision that the request was reviewed on."""
+
+    request: str
+    user: str
+    approves: bool
+    why: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        return f"{self.request}/vote/{self.user}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """Nothing in its scope goes forward. `scope` is a service, "environment:NAME" or "all"."""
+
+    id: str  # FRZ-3
+    scope: str
+    reason: str
+    by: str
+    at: datetime
+    until: datetime
+    thawed_at: datetime | None = None
+    thawed_by: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """A person, an incident or a failed check keeps the gates of one rollout closed until it is lifted."""
+
+    id: str  # "checkout/production/INC-7"
+    service: str
+    environment: str
+    holder: str  # who keeps it: a person's id, an incident's id, or "verify"
+    why: str
+    at: datetime
+    lifted_at: datetime | None = None
+    lifted_by: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """Leave to go through one gate, for one revision (`checksum`, "" for any). `once`: for one call only.
+
+    For the gate `rollback` it is an order: the controller that asks next rolls back.
+    """
+
+    id: str
+    service: str
+    environment: str
+    gate: str
+    checksum: str
+    once: bool
+    by: str
+    at: datetime
+    until: datetime
+    used_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something that has to be done after the fire is out, and by when."""
+
+    id: str  # "INC-7/task/2"
+    incident: str
+    kind: str  # "follow-up" or "task"
+    text: str
+    owner: str
+    by: str
+    at: datetime
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+    reminded_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vigil:
+    """After an act: somebody looks on until what is wanted is what runs, and stays so."""
+
+    id: str  # that of the request
+    service: str
+    environment: str
+    incident: str
+    channel: str
+    revision: str  # what is wanted
+    revision_version: str
+    since: datetime
+    until: datetime
+    broken_at: datetime | None = None  # when it was first seen that it did not stick
+    told: str = ""  # what was last said about it
+    ended_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skew:
+    """Not every server of a service runs the approved version. `since` it was first seen so."""
+
+    id: str  # "checkout/production"
+    service: str
+    environment: str
+    approved: str
+    matching: int
+    seen: int
+    expected: int
+    text: str  # "7 of 8: checkout-abc12 runs v41"
+    since: datetime
+    checked_at: datetime
+    alerted_at: datetime | None = None
+    settled_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """Where a rollout was when it was last seen: what has happened to it is the difference."""
+
+    id: str  # "checkout/production"
+    service: str
+    environment: str
+    revision: str
+    revision_version: str
+    stable: str
+    stable_version: str
+    phase: RolloutPhase
+    step: int
+    weight: int
+    paused: bool
+    aborted: bool
+    at: datetime
+    card: str = ""  # id of the post that shows it live, "" if nobody watches
+    version: int = 0

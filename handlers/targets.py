@@ -1,0 +1,154 @@
+"""Which rollout is meant, how it is read, and what is known around it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import structlog
+
+from bot import roles
+from bot.commands import Ask, nearest
+from bot.errors import NotYet, ProviderError, Refused
+from bot.intents import good
+from bot.model import Assignment, Incident, Request, Rollout, Stable
+from bot.policy import Group, Rota, Service, Target
+from bot.preflight import Surroundings
+from bot.text import code
+from handlers.world import Rollouts, World
+from storage.store import Tx
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 8  # rollouts read at the same time
+RECENT = 50  # incidents looked through for earlier rollbacks
+
+
+# ---------------------------------------------------------------- what is meant
+
+
+def configured(world: World) -> dict[str, Service]:
+    return {name: service for name, service in world.policy.services.items() if service.rollout}
+
+
+def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
+    """The service that is named, or that of the incident in whose channel it was asked, and the words that remain."""
+    first, _, rest = words.strip().partition(" ")
+    if not first or first.startswith("--"):
+        first, rest = _of_channel(world, ask), words
+    if not first:
+        raise Refused("Say which service.", instead=f"/rollout {verb} {_example(world)}")
+    known = {name.lower(): name for name in world.policy.services}
+    name = known.get(first.lower())
+    if name is None:
+        close = nearest(first.lower(), list(known))
+        instead = f"/rollout {verb} {known[close]}" if close else "/rollout list"
+        raise Refused(f"I know no service {code(first, 60)}.", instead=instead)
+    return _with_rollout(world.policy.services[name]), rest.strip()
+
+
+def _of_channel(world: World, ask: Ask) -> str:
+    incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
+    return incident.service if incident and incident.service in configured(world) else ""
+
+
+def _example(world: World) -> str:
+    return next(iter(sorted(configured(world))), "SERVICE")
+
+
+def _with_rollout(service: Service) -> Service:
+    if service.rollout is None:
+        raise Refused(
+            f"No rollout is configured for {code(service.name)}: add {code(f'services.{service.name}.rollout')} with "
+            "its cluster and namespace to the configuration.",
+            instead="/rollout list",
+        )
+    return service
+
+
+def of_request(world: World, asked: Request) -> Service:
+    """Raises Refused where the configuration no longer has it."""
+    return _with_rollout(world.policy.service(asked.service))
+
+
+def provider(world: World, service: Service) -> tuple[Rollouts, Target]:
+    """Raises ProviderError where the configuration no longer has one: there is nobody to tell but the channel."""
+    target = service.rollout
+    if target is None:
+        raise ProviderError("Watchkeeper", f"no rollout is configured for {service.name}", permanent=True)
+    if target.provider not in world.rollouts:
+        raise ProviderError("Watchkeeper", f"the rollout provider {target.provider} is not running", permanent=True)
+    return world.rollouts[target.provider], target
+
+
+def read(world: World, service: Service) -> Rollout:
+    controller, target = provider(world, service)
+    return controller.get(target, service.name, service.environment)
+
+
+def read_all(world: World, services: list[Service]) -> list[Rollout | ProviderError]:
+    """One slow cluster must not hold up the list of all."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rollouts") as pool:
+        return list(pool.map(lambda service: _try_read(world, service), services))
+
+
+def _try_read(world: World, service: Service) -> Rollout | ProviderError:
+    try:
+        return read(world, service)
+    except ProviderError as error:
+        return error
+
+
+# ---------------------------------------------------------------- what is known around it
+
+
+def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundings:
+    others = tx.open_incident_of(service.name, service.environment)
+    here = tx.incident_in(ask.channel) if ask.channel else None
+    incident = here if here and here.is_open else next(iter(others), None)
+    return Surroundings(
+        incident=incident,
+        others=others,
+        changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
+        requests=tx.open_requests(service.name, service.environment),
+    )
+
+
+def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:
+    """The revisions that were stable and were not rolled back from since, newest first."""
+    stables = tx.stables(service.name, service.environment)
+    if len(stables) < 2:
+        return stables
+    where = ["", *(incident.id for incident in tx.incidents(limit=RECENT))]
+    mine = (service.name, service.environment)
+    asked = [r for id in where for r in tx.requests(id) if (r.service, r.environment) == mine]
+    return good(stables, asked)
+
+
+def roles_in(world: World, tx: Tx, incident: Incident | None, service: Service) -> tuple[Assignment, ...]:
+    """Only a role in an incident of this service, or of one that depends on it, gives a say in its rollout."""
+    if incident is None or incident.environment != service.environment:
+        return ()
+    near = {incident.service, *world.policy.service(incident.service).depends_on}
+    return tx.assignments(incident.id) if service.name in near else ()
+
+
+def oncall(world: World, service: Service) -> frozenset[str]:
+    """Who is on call for a service now. Without Slack its groups are unknown; owners and role holders still may."""
+    names = {service.oncall, *service.roles.values()} - {""}
+    people: set[str] = set()
+    for source in (world.policy.oncall.get(name) for name in sorted(names)):
+        match source:
+            case Rota():
+                people |= set(roles.on_duty(source, world.now())[:1])
+            case Group():
+                people |= _members(world, source)
+    return frozenset(people)
+
+
+def _members(world: World, group: Group) -> set[str]:
+    try:
+        return set(world.chat.members(group.id))
+    except (ProviderError, NotYet) as error:
+        log.warning("group unreadable, its members may not act", group=group.id, error=str(error))
+        return set()
