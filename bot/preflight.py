@@ -28,13 +28,46 @@ class Safety(StrEnum):
     BLOCKED = "BLOCKED"
 
 
+@dataclass(frozen=True)
+class Reason:
+    """One thing to know before doing it, as mrkdwn. `firm`: it blocks, and breaking the glass does not help."""
+
+    text: str
+    weight: Safety = Safety.RISKY
+    firm: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def firm(text: str) -> Reason:
+    """The cluster would ignore it or do something else; nobody can override that."""
+    return Reason(text, Safety.BLOCKED, firm=True)
+
+
+def blocking(text: str) -> Reason:
+    """A rule of ours forbids it; breaking the glass overrides it."""
+    return Reason(text, Safety.BLOCKED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """`reasons` are mrkdwn for people; there is always one. `plan` is absent when BLOCKED."""
+    """There is always a reason, the heaviest first. `plan` is absent where the verb means nothing here."""
 
-    verdict: Safety
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     plan: Plan | None = None
+
+    @property
+    def verdict(self) -> Safety:
+        return max((reason.weight for reason in self.reasons), key=WEIGHTS.index)
+
+    @property
+    def overridable(self) -> bool:
+        """Whether breaking the glass would let it be done."""
+        return self.plan is not None and not any(reason.firm for reason in self.reasons)
+
+
+WEIGHTS = tuple(Safety)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +90,16 @@ def preflight(
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = around or Surroundings()
-    blocked = tuple(_under_way(busy) for busy in around.requests if busy.state in UNDER_WAY)
+    busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = plan(verb, rollout, stables, to)
     except Refused as refusal:
-        return Preflight(verdict=Safety.BLOCKED, reasons=(refusal.why, *blocked))
-    if blocked:
-        return Preflight(verdict=Safety.BLOCKED, reasons=blocked)
-    risks = (*_cluster_risks(meant, rollout, {s.revision for s in stables}), *_human_risks(meant, rollout, around))
-    if risks:
-        return Preflight(verdict=Safety.RISKY, reasons=risks, plan=meant)
-    return Preflight(verdict=Safety.SAFE, reasons=_calm(rollout), plan=meant)
+        return Preflight(reasons=(firm(refusal.why), *busy))
+    trusted = {stable.revision for stable in stables}
+    risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
+    reasons = [*busy, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
+    return Preflight(reasons=tuple(reasons), plan=meant)
 
 
 def _under_way(request: Request) -> str:

@@ -170,7 +170,7 @@ def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timed
         section(f"*What it will not undo*\n{'; '.join(_will_not(request, rollout))}."),
     ]
     if checked.verdict is Safety.RISKY:
-        blocks.append(section("*:warning: Risky*\n" + _bullets(checked.reasons)))
+        blocks.append(section("*:warning: Risky*\n" + _bullets(map(str, checked.reasons))))
     confirm = press("Confirm", f"rollout confirm {request.id}", "confirm", _style(request.verb) or "primary")
     cancel = press("Cancel", f"rollout cancel {request.id}", "cancel")
     blocks.append(actions(confirm, cancel))
@@ -259,7 +259,7 @@ def check_card(rollout: Rollout, results: Mapping[Verb, Preflight]) -> Card:
     """How it stands, and every verb with its verdict and the reasons."""
     icons = {Safety.SAFE: ":large_green_circle:", Safety.RISKY: ":warning:", Safety.BLOCKED: ":no_entry:"}
     blocks = [
-        section(f"{icons[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(found.reasons)}")
+        section(f"{icons[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(str, found.reasons))}")
         for verb, found in results.items()
     ]
     text = ", ".join(f"{verb} {found.verdict}" for verb, found in results.items())

@@ -229,7 +229,7 @@ def test_a_rollback_that_was_never_sent_condemns_nothing(state: RequestState) ->
 
 def verdict(verb: Verb, rollout: Rollout, around: Surroundings | None = None, **other: Any) -> tuple[Safety, str]:
     found = preflight(verb, rollout, (stable(V41),), around, **other)
-    return found.verdict, "; ".join(found.reasons)
+    return found.verdict, "; ".join(map(str, found.reasons))
 
 
 def test_an_abort_in_flight_is_safe() -> None:
@@ -360,7 +360,7 @@ def test_every_verdict_has_a_reason_and_the_same_facts_give_the_same_one(
     found = preflight(verb, rollout, stables, around, to=to)
     assert found == preflight(verb, rollout, stables, around, to=to)
     assert found.reasons
-    assert all(found.reasons)
+    assert all(map(str, found.reasons))
     assert (found.plan is None) is (found.verdict is Safety.BLOCKED)
 
 
