@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
@@ -167,7 +168,7 @@ def why_not(bot: Bot) -> str:
 
 def demand_slack(settings: Settings) -> None:
     environment = settings.environment
-    if not environment.slack_api_url.startswith(("http://", "https://")):
+    if not is_web_address(environment.slack_api_url):
         raise CannotStart(f"SLACK_API_URL is {environment.slack_api_url!r}; write it with https://, or leave it out.")
     if not environment.slack_bot_token:
         raise CannotStart("SLACK_BOT_TOKEN is not set: it is under OAuth & Permissions of your Slack app (xoxb-…).")
@@ -176,6 +177,14 @@ def demand_slack(settings: Settings) -> None:
             "Set SLACK_APP_TOKEN (xapp-…, for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP): "
             "both are under Basic Information of your Slack app."
         )
+
+
+def is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half a bracket
+        return False
 
 
 def open_store(settings: Settings) -> Store:

@@ -129,6 +129,8 @@ def call(method: str, path: str, json: object = None) -> Any:
         stop(f"What answers at {place} is not Watchkeeper; see WATCHKEEPER_LISTEN.")
     if response.is_error:
         stop(str(content.get("detail", content)) if isinstance(content, dict) else str(content))
+    if not isinstance(content, list) and not (isinstance(content, dict) and "text" in content):
+        stop(f"What answers at {place} is not Watchkeeper; see WATCHKEEPER_LISTEN.")
     return content
 
 

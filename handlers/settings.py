@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from yaml.constructor import ConstructorError
 
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity
@@ -52,12 +53,18 @@ SECRETS = (
 
 
 def secret(name: str, environ: Mapping[str, str]) -> str:
-    """The value of NAME, or the content of the file that NAME_FILE names. "" if neither is set.
+    """The value of NAME, or the content of the file that NAME_FILE names. "" if neither is set. Raises Misconfigured.
 
-    Raises Misconfigured.
+    Without the space around it: a line break at its end is common, and no header can carry it.
     """
-    if value := environ.get(name, ""):
-        return value
+    value = environ.get(name, "").strip() or _kept_in_file(name, environ)
+    # A database may have a name in any language; the others become headers.
+    if not value.isprintable() or not (value.isascii() or name == "DATABASE_URL"):
+        raise Misconfigured(f"{name} holds a character that cannot be in it, such as a line break; copy it again.")
+    return value
+
+
+def _kept_in_file(name: str, environ: Mapping[str, str]) -> str:
     path = environ.get(f"{name}_FILE", "")
     if not path:
         return ""
@@ -278,7 +285,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Everything that is configured. Raises Misconfigured with one sentence."""
     environ = os.environ if environ is None else environ
     values = {name: environ[name.upper()] for name in Environment.model_fields if name.upper() in environ}
-    values |= {name.lower(): found for name in SECRETS if (found := secret(name, environ))}
+    values |= {name.lower(): secret(name, environ) for name in SECRETS if environ.keys() & {name, f"{name}_FILE"}}
     environment = Environment.model_validate(values)
     path = Path(environment.watchkeeper_config)
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
@@ -323,6 +330,8 @@ def parse(text: str, name: str) -> Config:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise Misconfigured(f"{name}{where}: this is not YAML: {getattr(error, 'problem', None) or error}.") from None
+    except RecursionError:
+        raise Misconfigured(f"{name}: this is nested too deeply, or an anchor (&…) contains itself.") from None
     if content is None:
         return Config()
     if not isinstance(content, dict):
@@ -357,11 +366,13 @@ def _sentence(name: str, error: ValidationError, lines: Mapping[tuple[str, ...],
 
 
 def _lines(node: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """The line of every key, by its path."""
+    """The line of every key, by its path. Raises YAMLError for a key that stands twice: the loader drops the first."""
     found: dict[tuple[str, ...], int] = {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
+            if here in found:
+                raise ConstructorError(problem=f"{key.value} stands here a second time", problem_mark=key.start_mark)
             found[here] = key.start_mark.line + 1
             found |= _lines(value, here)
     elif isinstance(node, yaml.SequenceNode):

@@ -70,8 +70,8 @@ def connect(url: str, patience: timedelta) -> Engine:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError("DATABASE_URL must look like sqlite:///file.db or postgresql://user@host/name.") from None
+    except (ArgumentError, ValueError):  # the second: a port that is no number
+        raise ValueError("DATABASE_URL must look like sqlite:///file.db or postgresql://user@host:5432/name.") from None
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):

@@ -81,7 +81,8 @@ def why(error: ValidationError) -> str:
     """The first complaint, in one sentence."""
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg'].lower()}" if where else first["msg"].lower()
+    what = "write an object, {…}" if first["type"] == "model_type" else first["msg"].lower()
+    return f"{where}: {what}" if where else what
 
 
 ENVIRONMENTS = {"prod": "production", "prd": "production", "live": "production", "stg": "staging", "stage": "staging"}

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from slack_bolt import App
+from starlette.exceptions import HTTPException
 
 from handlers.web import hooks, pages, slack
 from handlers.web.guard import Tokens
@@ -31,6 +33,9 @@ def build(
     app.include_router(hooks.router(world, tokens), tags=["hooks"])
     app.include_router(pages.router(world, api_token, ready, heard))
     app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(RequestValidationError, _unclear)
+    for status in (404, 405):
+        app.add_exception_handler(status, _nowhere)
     app.add_exception_handler(Exception, _bug)
     return app
 
@@ -38,6 +43,24 @@ def build(
 def listen_to_slack(app: FastAPI, bolt: App) -> None:
     """HTTP mode only: in Socket Mode Slack sends nothing here."""
     app.include_router(slack.router(bolt), tags=["slack"])
+
+
+def _unclear(request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI tells as a list is one sentence, too."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return JSONResponse({"detail": f"Nothing was stored: {first['loc'][-1]}: {str(first['msg']).lower()}."}, 422)
+
+
+def _nowhere(request: Request, error: Exception) -> JSONResponse:
+    """An address or a method that is not there; what a route itself says of a 404 stays as it is."""
+    assert isinstance(error, HTTPException)
+    said = error.detail
+    if said in ("Not Found", "Method Not Allowed"):
+        path, takes = request.url.path[:60], (error.headers or {}).get("Allow")
+        what = f"{path} takes {takes} only" if takes else f"There is nothing at {path}"
+        said = f"{what}; see /docs. Nothing was stored."
+    return JSONResponse({"detail": said}, error.status_code, headers=error.headers)
 
 
 def _busy(request: Request, error: Exception) -> JSONResponse:

@@ -66,6 +66,11 @@ def test_a_typo_is_named_with_its_line():
         ("clusters: {main: {}}", "give either kubeconfig or in_cluster"),
         ("oncall: {a: {}}", "give either people (a rota) or usergroup"),
         ("a: [", "this is not YAML"),
+        (
+            "services:\n  a: {}\n  b: {}\n  a: {oncall: shop}\n",
+            "config.yml line 4: this is not YAML: a stands here a second",
+        ),
+        ("services: &again [*again]", "an anchor"),
         ("- a", "the file must hold settings"),
         ("commands: {incident: incident}", "commands.incident"),
         ("services: {a: {roles: {cook: b}}}", "services.a.roles.cook"),
@@ -112,6 +117,23 @@ def test_secrets_may_be_files(tmp_path):
     assert settings.environment.slack_bot_token == "xoxb-1"
     with pytest.raises(Misconfigured, match="SLACK_BOT_TOKEN_FILE"):
         load({"SLACK_BOT_TOKEN_FILE": str(tmp_path / "none")})
+
+
+def test_a_secret_is_read_without_the_line_break_that_came_with_it():
+    """`echo token | base64` has one, and so has every Kubernetes secret that was made that way."""
+    environment = load(
+        {"SLACK_BOT_TOKEN": "xoxb-1\n", "WATCHKEEPER_HOOK_TOKEN": " t\n", "SLACK_APP_TOKEN": " "}
+    ).environment
+    assert (environment.slack_bot_token, environment.watchkeeper_hook_token) == ("xoxb-1", "t")
+    assert environment.slack_app_token == ""
+
+
+@pytest.mark.parametrize("value", ["xoxb-1\nxoxb-2", "xoxb-\x00", "xoxb-1…", "xoxb-\u200b1"])
+def test_a_secret_that_no_header_can_carry_is_named_and_not_told(value):
+    with pytest.raises(Misconfigured, match="SLACK_BOT_TOKEN holds a character") as error:
+        load({"SLACK_BOT_TOKEN": value})
+    assert "xoxb" not in str(error.value)
+    assert load({"DATABASE_URL": "sqlite:///wächter.db"}).environment.database_url == "sqlite:///wächter.db"
 
 
 def test_a_named_file_must_exist(tmp_path):

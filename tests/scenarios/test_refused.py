@@ -30,6 +30,10 @@ def nothing(story: Story) -> bool:
         ("alertmanager", b"", TOKEN, 400, "not JSON"),
         ("deploys", b'{"service":"checkout","status":"sort of"}', TOKEN, 400, "status"),
         ("deploys", b'{"status":"started"}', TOKEN, 400, "service"),
+        ("deploys", b"null", TOKEN, 400, "write an object"),
+        ("", DEPLOY, TOKEN, 404, "There is nothing at /hooks/"),
+        ("deploys/", DEPLOY, TOKEN, 404, "There is nothing at /hooks/deploys/"),
+        ("deploys?dry_run=perhaps", DEPLOY, TOKEN, 422, "dry_run: input should be a valid boolean"),
         ("deploys", DEPLOY, "wrong", 401, "token"),
         ("deploys", DEPLOY, "", 401, "token"),
         ("deploy", DEPLOY, TOKEN, 404, "/hooks/deploys"),
@@ -47,6 +51,12 @@ def test_a_delivery_that_cannot_be_taken_is_one_sentence(
     assert len(said) < 300
     assert TOKEN not in said
     assert nothing(story)
+
+
+def test_a_method_that_an_address_does_not_take_is_one_sentence(story: Story) -> None:
+    answer = story.http.get("/hooks/deploys", headers=story.bearer())
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["detail"] == "/hooks/deploys takes POST only; see /docs. Nothing was stored."
 
 
 def test_a_dry_run_answers_what_was_understood_and_stores_nothing(story: Story) -> None:

@@ -55,6 +55,8 @@ CASES: Mapping[str, tuple[dict[str, str], str]] = {
     "wrong bot token": ({"SLACK_BOT_TOKEN": "xoxb-wrong-and-secret"}, "SLACK_BOT_TOKEN"),
     "app token in its place": ({"SLACK_APP_TOKEN": "xoxb-wrong-and-secret"}, "SLACK_APP_TOKEN"),
     "wrong app token": ({"SLACK_APP_TOKEN": "xapp-wrong"}, "SLACK_APP_TOKEN"),
+    "a token with a line break in it": ({"SLACK_BOT_TOKEN": "xoxb-wrong-and-secret\nx"}, "SLACK_BOT_TOKEN"),
+    "a Slack without a host": ({"SLACK_API_URL": "https://"}, "SLACK_API_URL"),
     "unknown database": ({"DATABASE_URL": "mongodb://127.0.0.1/x"}, "mongodb"),
     "no folder for the database": ({"DATABASE_URL": "sqlite:////nowhere/at/all/bot.db"}, "/nowhere/at/all"),
     "no place to listen": ({"WATCHKEEPER_LISTEN": "here"}, "WATCHKEEPER_LISTEN"),

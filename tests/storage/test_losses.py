@@ -251,6 +251,7 @@ def test_a_database_that_is_not_there_is_busy(url: str, says: str) -> None:
         ("", "must look like"),
         ("watchkeeper.db", "must look like"),
         ("mysql://x/y", "begins with mysql"),
+        ("postgresql://x@y:port/z", "must look like"),
     ],
 )
 def test_a_wrong_url_says_what_is_right(url: str, says: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
+from slack_bolt import BoltRequest
 from structlog.testing import capture_logs
 
 from bot.decision import Decision
 from bot.errors import NotYet, ProviderError, Refused
 from handlers.manifest import manifest
+from handlers.slack import bolt
 from handlers.slack.answers import is_slack, typed
 from handlers.slack.commands import demand_member
 from handlers.world import Think, World
@@ -39,6 +43,32 @@ def typed_by(desk: Desk, line: str, user: str = "U0DANA", channel: str = INCIDEN
     assert len(answers) == 1, answers
     assert answers[0]["is_ephemeral"]
     return text_of(answers[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(World):
+    """A world in which deciding takes as long as it is made to."""
+
+    go: threading.Event
+
+    def decide(self, think: Think, receipt: Job | None = None) -> Decision:
+        self.go.wait(30)
+        return Decision()
+
+
+def test_many_people_who_type_at_once_are_all_heard_within_slacks_three_seconds(desk: Desk) -> None:
+    go, same = threading.Event(), {field.name: getattr(desk.world, field.name) for field in fields(World)}
+    app = bolt.build(Slow(**same, go=go), desk.client, desk.me)
+    line = {"command": "/incident", "text": "declare checkout is down", "user_id": "U0DANA", "team_id": "T0SHOP"}
+
+    def type_(number: int) -> int:
+        return app.dispatch(BoltRequest(mode="socket_mode", body={**line, "trigger_id": str(number)})).status
+
+    with ThreadPoolExecutor(20) as people:
+        heard = list(people.map(type_, range(20)))  # none is done yet, and Bolt's own pool would hear five
+        go.set()
+    app.listener_runner.listener_executor.shutdown()
+    assert heard == [200] * 20
 
 
 def test_an_answer_is_for_the_one_who_asked(desk: Desk) -> None:

@@ -1,0 +1,117 @@
+"""The command line: what it prints, and that whatever is wrong is one sentence and exit code 2."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from handlers.cli import cli
+from tests.processes import free_port
+
+DEPLOY = '{"service":"checkout","version":"v42","status":"started","at":"2026-03-05T12:00:00Z"}'
+TOKEN = "api-token-that-nobody-may-see"
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Types a line in an empty folder, with no bot running."""
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/bot.db",
+        "WATCHKEEPER_LISTEN": f"127.0.0.1:{free_port()}",
+        "WATCHKEEPER_API_TOKEN": TOKEN,
+    }
+    return lambda *words, given=None, **changed: CliRunner().invoke(cli, words, given, {**environ, **changed})
+
+
+class Polite(BaseHTTPRequestHandler):
+    """Another program: it has an answer to everything."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"ok": false}')
+
+    def log_message(self, *words: object) -> None: ...
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """The address of another program."""
+    with HTTPServer(("127.0.0.1", 0), Polite) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
+    (change,) = json.loads(type_("parse", "deploys", "-", given=DEPLOY).stdout)
+    assert (change["kind"], change["service"], change["at"]) == ("change", "checkout", "2026-03-05T12:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["parse", "nagios", "-"], "There is no sender 'nagios'; known: alertmanager, deploys."),
+        (["parse", "deploys", "absent.json"], "absent.json cannot be read: No such file or directory."),
+        (["parse", "alertmanager", "-"], "the body is not JSON:"),
+        (["say", "/incident list"], "No bot answers at 127.0.0.1:"),
+        (["outbox", "--retry", "7"], "No bot answers at 127.0.0.1:"),
+        (["postmortem", "INC-1"], "Run `watchkeeper migrate`."),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(type_: Type, words: list[str], says: str) -> None:
+    assert says in refusal(type_(*words, given="{"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("WATCHKEEPER_API_TOKEN", "", "WATCHKEEPER_API_TOKEN is not set"),
+        ("WATCHKEEPER_LISTEN", "here", "WATCHKEEPER_LISTEN is 'here'"),
+        ("WATCHKEEPER_CONFIG", "absent.yml", "absent.yml, which does not exist"),
+    ],
+)
+def test_a_wrong_environment_is_one_sentence(type_: Type, name: str, value: str, says: str) -> None:
+    assert says in refusal(type_("say", "/incident list", **{name: value}))
+
+
+def test_another_program_is_not_taken_for_the_bot(type_: Type, stranger: str) -> None:
+    said = refusal(type_("say", "/incident list", WATCHKEEPER_LISTEN=stranger))
+    assert said == f"watchkeeper: What answers at {stranger} is not Watchkeeper; see WATCHKEEPER_LISTEN."
+
+
+def test_a_draft_that_is_not_there_is_one_sentence(type_: Type) -> None:
+    assert type_("migrate").exit_code == 0
+    assert "There is no draft for INC-99." in refusal(type_("postmortem", "INC-99"))
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(type_: Type) -> None:
+    Path("notes.txt").write_text("not a database, but somebody's notes\n" * 200)
+    assert "DATABASE_URL names another kind of file" in refusal(type_("migrate", DATABASE_URL="sqlite:///notes.txt"))
+    assert Path("notes.txt").read_text() == "not a database, but somebody's notes\n" * 200
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["say"], ["outbox", "--retry", "soon"], ["parse", "deploys"]])
+def test_a_line_that_is_none_says_how_it_is_written(type_: Type, words: list[str]) -> None:
+    ended = type_(*words)
+    assert ended.exit_code == 2
+    assert "--help" in ended.output
+
+
+def refusal(ended: Result) -> str:
+    """The one sentence; no traceback, no token."""
+    assert ended.exit_code == 2, ended.output
+    assert ended.stdout == ""
+    said = ended.stderr.strip()
+    assert said.startswith("watchkeeper: ")
+    assert "\n" not in said
+    assert TOKEN not in said
+    return said
