@@ -24,7 +24,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
     clock.add_job(guarded("slack", watch_slack), "interval", seconds=5)
     observe = shared(world, "observe", 10, lambda: rollouts.observe(world))
     clock.add_job(observe, "interval", seconds=10, next_run_time=world.now(), misfire_grace_time=None)  # at once, too
-    clock.add_job(shared(world, "prune", 86400, lambda: prune(world)), "interval", hours=1)
+    clean = shared(world, "prune", 86400, lambda: prune(world))
+    clock.add_job(clean, "interval", hours=1, next_run_time=world.now())  # at once, too: some bots restart daily
     return clock
 
 

@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.errors import ProviderError
+from handlers.slack.bolt import LISTENERS
 from handlers.slack.identity import TEMPORARY
 
 log = structlog.get_logger(__name__)
@@ -102,7 +103,7 @@ class Socket:
             url = self.preflight()
             self.discard()
             self.alive_at = self.now()
-            handler = SocketModeHandler(self.app, self.token)
+            handler = SocketModeHandler(self.app, self.token, concurrency=LISTENERS)  # its own 10 would be the neck
             handler.client.proxy = self.app.client.proxy  # or it takes the environment's, also for this machine
             handler.client.wss_uri = url
             self.handler = handler

@@ -266,6 +266,13 @@ def test_postgresql_urls_of_every_make(scheme: str) -> None:
     assert "secret" not in repr(engine)
 
 
+def test_a_commit_is_on_the_disk_before_it_is_answered(opened: Open, sqlite_url: str) -> None:
+    """A killed process loses nothing with less, but a power cut would."""
+    with opened(sqlite_url).transactions.writing() as connection:
+        settings = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert settings == ["wal", 2]
+
+
 def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     """A process that prints the number of each alert after its commit, killed in the middle."""
     url = f"sqlite:///{tmp_path}/w.db"
