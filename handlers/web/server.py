@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from slack_bolt import App
 
@@ -31,6 +32,7 @@ def build(
     app.include_router(hooks.router(world, tokens), tags=["hooks"])
     app.include_router(pages.router(world, api_token, ready, heard))
     app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(Exception, _bug)
     return app
 
@@ -44,6 +46,13 @@ def _busy(request: Request, error: Exception) -> JSONResponse:
     """503 makes every sender try again; nothing is lost."""
     log.warning("could not store a delivery", path=request.url.path, error=str(error))
     return JSONResponse({"detail": f"Nothing was stored: {error}"}, 503, headers={"Retry-After": "5"})
+
+
+def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """A number or a yes in the address that is none; bodies are read by their own routes."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return JSONResponse({"detail": f"Nothing was stored: {first['loc'][-1]}: {first['msg']}."}, 422)
 
 
 def _bug(request: Request, error: Exception) -> JSONResponse:

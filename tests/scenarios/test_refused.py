@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN
-from tests.story import API_TOKEN, BOB, TOKEN, Story, flat
+from tests.story import API_TOKEN, BOB, CAROL, TOKEN, Story, flat
 
 DEPLOY = b'{"service":"checkout","version":"v42","status":"started"}'
 
@@ -49,6 +49,13 @@ def test_a_delivery_that_cannot_be_taken_is_one_sentence(
     assert nothing(story)
 
 
+def test_an_address_that_cannot_be_read_is_one_sentence(story: Story) -> None:
+    answer = story.knock("deploys", DEPLOY, query="?dry_run=banana")
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("Nothing was stored: dry_run: ")
+    assert nothing(story)
+
+
 def test_a_dry_run_answers_what_was_understood_and_stores_nothing(story: Story) -> None:
     body = json.dumps(story.alertmanager("CheckoutSlow", "checkout")).encode()
     answer = story.knock("alertmanager", body, query="?dry_run=1")
@@ -87,6 +94,22 @@ def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(story: S
     assert "\n" not in said
     assert story.timeline == before
     assert story.patches == patches
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("/incident sev INC-1", "/incident sev INC-1 2"),
+        ("/incident status INC-1 fine", "/incident status INC-1 investigating|"),
+        ("/incident role inc-1 king", "/incident role INC-1 commander|"),
+        ("/incident note INC-1", "/incident note INC-1 restarted the cache"),
+        ("/incident show banana", "/incident show INC-1`."),
+        ("/rollout rollback payments", "/incident declare payments"),
+    ],
+)
+def test_what_to_type_instead_can_be_typed_where_one_is(story: Story, line: str, instead: str) -> None:
+    story.alert()
+    assert instead in story.types(line, by=CAROL, channel="C0SUPPORT")
 
 
 HOSTILE = {
