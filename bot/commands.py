@@ -119,3 +119,17 @@ def incident_id(word: str) -> str | None:
     """INC-7 for "INC-7", "inc7" or "7"; None for anything else."""
     match = INCIDENT_ID.match(word)
     return f"INC-{int(match[1])}" if match else None
+
+
+STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "resolve"})
+
+
+def naming(instead: str, words: str) -> str:
+    """What to type instead, for the incident that was named in the refused words: it may be typed in any channel."""
+    first = words.partition(" ")[0]
+    id = incident_id(first) if not first.isdigit() else None
+    command, _, line = instead.partition(" ")
+    verb, _, rest = line.partition(" ")
+    if id is None or command != "/incident" or verb not in STEERING or id in rest:
+        return instead
+    return f"{command} {verb} {id} {rest}".rstrip()

@@ -110,6 +110,8 @@ def assign(
     role = parse_role(word)
     user = person(who.strip()) if who.strip() else by
     held = current.get(role)
+    if handing_off and not who.strip() and held and held.user == by:
+        raise Refused("Say to whom.", instead=f"/incident handoff {role} @who")
     if held and held.user == user:
         raise Refused(f"<@{user}> is {role.title.lower()} already; nothing was changed.")
     commander = current.get(Role.COMMANDER)

@@ -48,12 +48,13 @@ def who_may(service: Service, roles: Sequence[Assignment], oncall: Collection[st
     return frozenset({a.user for a in roles if a.user} | set(service.owners) | set(oncall))
 
 
-def must_be_allowed(by: str, allowed: Collection[str], service: str) -> None:
+def must_be_allowed(by: str, allowed: Collection[str], service: str, incident: str) -> None:
+    """`incident`: the open one of the service, or "". Raises Refused."""
     if by not in allowed:
         raise Refused(
             f"Only who holds a role in the incident, owns {code(service)} or is on call for it may do that; "
             "nothing was changed. Everybody may pause.",
-            instead="/incident role ops",
+            instead=f"/incident role {incident} ops" if incident else f"/incident declare {service} …",
         )
 
 
@@ -78,7 +79,7 @@ def propose(
     `number` makes the id unique; `channel` is where the outcome goes if there is no incident.
     """
     if verb is not Verb.PAUSE:
-        must_be_allowed(by, allowed, rollout.service)
+        must_be_allowed(by, allowed, rollout.service, around.incident.id if around.incident else "")
     ended = _overtaken(around.requests, verb, by, now)
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
     meant = plan(verb, rollout, stables, to)
@@ -170,7 +171,7 @@ def confirm(
 ) -> Decision:
     """Due now, if the rollout is still where the preview showed it. Raises Refused where nothing is to be saved."""
     must_be_open(request)
-    must_be_allowed(by, allowed, request.service)
+    must_be_allowed(by, allowed, request.service, request.incident)
     ended = _overtaken([other for other in others if other.id != request.id], request.verb, by, now)
     if now - request.at > PREVIEW_LASTS:
         return _withdrawn(request, now, "the preview is older than 10 minutes")

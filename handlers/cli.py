@@ -13,6 +13,7 @@ import httpx
 import typer
 import yaml
 
+from bot.commands import incident_id
 from handlers import app, check
 from handlers.intake import SENDERS, shown
 from handlers.intake.fields import Malformed
@@ -144,7 +145,8 @@ def listening(settings: Settings) -> tuple[str, int]:
 @cli.command()
 def postmortem(incident: str) -> None:
     """Print the latest postmortem draft of INCIDENT as Markdown."""
-    draft = with_store(lambda store: store.read(lambda tx: tx.postmortem(incident.upper())))
+    id = incident_id(incident) or incident
+    draft = with_store(lambda store: store.read(lambda tx: tx.postmortem(id)))
     if draft is None:
         stop(f"There is no draft for {incident}. It is written when the incident is resolved.")
     typer.echo(draft.markdown)

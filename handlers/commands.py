@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.cards import incident as cards
-from bot.commands import COMMANDS, Ask, Submission, unknown_verb
+from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
 from handlers import incidents, postmortems, rollouts, updates
@@ -12,6 +12,14 @@ from handlers.world import World
 
 def run(world: World, ask: Ask) -> Decision:
     """Raises Refused, ProviderError, NotYet or Busy."""
+    try:
+        return _run(world, ask)
+    except Refused as refusal:
+        refusal.instead = naming(refusal.instead, ask.split()[1])
+        raise
+
+
+def _run(world: World, ask: Ask) -> Decision:
     verb, _ = ask.split()
     if not verb:
         return tray(world, ask)

@@ -18,6 +18,7 @@ from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
 REPEATED = 60  # characters of what was typed that a refusal repeats
+READING = frozenset({"show", "timeline", "postmortem"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
 
@@ -256,9 +257,15 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
     if (verb == "resolve" and not rest) or (verb, rest) == ("status", Phase.RESOLVED):
         incidents.must_be_open(incident)
         return cards.resolve_modal(incident)
-    if verb == "handoff" and rest and " " not in rest and not rest.startswith("<@"):
-        return cards.handoff_modal(incident, roles.parse_role(rest))
+    if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
+        incidents.must_be_open(incident)
+        return cards.handoff_modal(incident, roles.parse_role(rest or _only_role(world, incident, ask.by)))
     return None
+
+
+def _only_role(world: World, incident: Incident, by: str) -> str:
+    current = world.read(lambda tx: {a.role: a for a in tx.assignments(incident.id)})
+    return _handoff("", current, by).strip()
 
 
 def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
@@ -270,7 +277,8 @@ def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
         return incident, words
     newest = next(iter(tx.incidents(open_only=True, limit=1) or tx.incidents(limit=1)), None)
     verb = ask.split()[0] or "show"
-    again = f"/incident {verb} {newest.id} {words if len(words) <= REPEATED else ''}".rstrip() if newest else ""
+    said = words if verb not in READING and len(words) <= REPEATED else ""
+    again = f"/incident {verb} {newest.id} {said}".rstrip() if newest else ""
     raise Refused("This is not an incident's channel: name the incident.", instead=again or "/incident declare")
 
 

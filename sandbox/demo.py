@@ -179,7 +179,7 @@ def play(world: Sandbox, url: str, running: Running, chosen: Options) -> int:
     print(f"\n{run.summary()}")
     if chosen.once:
         return finish(run, running, chosen.out)
-    print("Everything stays up to play with; Ctrl-C ends it.")
+    print(f"Everything stays up to play with at {url}; Ctrl-C ends it.")
     wait(running)
     return 0
 

@@ -148,7 +148,10 @@ def steps(scene: Scene, service: str, canary: list[dict[str, Any]]) -> None:
 
 def pace_of(step: dict[str, Any], tempo: float) -> dict[str, Any]:
     seconds = (step.get("pause") or {}).get("seconds")
-    return step if seconds is None else {"pause": {"duration": f"{round(seconds * tempo * 1000)}ms"}}
+    if seconds is None:
+        return step
+    lasts = round(seconds * tempo * 1000)
+    return {"pause": {"duration": f"{lasts}ms" if lasts % 1000 else f"{lasts // 1000}s"}}
 
 
 def type_(scene: Scene, who: str, where: str, text: str, thread: str = "") -> None:

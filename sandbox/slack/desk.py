@@ -38,7 +38,7 @@ class Desk:
         return {
             "me": me,
             "team": {"id": TEAM, "name": TEAM_NAME},
-            "people": [person_as_json(one) for one in space.people.values()],
+            "people": [person_as_json(one, home=one.is_bot and space.app.home) for one in space.people.values()],
             "groups": [group.as_json(with_users=True) for group in space.groups.values()],
             "channels": [self._room(one, me) for one in space.channels.values() if visible(one, me)],
             "commands": space.commands,
@@ -148,10 +148,11 @@ def room_as_json(channel: Channel, me: str) -> Json:
         "with": channel.partner(me) if channel.is_im else "",
         "member": me in channel.members,
         "archived": channel.is_archived,
+        "created": channel.created,
     }
 
 
-def person_as_json(one: Person) -> Json:
+def person_as_json(one: Person, home: bool = False) -> Json:
     return {
         "id": one.id,
         "handle": one.handle,
@@ -159,4 +160,5 @@ def person_as_json(one: Person) -> Json:
         "title": one.title,
         "is_bot": one.is_bot,
         "bot_id": one.bot_id,
+        "home": home,  # whether there is a home to visit
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ MANIFEST = {
             },
         ],
     },
-    "oauth_config": {"scopes": {"bot": ["chat:write", "commands"]}},
+    "oauth_config": {"scopes": {"bot": ["channels:manage", "chat:write", "commands"]}},
     "settings": {"interactivity": {"is_enabled": True}},
 }
 
@@ -311,3 +312,31 @@ def test_a_channel_of_thousands_opens_at_its_end(visit: Callable[..., Page], spa
     expect(page.get_by_test_id("message")).to_have_count(200)
     page.get_by_test_id("earlier").click()
     expect(page.get_by_test_id("message")).to_have_count(400)
+
+
+def test_the_page_goes_along_with_a_story_until_somebody_goes_elsewhere(
+    visit: Callable[..., Page], served: tuple[Sandbox, Served], space: Workspace
+) -> None:
+    here, elsewhere = visit(), visit("U0DANA", "C0SUPPORT")
+    world, _ = served
+    assert isinstance(world.clock, FrozenClock)
+    world.clock.advance(1)  # the shop's own channels are older than the story
+    stories = world.stories
+    stories.start("amazon-checkout")
+    try:
+        opened = json.loads(space.call("conversations.create", name="inc-1-checkout").body)["channel"]["id"]
+        space.call("conversations.invite", channel=opened, users="U0DANA")
+        expect(here).to_have_url(re.compile(f"#U0DANA/{opened}$"))
+        expect(elsewhere.get_by_test_id("channel-inc-1-checkout")).to_be_visible()
+        expect(elsewhere).to_have_url(re.compile("#U0DANA/C0SUPPORT$"))
+    finally:
+        stories.stop()
+
+
+def test_an_app_without_a_home_has_none_to_visit(visit: Callable[..., Page], space: Workspace) -> None:
+    page = visit()
+    expect(page.get_by_test_id("app-watchkeeper")).to_be_visible()
+    space.install({"display_information": {"name": "Watchkeeper"}})
+    page.reload()
+    expect(page.get_by_test_id("channel-incidents")).to_be_visible()
+    expect(page.get_by_test_id("app-watchkeeper")).to_be_hidden()

@@ -253,3 +253,11 @@ def test_a_promise_that_is_not_kept_is_reminded_of_until_it_is(story: Story) -> 
     story.types("/incident resolve Rolled back")
     story.passes(3600)
     assert reminders() == 2
+
+
+def test_a_handoff_without_a_name_asks_for_one(story: Story) -> None:
+    story.alert()
+    story.types("/incident handoff")
+    assert story.slack.views[DANA], "a form"
+    assert story.asks("/incident handoff INC-1")["text"] == "Say to whom. Try /incident handoff INC-1 commander @who"
+    assert holder(story, Role.COMMANDER) == DANA

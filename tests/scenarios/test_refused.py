@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN
-from tests.story import API_TOKEN, BOB, TOKEN, Story, flat
+from tests.story import API_TOKEN, BOB, CAROL, TOKEN, Story, flat
 
 DEPLOY = b'{"service":"checkout","version":"v42","status":"started"}'
 
@@ -97,6 +97,22 @@ def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(story: S
     assert "\n" not in said
     assert story.timeline == before
     assert story.patches == patches
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("/incident sev INC-1", "/incident sev INC-1 2"),
+        ("/incident status INC-1 fine", "/incident status INC-1 investigating|"),
+        ("/incident role inc-1 king", "/incident role INC-1 commander|"),
+        ("/incident note INC-1", "/incident note INC-1 restarted the cache"),
+        ("/incident show banana", "/incident show INC-1`."),
+        ("/rollout rollback payments", "/incident declare payments"),
+    ],
+)
+def test_what_to_type_instead_can_be_typed_where_one_is(story: Story, line: str, instead: str) -> None:
+    story.alert()
+    assert instead in story.types(line, by=CAROL, channel="C0SUPPORT")
 
 
 HOSTILE = {

@@ -7,7 +7,7 @@ import { $, h, replace, toast } from "./dom.js";
 import { leaveHome, loadHome } from "./home.js";
 import { drawViews } from "./modal.js";
 import { startPanel } from "./panel.js";
-import { isHome, NARROW, place, readAddress } from "./place.js";
+import { isHome, LANDING, NARROW, place, readAddress } from "./place.js";
 import { drawSidebar, startSidebar } from "./sidebar.js";
 import { learn, store } from "./store.js";
 import { loadThread, startThread } from "./thread.js";
@@ -57,7 +57,7 @@ function settle() {
   remember("user", store.me);
   if (isHome() || store.channels.has(place.channel)) return;
   const rooms = [...store.channels.values()];
-  place.channel = (rooms.find((one) => one.name === "incidents") ?? rooms.find((one) => one.member) ?? rooms[0]).id;
+  place.channel = (rooms.find((one) => one.name === LANDING) ?? rooms.find((one) => one.member) ?? rooms[0]).id;
   history.replaceState(null, "", `#${store.me}/${place.channel}`);
 }
 

@@ -68,7 +68,7 @@ function fill(one) {
   const troubled = one.error_rate > 0.05;
   node.classList.toggle("troubled", troubled);
   parts.draw([
-    { key: "head", mark: [one.phase, one.message, stepWords(one)], make: () => cardHead(one) },
+    { key: "head", mark: [one.phase, one.message, words(one)], make: () => cardHead(one) },
     { key: "weights", mark: one.versions, make: () => weights(one) },
     { key: "figures", mark: [one.history, troubled], make: () => figures(one, troubled) },
     { key: "ship", mark: one.next, make: () => h("div.ship", {}, ship(one, "good"), ship(one, "bad")) },
@@ -76,9 +76,14 @@ function fill(one) {
 }
 
 const cardHead = (one) =>
-  h("header", {}, h("h3.grow", {}, one.name, " ", h("span.note", { title: one.message }, stepWords(one))), h(`span.phase.${one.phase.toLowerCase()}`, {}, one.phase));
+  h("header", {}, h("h3.grow", {}, one.name, " ", h("span.note", { title: one.message }, words(one))), h(`span.phase.${one.phase.toLowerCase()}`, {}, one.phase));
 
-const stepWords = (one) => (one.phase !== "Healthy" && one.steps ? `step ${one.step} of ${one.steps}` : "");
+/** What is to be known beside the phase: after an abort that is not the step, which is 0 again. */
+function words(one) {
+  if (one.broken_content) return "shows the wrong page";
+  if (one.message.startsWith("RolloutAborted")) return "aborted";
+  return one.phase !== "Healthy" && one.steps ? `step ${one.step} of ${one.steps}` : "";
+}
 
 function figures(one, troubled) {
   const sells = one.history.orders.some((value) => value > 0);
@@ -113,10 +118,10 @@ function ship(one, kind) {
 
 function troubles(faults) {
   return [
-    toggle("content", "Break the content", "200 OK with the wrong page", faults.broken_content, (on) => cause("break-content", { broken: on })),
-    toggle("vendor", "Payments vendor down", "payments fail", faults.vendor_down, (on) => cause("vendor", { down: on })),
-    toggle("slack", "Cut Slack off", "the chat is unreachable", faults.slack_cut, (on) => cause("slack", { cut: on })),
-    { key: "storm", make: () => h("button.button", { type: "button", "data-testid": "storm", onclick: () => cause("storm", { count: STORM }) }, `Alert storm (${STORM})`) },
+    toggle("content", "Break the content", "storefront answers 200 with the wrong page", faults.broken_content, (on) => cause("break-content", { broken: on })),
+    toggle("vendor", "Payments vendor down", "payments and checkouts fail", faults.vendor_down, (on) => cause("vendor", { down: on })),
+    toggle("slack", "Cut Slack off", "the bot and you lose the chat", faults.slack_cut, (on) => cause("slack", { cut: on })),
+    { key: "storm", make: () => h("button.button", { type: "button", "data-testid": "storm", onclick: () => cause("storm", { count: STORM }) }, `Alert storm: ${STORM} of search`) },
   ];
 }
 

@@ -2,6 +2,9 @@
 
 import { store } from "./store.js";
 
+/** The channel that one sees first. */
+export const LANDING = "incidents";
+
 export const place = { user: "", channel: "", thread: "", message: "" };
 
 /** #U0DANA/C0INCIDENTS/1700000000.000100; a fourth part is a message to show once. */

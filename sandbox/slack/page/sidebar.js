@@ -32,7 +32,7 @@ export function drawSidebar() {
   ]);
   group("Channels", rooms, room, { key: "browse", mark: others(), make: browseButton });
   group("Direct messages", mine.filter((one) => one.is_im), room);
-  group("Apps", bots(), app);
+  group("Apps", bots().filter((one) => one.home), app);
 }
 
 const workspace = () => h("div.workspace", {}, h("span.workspace-mark", { "aria-hidden": "true" }, icon("shop", 18)), h("b", {}, store.team.name));

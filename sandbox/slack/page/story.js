@@ -2,6 +2,8 @@
 
 import { h, icon } from "./dom.js";
 import { Keyed } from "./keyed.js";
+import { go, LANDING, place } from "./place.js";
+import { store } from "./store.js";
 
 const PACES = [
   ["1", "Normal pace"],
@@ -23,6 +25,7 @@ export class StoryBox {
   draw({ stories, story }) {
     const running = story?.state === "running";
     if (running) this.name = story.name;
+    this.follow(story);
     this.name ||= stories[0]?.name ?? "";
     const now = story && current(story);
     this.parts.draw([
@@ -38,6 +41,16 @@ export class StoryBox {
     this.steps.list.draw((story?.steps ?? []).map((one, index) => ({ key: index, mark: one, make: () => step(one) })));
     if (this.now !== before) reveal(this.steps.list.root);
     keepingEnd(this.transcript.list.root, () => this.transcript.list.draw((story?.transcript ?? []).map(asItem)));
+  }
+
+  /** Goes along from where everybody lands to the channel that the story opens; not while somebody writes. */
+  follow(story) {
+    if (story?.state !== "running" || this.followed === story.started_at) return;
+    const began = Date.parse(story.started_at) / 1000;
+    const opened = [...store.channels.values()].find((one) => one.member && !one.is_im && one.created >= began);
+    if (!opened) return;
+    this.followed = story.started_at;
+    if (store.channels.get(place.channel)?.name === LANDING && !document.activeElement?.value) go({ channel: opened.id });
   }
 
   choice(stories, running) {
