@@ -66,11 +66,11 @@ class Process:
             )
         return cls(popen, log, url)
 
-    def until(self, path: str = "/readyz", seconds: float = 20) -> float:
+    def until(self, path: str = "/readyz", seconds: float = 60) -> float:
         """Waits for a 200. Answers the seconds it took; raises AssertionError with the log when it does not come."""
         return self.wait_for(lambda: answers(self.url + path), f"{path} to answer", seconds)
 
-    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> float:
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
         began = time.monotonic()
         while not condition():
             assert self.popen.poll() is None, f"ended with code {self.popen.returncode} before {what}:\n{self.said()}"
