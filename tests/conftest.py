@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.databases import database, databases, postgres, sqlite_template
+from tests.databases import database, databases, in_memory, postgres, sqlite_template
 from tests.story import Story, told
 
 __all__ = ["database", "databases", "postgres", "sqlite_template"]
@@ -14,7 +15,7 @@ __all__ = ["database", "databases", "postgres", "sqlite_template"]
 @pytest.fixture
 def story(tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
     """On SQLite; what differs between the engines is tested in tests/storage."""
-    path = tmp_path / "bot.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with told(f"sqlite:///{path}", tmp_path) as story:
-        yield story
+    with in_memory() as folder:
+        shutil.copy(sqlite_template, folder / "bot.db")
+        with told(f"sqlite:///{folder}/bot.db", tmp_path) as story:
+            yield story

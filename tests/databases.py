@@ -11,6 +11,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,14 @@ def join(pointer: Path) -> tuple[Path, server.socket.socket]:
     folder, guest = server.employ()
     pointer.write_text(str(folder))
     return folder, guest
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder where a commit need not wait for the disk, if there is one: for tests that pull no plug."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(prefix="wk-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.warm import Warm
+
 ROOT = Path(__file__).parent.parent
 
 # Named in sandbox/slack; repeated here, since the two sides of a line share no code.
@@ -46,7 +48,7 @@ def passed_on() -> dict[str, str]:
 class Process:
     """A running program of ours; what it prints goes to `log`."""
 
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Warm
     log: Path
     url: str
 
@@ -64,11 +66,11 @@ class Process:
             )
         return cls(popen, log, url)
 
-    def until(self, path: str = "/readyz", seconds: float = 20) -> float:
+    def until(self, path: str = "/readyz", seconds: float = 60) -> float:
         """Waits for a 200. Answers the seconds it took; raises AssertionError with the log when it does not come."""
         return self.wait_for(lambda: answers(self.url + path), f"{path} to answer", seconds)
 
-    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> float:
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
         began = time.monotonic()
         while not condition():
             assert self.popen.poll() is None, f"ended with code {self.popen.returncode} before {what}:\n{self.said()}"
@@ -105,12 +107,18 @@ def sandbox(folder: Path, *words: str) -> Process:
 def bot(folder: Path, slack: str, database: str, config: Path | None = None, port: int | None = None) -> Process:
     """The bot on its own, against a sandbox at `slack`. `config`: absent means no configuration."""
     port = port or free_port()
-    environ = environment(slack, database, port) | ({"WATCHKEEPER_CONFIG": str(config)} if config else {})
+    environ = environment(slack, database, port, config)
     return Process.start(["-m", "bot", "run"], folder / "bot.log", f"http://127.0.0.1:{port}", environ)
 
 
-def environment(slack: str, database: str, port: int) -> dict[str, str]:
-    return {
+def warm_bot(log: Path, environ: Mapping[str, str]) -> Process:
+    """The same, for those who start many."""
+    popen = Warm(["run"], log, {**passed_on(), **environ}, ROOT)
+    return Process(popen, log, f"http://{environ['WATCHKEEPER_LISTEN']}")
+
+
+def environment(slack: str, database: str, port: int, config: Path | None = None) -> dict[str, str]:
+    return ({"WATCHKEEPER_CONFIG": str(config)} if config else {}) | {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_APP_TOKEN": APP_TOKEN,
         "SLACK_API_URL": f"{slack}/api/",

@@ -121,7 +121,7 @@ class Workspace(State):
         with self.lock:
             self.changed.notify_all()
 
-    def until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:
+    def until(self, true: Callable[[], bool], timeout: float = 30.0) -> bool:
         """Wait for something to become true, in real time. False if it did not."""
         return wait_until(self.changed, true, timeout)
 

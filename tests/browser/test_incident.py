@@ -19,7 +19,6 @@ from tests.browser.conftest import PHONE, Pages
 
 DESK = (1440, 900)
 ROOM = "inc-1-checkout"
-PATIENCE = 20_000  # milliseconds that the bot and the shop have for what they do by themselves
 TEMPO = 0.1  # of the shop: its minutes are seconds
 
 
@@ -70,7 +69,7 @@ def types(page: Page, words: str) -> None:
 def said(page: Page, words: str | re.Pattern[str]) -> Locator:
     """The newest message with these words, waited for."""
     message = page.get_by_test_id("messages").get_by_test_id("message").filter(has_text=words).last
-    expect(message).to_be_visible(timeout=PATIENCE)
+    expect(message).to_be_visible()
     return message
 
 
@@ -81,7 +80,7 @@ def becomes(page: Page, handle: str, name: str) -> None:
 
 
 def goes_to(page: Page, channel: str) -> None:
-    page.get_by_test_id(f"channel-{channel}").click(timeout=PATIENCE)
+    page.get_by_test_id(f"channel-{channel}").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(channel)
 
 
@@ -97,7 +96,7 @@ def publishes(page: Page, words: str) -> None:
     """The form of an update by keys alone: the focus is in its first field, and Tab leads on to the button."""
     types(page, "/incident update")
     modal = page.get_by_test_id("modal")
-    expect(modal.get_by_role("textbox")).to_be_focused(timeout=PATIENCE)
+    expect(modal.get_by_role("textbox")).to_be_focused()
     page.keyboard.type(words)
     page.keyboard.press("Tab")
     expect(modal.get_by_label("Phase")).to_be_focused()
@@ -106,7 +105,7 @@ def publishes(page: Page, words: str) -> None:
         page.keyboard.press("Tab")
     expect(page.get_by_test_id("modal-submit")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(modal).to_have_count(0, timeout=PATIENCE)
+    expect(modal).to_have_count(0)
 
 
 def test_an_incident_from_its_first_word_to_its_postmortem(page: Page, shop: tuple[Sandbox, Served]) -> None:
@@ -114,10 +113,10 @@ def test_an_incident_from_its_first_word_to_its_postmortem(page: Page, shop: tup
     card = declares(page)
     expect(card).to_contain_text("Commander @Dana Kim")
     card.get_by_role("button", name="Take scribe").click()
-    expect(card).to_contain_text("Scribe @Dana Kim", timeout=PATIENCE)
+    expect(card).to_contain_text("Scribe @Dana Kim")
 
     page.get_by_test_id("ship-bad-checkout").click()
-    expect(card).to_contain_text("Suspect checkout v42", timeout=PATIENCE)
+    expect(card).to_contain_text("Suspect checkout v42")
     expect(page.get_by_test_id("weights-checkout")).to_contain_text("v42")
 
     types(page, "/rollout rollback checkout")
@@ -138,9 +137,9 @@ def test_an_incident_from_its_first_word_to_its_postmortem(page: Page, shop: tup
     goes_to(page, ROOM)
     types(page, "/incident resolve Rolled back checkout to v41; v42 failed on vouchers.")
     said(page, re.compile("INC-1 is resolved", re.IGNORECASE))
-    expect(card).to_contain_text("Resolved after", timeout=PATIENCE)
+    expect(card).to_contain_text("Resolved after")
     file = page.get_by_test_id("file").first
-    expect(file).to_contain_text("Postmortem of INC-1", timeout=PATIENCE)
+    expect(file).to_contain_text("Postmortem of INC-1")
     file.get_by_role("button").click()
     draft = page.get_by_test_id("preview")
     expect(draft.get_by_role("heading", name="Timeline")).to_be_visible()
@@ -156,7 +155,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, shop: tuple[San
     assert widths(phone) == [PHONE[0]]
     phone.get_by_test_id("channel-composer").fill("/incident update")
     phone.keyboard.press("Enter")
-    expect(phone.get_by_test_id("modal")).to_be_visible(timeout=PATIENCE)
+    expect(phone.get_by_test_id("modal")).to_be_visible()
     assert widths(phone) == [PHONE[0]]
     phone.keyboard.press("Escape")
     expect(phone.get_by_test_id("modal")).to_have_count(0)

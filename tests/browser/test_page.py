@@ -6,18 +6,19 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from sandbox.clock import FrozenClock
 from sandbox.server import Served, application, serve
 from sandbox.slack.events import Ack, Delivery
 from sandbox.slack.workspace import Workspace
 from sandbox.world import Sandbox
-from tests.browser.conftest import PHONE, Pages
+from tests.browser.conftest import PATIENCE, PHONE, Pages
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 INCIDENTS = "C0INCIDENTS"
@@ -83,11 +84,11 @@ class Bot:
         payload = delivery.payload
         if payload.get("type") == "view_submission":
             return self.submission(payload["view"]["state"]["values"]["text"]["value"]["value"])
-        if payload.get("command"):
-            self.workspace.call("views.open", trigger_id=payload["trigger_id"], view=FORM)
         with self.came:
             self.heard.append(delivery)
             self.came.notify_all()
+        if payload.get("command"):  # what was heard stands there before the modal shows
+            self.workspace.call("views.open", trigger_id=payload["trigger_id"], view=FORM)
         return Ack()
 
     def waits_for(self, kind: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class Bot:
             return [one.payload for one in self.heard if one.payload.get("type") == kind]
 
         with self.came:
-            assert self.came.wait_for(heard, 5)
+            assert self.came.wait_for(heard, PATIENCE / 1000)
         (one,) = heard()
         return one
 
@@ -178,7 +179,7 @@ def test_formatting_mentions_and_links_look_like_slack(visit: Callable[..., Page
 def test_a_command_is_completed_with_its_usage(visit: Callable[..., Page], bot: Bot) -> None:
     page = visit()
     page.get_by_test_id("channel-composer").press_sequentially("/")
-    offered = page.get_by_test_id("channel-completion").get_by_role("option")
+    offered = offers(page)
     expect(offered).to_have_count(3)  # two commands and a shortcut
     page.keyboard.press("ArrowDown")
     expect(offered.nth(1)).to_have_attribute("aria-selected", "true")
@@ -191,6 +192,69 @@ def test_a_command_is_completed_with_its_usage(visit: Callable[..., Page], bot: 
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("modal")).to_be_visible()
     assert bot.heard[-1].payload["text"] == "show <@U0BOB|bob>"
+
+
+HOLD = """{
+    const ask = window.fetch;
+    const freed = new Promise((free) => (window.free = free));
+    window.fetch = async (url, options) => {
+        if (url.startsWith("/client/WHAT?")) {
+            window.waits = true;
+            await freed;
+        }
+        return ask(url, options);
+    };
+}"""
+
+
+@contextmanager
+def held_back(page: Page, what: str) -> Iterator[None]:
+    """The page, loaded anew, has to wait for this answer of the sandbox until the block is over."""
+    page.add_init_script(HOLD.replace("WHAT", what))
+    page.reload()
+    page.wait_for_function("window.waits")
+    yield
+    page.evaluate("window.free()")
+
+
+def offers(page: Page) -> Locator:
+    return page.get_by_test_id("channel-completion").get_by_role("option")
+
+
+def test_a_choice_made_while_the_channel_is_still_read_stays(visit: Callable[..., Page], bot: Bot) -> None:
+    page = visit()
+    composer, offered = page.get_by_test_id("channel-composer"), offers(page)
+    with held_back(page, "channel"):
+        composer.press_sequentially("/")
+        expect(offered).to_have_count(3)
+        page.keyboard.press("ArrowDown")
+    expect(composer).to_have_attribute("placeholder", "Message #incidents")
+    expect(offered.nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(composer).to_have_value("/rollout ")
+
+
+def test_suggestions_sent_away_while_the_channel_is_still_read_stay_away(visit: Callable[..., Page], bot: Bot) -> None:
+    page = visit()
+    composer, offered = page.get_by_test_id("channel-composer"), offers(page)
+    with held_back(page, "channel"):
+        composer.press_sequentially("/")
+        expect(offered).to_have_count(3)
+        page.keyboard.press("Escape")
+        expect(offered).to_have_count(0)
+    expect(composer).to_have_attribute("placeholder", "Message #incidents")
+    expect(offered).to_have_count(0)
+
+
+def test_what_is_typed_before_the_commands_are_known_is_completed_once_they_are(
+    visit: Callable[..., Page], bot: Bot
+) -> None:
+    page = visit()
+    offered = offers(page)
+    with held_back(page, "state"):
+        page.get_by_test_id("channel-composer").press_sequentially("/")
+        expect(offered).to_have_count(0)
+    expect(offered).to_have_count(3)
 
 
 def test_a_shortcut_is_used_from_the_list_of_commands(visit: Callable[..., Page], bot: Bot) -> None:
@@ -280,6 +344,17 @@ def test_the_chat_says_when_it_is_cut_off_and_comes_back(
     expect(page.get_by_test_id("service-checkout")).to_be_visible()
     page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("banner")).to_be_hidden()
+    expect(page.get_by_test_id("channel-composer")).to_be_enabled()
+    assert all("503" in one for one in pages.expected())
+
+
+def test_a_chat_cut_off_before_it_was_read_takes_no_words(visit: Callable[..., Page], pages: Pages) -> None:
+    page = visit()
+    with held_back(page, "channel"):
+        page.get_by_test_id("trouble-slack").click()
+    expect(page.get_by_test_id("banner")).to_contain_text("cannot be reached")
+    expect(page.get_by_test_id("channel-composer")).to_be_disabled()
+    page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("channel-composer")).to_be_enabled()
     assert all("503" in one for one in pages.expected())
 

@@ -17,7 +17,7 @@ class Slow:
     def __call__(self, items) -> None:
         if not self.first.is_set():
             self.first.set()
-            self.go.wait(5)
+            self.go.wait(30)
         if 13 in items:
             raise ValueError("thirteen")
         if 99 in items:
@@ -29,13 +29,13 @@ def gathered(slow: Slow, together: Together[int], *others: int) -> list[BaseExce
     """One call is being stored while the others come in; what each of them raised."""
     with ThreadPoolExecutor(16) as pool:
         leader = pool.submit(together, [0])
-        slow.first.wait(5)
+        slow.first.wait(30)
         followers = [pool.submit(together, [n]) for n in others]
         while len(together.waiting) < len(others):
             pass  # they are on their way: threads of this process, with nothing else to do
         slow.go.set()
-        leader.result(5)
-        return [follower.exception(5) for follower in followers]
+        leader.result(30)
+        return [follower.exception(30) for follower in followers]
 
 
 def test_what_comes_in_meanwhile_is_stored_in_one_go():

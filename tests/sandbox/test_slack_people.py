@@ -239,14 +239,14 @@ def test_two_people_pressing_at_once_are_both_heard(space: Workspace, app: App) 
     gate = threading.Barrier(2)
 
     def press(user: str) -> None:
-        gate.wait(5)
+        gate.wait(30)
         space.press(user, INCIDENTS, ts, "take")
 
     threads = [threading.Thread(target=press, args=(user,)) for user in ("U0BOB", "U0DANA")]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     pressed = {one.payload["user"]["id"] for one in app.got if one.kind == "interactive"}
     assert pressed == {"U0BOB", "U0DANA"}
 

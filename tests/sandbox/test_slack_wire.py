@@ -232,7 +232,7 @@ def test_socket_mode_goes_on_after_slack_asks_for_a_new_connection(space: Worksp
             assert space.until(lambda: bool(space.sockets.open))
             old = space.sockets.open[0]
             end()
-            assert space.until(lambda old=old: bool(space.sockets.open) and old not in space.sockets.open, 10)  # type: ignore[misc]
+            assert space.until(lambda old=old: bool(space.sockets.open) and old not in space.sockets.open)  # type: ignore[misc]
             assert space.command("U0DANA", INCIDENTS, "/incident again", wait=5)[0]["text"] == "you said again"
 
 

@@ -142,7 +142,7 @@ def test_a_story_can_be_told_in_the_background_and_stopped(world: Sandbox, tmp_p
         stories.start("long")
     assert not run.wait(0)
     stories.stop()
-    assert run.wait(5)
+    assert run.wait(30)
     assert run.state_as_json()["steps"] == [{"say": "It waits.", "state": "failed", "why": "the story was stopped"}]
 
 

@@ -1,8 +1,6 @@
 """What is wrong at the start is one sentence and exit code 2, and nothing has been started."""
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,28 +22,21 @@ def slack() -> Iterator[str]:
     world.cluster.close()
 
 
-def started(folder: Path, slack: str, **changed: str) -> subprocess.CompletedProcess[str]:
+def started(folder: Path, slack: str, **changed: str) -> processes.Process:
     """`watchkeeper run`, which has to end by itself."""
     environ = {**processes.environment(slack, f"sqlite:///{folder}/bot.db", processes.free_port()), **changed}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", "run"],
-        cwd=processes.ROOT,
-        env={**processes.passed_on(), **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return processes.warm_bot(folder / "refused.log", environ)
 
 
-def refusal(ended: subprocess.CompletedProcess[str]) -> str:
+def refusal(process: processes.Process) -> str:
     """The one sentence; no traceback, no token."""
-    assert ended.returncode == 2, ended.stderr
-    last = ended.stderr.strip().splitlines()[-1]
+    assert process.popen.wait(60) == 2, process.said()
+    said = process.log.read_text()
+    last = said.strip().splitlines()[-1]
     assert last.startswith("watchkeeper: ")
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in said
     for secret in (processes.BOT_TOKEN, processes.APP_TOKEN, processes.HOOK_TOKEN, "xoxb-wrong-and-secret"):
-        assert secret not in ended.stderr
+        assert secret not in said
     return last
 
 
@@ -89,8 +80,9 @@ def test_a_bad_configuration_is_named_with_its_place(tmp_path: Path, slack: str,
 
 def test_a_port_in_use_is_named(tmp_path: Path, slack: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert address in refusal(started(tmp_path, slack, WATCHKEEPER_LISTEN=address))
+        port = taken.getsockname()[1]
+        cold = processes.bot(tmp_path, slack, f"sqlite:///{tmp_path}/bot.db", port=port)  # `python -m bot run` itself
+        assert f"127.0.0.1:{port}" in refusal(cold)
 
 
 def test_a_second_process_on_the_same_sqlite_is_refused_and_the_first_goes_on(tmp_path: Path, slack: str) -> None:

@@ -1,7 +1,6 @@
 """Whatever responders type, press and submit in a live story: they get an answer, and what is remembered holds."""
 
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from bot.intents import UNDER_WAY
 from bot.model import Entry, Phase, Request, Role, Severity, Verb
 from storage.reads import Tx
 from storage.rows import table
+from tests.databases import in_memory
 from tests.story import ALICE, BOB, CAROL, DANA, Story, flat, told
 
 NONSENSE = [
@@ -56,7 +56,7 @@ class Responders(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = self.stack.enter_context(in_memory())
         shutil.copy(self.template, folder / "bot.db")
         self.story: Story = self.stack.enter_context(told(f"sqlite:///{folder}/bot.db", folder))
         self.story.ships("v42")

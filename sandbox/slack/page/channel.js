@@ -67,7 +67,7 @@ function drawChannel() {
 }
 
 export function freezeComposer() {
-  if (open.key) composer.turn(open.key, "Message", "The chat cannot be reached");
+  composer.turn(open.key, "Message", "The chat cannot be reached");
 }
 
 const label = (data) => (data.is_im ? person(data.with).name : `#${data.name}`);

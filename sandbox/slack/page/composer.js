@@ -8,7 +8,7 @@ const drafts = new Map();
 export class Composer {
   /** `send(text)` gets mrkdwn, `run(text)` a slash command as typed; a false answer keeps what was typed. */
   constructor(root, { name, send, run }) {
-    Object.assign(this, { root, name, send, run, at: 0, offer: { items: [] }, key: "" });
+    Object.assign(this, { root, name, send, run, at: 0, offer: { items: [] }, away: false, key: "" });
     this.list = h("ul.completion", { id: `${name}-completion`, role: "listbox", "aria-label": "Suggestions", hidden: true, "data-testid": `${name}-completion` });
     this.hint = h("div.usage", { id: `${name}-usage`, hidden: true, "data-testid": `${name}-usage` });
     this.field = this.makeField();
@@ -27,7 +27,7 @@ export class Composer {
     });
     field.addEventListener("input", () => this.changed());
     field.addEventListener("keydown", (event) => this.keyed(event));
-    field.addEventListener("blur", () => setTimeout(() => document.activeElement === field || this.offering({ items: [] }), 120));
+    field.addEventListener("blur", () => setTimeout(() => document.activeElement === field || this.sendAway(), 120));
     return field;
   }
 
@@ -39,10 +39,19 @@ export class Composer {
     this.root.classList.toggle("off", Boolean(disabled));
     this.button.disabled = Boolean(disabled) || !this.field.value.trim();
     if (key === this.key) return;
-    if (this.key) drafts.set(this.key, this.field.value);
-    const typed = this.key ? (drafts.get(key) ?? "") : this.field.value; // before the first conversation was read
+    const before = this.key;
     this.key = key;
-    this.write(typed);
+    if (!before) return this.renew();
+    drafts.set(before, this.field.value);
+    this.write(drafts.get(key) ?? "");
+  }
+
+  /** What was typed before the first conversation was read stays, and so does what was chosen for it or sent away. */
+  renew() {
+    if (this.away) return;
+    const chosen = this.offer.items[this.at]?.name;
+    this.changed();
+    this.choose(Math.max(0, this.offer.items.findIndex((item) => item.name === chosen)));
   }
 
   write(text) {
@@ -55,6 +64,7 @@ export class Composer {
   }
 
   changed() {
+    this.away = false;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(this.field.scrollHeight, 220)}px`;
     this.button.disabled = !this.field.value.trim();
@@ -63,12 +73,16 @@ export class Composer {
 
   offering(offer) {
     this.offer = offer;
-    this.at = 0;
     this.list.hidden = offer.items.length === 0;
     replace(this.list, offer.items.map((item, index) => this.option(item, index)));
     this.hint.hidden = !offer.hint || offer.items.length > 0;
     if (offer.hint) replace(this.hint, h("b", {}, offer.hint.command), " ", h("span.usage-words", {}, offer.hint.usage), h("span.note", {}, offer.hint.note));
-    this.markActive();
+    this.choose(0);
+  }
+
+  sendAway(hint) {
+    this.away = true;
+    this.offering({ items: [], hint });
   }
 
   option(item, index) {
@@ -77,12 +91,13 @@ export class Composer {
     return h("li.option", { id: `${this.name}-option-${index}`, role: "option", "data-name": item.name, onpointerdown: take }, words);
   }
 
-  markActive() {
+  choose(at) {
+    this.at = at;
     [...this.list.children].forEach((node, index) => {
-      node.setAttribute("aria-selected", String(index === this.at));
-      if (index === this.at) node.scrollIntoView({ block: "nearest" });
+      node.setAttribute("aria-selected", String(index === at));
+      if (index === at) node.scrollIntoView({ block: "nearest" });
     });
-    const active = this.offer.items.length ? `${this.name}-option-${this.at}` : "";
+    const active = this.offer.items.length ? `${this.name}-option-${at}` : "";
     this.field.setAttribute("aria-activedescendant", active);
   }
 
@@ -109,10 +124,8 @@ export class Composer {
   choosing({ key, shiftKey }) {
     const count = this.offer.items.length;
     const step = { ArrowDown: 1, ArrowUp: -1 }[key];
-    if (step) {
-      this.at = (this.at + step + count) % count;
-      this.markActive();
-    } else if (key === "Escape") this.offering({ items: [], hint: this.offer.hint });
+    if (step) this.choose((this.at + step + count) % count);
+    else if (key === "Escape") this.sendAway(this.offer.hint);
     else if ((key === "Tab" || key === "Enter") && !shiftKey) return this.takeOrSend(key);
     return Boolean(step) || key === "Escape";
   }

@@ -128,7 +128,7 @@ class Desk:
         return [m for m in self.workspace.messages(channel) if m.get("bot_id") and not m.get("subtype")]
 
 
-def eventually(true: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 30.0) -> bool:
     """What becomes true on another thread that announces nothing."""
     never = threading.Event()
     return any(true() or never.wait(0.01) for _ in range(int(seconds * 100)))
