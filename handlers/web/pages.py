@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel, ValidationError
 
 from bot.cards.plain import as_text, strip
-from bot.commands import COMMANDS, Ask
+from bot.commands import COMMANDS, Ask, incident_id
 from bot.decision import Modal
 from bot.errors import NotYet, ProviderError, Refused
 from handlers import commands, outbox
@@ -69,9 +69,9 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
 
     @routes.get("/incidents/{id}/postmortem.md", summary="The latest draft, as Markdown")
     def postmortem(id: str, request: Request, key: Annotated[str, Query(alias="pass")] = "") -> Response:
-        if not (token and matches(key, sign(id, token))):
+        if not (token and matches(key, sign(incident_id(id) or id, token))):
             demand(request, token, NAME)
-        draft = world.read(lambda tx: tx.postmortem(id))
+        draft = world.read(lambda tx: tx.postmortem(incident_id(id) or id))
         if draft is None:
             raise HTTPException(404, f"There is no draft for {id[:40]}. It is written when the incident is resolved.")
         name = f'attachment; filename="{draft.incident}-postmortem.md"'
