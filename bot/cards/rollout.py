@@ -220,7 +220,6 @@ def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
             yield from _undo(request, rollout)
         case Intent.ABORT_UNDO:
             yield from _abort(request, rollout)
-            yield f"Then {_name(request.to_version)} is put back into the spec too; no step runs again."
         case Intent.RETRY:
             yield f"{shown(rollout.current)} starts over from the first step, and gets traffic again."
         case Intent.PROMOTE_FULLY:
@@ -235,6 +234,8 @@ def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
 
 def _abort(request: Request, rollout: Rollout) -> Iterator[str]:
     yield f"The rollout is aborted: all traffic goes back to {_name(request.to_version)}."
+    if request.intent == Intent.ABORT_UNDO:
+        yield f"Then {_name(request.to_version)} is put back into the spec too; no step runs again."
     if rollout.paused:
         yield "The pause by hand is lifted after that, or the new pods would stay."
 

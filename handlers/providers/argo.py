@@ -60,7 +60,7 @@ class ArgoRollouts:
 
         Raises Moved where the rollout is no longer what was reviewed, ProviderError for the rest.
         """
-        sent, failed = 0, 0
+        sent, failed = 0, 0  # `sent`: perhaps, where the answer was lost
         for _ in range(LOOKS):
             seen = self._look(target)
             rollout = understand(seen, target, request.service, request.environment)
@@ -74,6 +74,7 @@ class ArgoRollouts:
                 failed += 1
                 if failed >= TRIES or not self._worth_a_look(error, call, target, seen):
                     raise _after(error, sent) from error
+                sent += error.unknown
         raise ProviderError(NAME, "the rollout keeps changing under my hands", unknown=sent > 0)
 
     def _worth_a_look(self, error: ProviderError, call: Call, target: Target, seen: Seen) -> bool:
@@ -130,7 +131,7 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
         # let the bad revision go on for a moment.
         lift = rollout.paused and intent in BACK
         return _spec(seen, {"paused": False}) if lift else _rest(seen, rollout, request)
-    if sent and not rollout.observed and intent is Intent.PROMOTE_FULLY:
+    if sent and not rollout.observed and not rollout.paused and intent is Intent.PROMOTE_FULLY:
         return None  # the pause is lifted; the rest has to wait
     if not rollout.observed and intent is not Intent.PAUSE:
         raise ProviderError(NAME, "the controller has not seen the latest change yet", unknown=sent > 0)

@@ -72,18 +72,21 @@ class Shop:
     def get(self, service: str = "checkout") -> Rollout:
         return self.argo.get(target(service), service, "production")
 
-    def asks(self, verb: Verb, service: str = "checkout", to: str = "") -> Request:
+    def asks(
+        self, verb: Verb, service: str = "checkout", to: str = "", *, full: bool = False, respec: bool = False
+    ) -> Request:
         decision = propose(
             verb,
             self.get(service),
             (),
-            Surroundings(incident=incident()),
+            Surroundings(incident=incident(), respec=respec),
             by="U0DANA",
             channel="",
             allowed={"U0DANA"},
             number=1,
             now=self.clock.now(),
             to=to,
+            full=full,
         )
         found = next(noun for noun in decision.save if isinstance(noun, Request))
         return replace(found, state=RequestState.CONFIRMED, confirmed_by="U0DANA")
