@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
-from bot.model import Assignment, Change, EntryKind, Incident, Link, Phase, Request, RequestState, Role, Update, Verb
+from bot.intents import LEAVES
+from bot.model import Assignment, Change, EntryKind, Incident, Link, Phase, Request, RequestState, Role, Update
 from bot.timeline import Line
 
 PUNCTUAL = timedelta(minutes=1)  # an update this little late was on time
@@ -54,7 +55,7 @@ class Case:
 
     @property
     def rollbacks(self) -> list[Request]:
-        return [r for r in self.requests if r.verb is Verb.ROLLBACK and r.state is RequestState.DONE]
+        return [r for r in self.requests if r.verb in LEAVES and r.state is RequestState.DONE]
 
     def of(self, *kinds: EntryKind) -> list[Line]:
         wanted = [kind.value for kind in kinds]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot import incidents
 from bot.decision import Decision, PostCard
+from bot.intents import LEAVES
 from bot.judgement import suspects
 from bot.model import (
     BOT,
@@ -20,7 +21,6 @@ from bot.model import (
     Link,
     Request,
     RequestState,
-    Verb,
     Verdict,
 )
 from bot.policy import Policy
@@ -74,8 +74,8 @@ def describe(change: Change) -> str:
 
 
 def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
-    """A proven rollback ended the deploys of the version it left, also those that CI had already reported as done."""
-    if request.verb is not Verb.ROLLBACK or request.state is not RequestState.DONE:
+    """A proven rollback or abort ended the deploys of the version it left, also those that CI had reported as done."""
+    if request.verb not in LEAVES or request.state is not RequestState.DONE:
         return Decision()
     left = (ChangeKind.DEPLOY, request.service, request.environment, request.from_version)
     undone = (c for c in recent if (c.change, c.service, c.environment, c.version) == left and c.status in STANDING)

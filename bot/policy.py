@@ -71,6 +71,7 @@ class Service:
     rollout: Target | None = None
     broadcast: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    respec: bool = False  # a rollback in flight also puts the stable template back into the spec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,17 +8,21 @@ from enum import StrEnum
 
 from bot.errors import Refused
 from bot.intents import (
+    BACK,
     BLUE_GREEN,
+    FORWARD,
     INCONCLUSIVE,
     UNDER_WAY,
+    UNDOES,
     Intent,
     Plan,
     plan,
     replicas,
+    runs_steps,
     shown,
     step_in_words,
 )
-from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Severity, Stable, Verb
 from bot.text import brief, esc, mention
 
 
@@ -78,6 +82,26 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    respec: bool = False  # the policy: a rollback in flight also puts the stable template back
+
+    @property
+    def emergency(self) -> bool:
+        """The way back takes no steps then: with these severities each minute counts more than their care."""
+        return any(other.is_open and other.severity in (Severity.SEV1, Severity.SEV2) for other in self.others)
+
+
+def meant_by(
+    verb: Verb,
+    rollout: Rollout,
+    stables: Sequence[Stable],
+    around: Surroundings,
+    *,
+    to: str = "",
+    full: bool = False,
+) -> Plan:
+    """What the verb means here and in this situation. Raises Refused."""
+    at_once = full or (verb is Verb.ROLLBACK and around.emergency)
+    return plan(verb, rollout, stables, to, full=at_once, respec=around.respec)
 
 
 def preflight(
@@ -87,12 +111,13 @@ def preflight(
     around: Surroundings | None = None,
     *,
     to: str = "",
+    full: bool = False,
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = around or Surroundings()
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
-        meant = plan(verb, rollout, stables, to)
+        meant = meant_by(verb, rollout, stables, around, to=to, full=full)
     except Refused as refusal:
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
@@ -107,16 +132,22 @@ def _under_way(request: Request) -> str:
 
 
 def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> tuple[str, ...]:
-    forward = meant.intent in (Intent.RESUME, Intent.SKIP)
+    forward = meant.intent in FORWARD
+    undo = meant.intent in UNDOES
     stable = rollout.stable.hash if rollout.stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
         (
-            meant.intent is Intent.UNDO and rollout.owner,
+            undo and rollout.owner,
             f"{brief(rollout.owner, 100)} also writes it and may put it back",
         ),
-        (meant.intent is Intent.UNDO and not trusted, f"I never saw {shown(meant.to)} being stable"),
-        (meant.intent is Intent.UNDO and _pauses(rollout), f"its steps run again, with {_pauses(rollout)} pauses"),
+        (undo and not trusted, f"I never saw {shown(meant.to)} being stable"),
+        (
+            meant.intent is Intent.UNDO and runs_steps(rollout, meant.to) and _pauses(rollout),
+            f"its steps run again, with {_pauses(rollout)} pauses",
+        ),
+        (meant.intent is Intent.UNDO_FULLY, "the steps and the analysis of the way back are skipped"),
+        (meant.intent is Intent.PROMOTE_FULLY, "all remaining steps and analysis are skipped"),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
         (forward and rollout.waiting in INCONCLUSIVE, "its analysis is inconclusive"),
         (forward and rollout.phase is RolloutPhase.DEGRADED, f"it is degraded: {brief(rollout.message, 300)}"),
@@ -136,7 +167,7 @@ def _freezes_scaling(meant: Plan, rollout: Rollout) -> bool:
 
 
 def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[str, ...]:
-    forward = meant.intent in (Intent.RESUME, Intent.SKIP)
+    forward = meant.intent in FORWARD
     asking = around.incident
     reasons = [
         f"{other.id} is open for {esc(other.service)} too"
@@ -147,7 +178,7 @@ def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[s
         reasons.append(f"{asking.id} is about {esc(asking.service)}, not {esc(rollout.service)}")
     if forward and asking and asking.is_open and asking.service == rollout.service:
         reasons.append(f"{asking.id} is still open for it")
-    if asking and meant.intent in (Intent.ABORT, Intent.UNDO):
+    if asking and meant.intent in BACK:
         reasons += [_newer(change) for change in around.changes if _landed_since(change, asking, rollout)]
     return tuple(reasons)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.cards import rollout as cards
 from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
-from bot.intents import UNDER_WAY, Plan, plan, waits_for
+from bot.intents import BY_HAND, UNDER_WAY, Intent, Plan, waits_for
 from bot.model import (
     Assignment,
     Entry,
@@ -27,8 +27,8 @@ from bot.model import (
     Verb,
 )
 from bot.policy import Service
-from bot.preflight import Safety, Surroundings, preflight
-from bot.proof import Finding, failed, fulfilled, judge, moved, shows
+from bot.preflight import Safety, Surroundings, meant_by, preflight
+from bot.proof import Finding, failed, fulfilled, judge, moved, progress, shows
 from bot.text import code, esc, mention
 
 CHANNEL = "@incident"
@@ -73,6 +73,7 @@ def propose(
     number: int,
     now: datetime,
     to: str = "",
+    full: bool = False,
 ) -> Decision:
     """A pause is due at once; everything else is first shown to whoever asked. Raises Refused.
 
@@ -82,8 +83,8 @@ def propose(
         must_be_allowed(by, allowed, rollout.service, around.incident.id if around.incident else "")
     ended = _overtaken(around.requests, verb, by, now)
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
-    meant = plan(verb, rollout, stables, to)
-    checked = preflight(verb, rollout, stables, around, to=to)
+    meant = meant_by(verb, rollout, stables, around, to=to, full=full)
+    checked = preflight(verb, rollout, stables, around, to=to, full=full)
     request = _request(verb, meant, rollout, around.incident, channel, by, number, now)
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
@@ -147,6 +148,8 @@ def _request(
 
 def what(request: Request) -> str:
     """ "rollback of checkout: v42 → v41", "pause of checkout at v42"; plain text."""
+    if request.intent == Intent.PROMOTE_FULLY:
+        return f"full promotion of {request.service} at {request.from_version}"
     if request.from_revision == request.to_revision:
         return f"{request.verb} of {request.service} at {request.from_version}"
     return f"{request.verb} of {request.service}: {request.from_version} → {request.to_version}"
@@ -239,6 +242,16 @@ def acted(request: Request, rollout: Rollout, now: datetime) -> Decision:
     return sent + settle(acting, finding, now)
 
 
+def in_parts(request: Request, now: datetime) -> bool:
+    """Whether a call may still be missing: one that waits until the controller has seen the one before.
+
+    Not long after it was asked for: what comes late is a surprise.
+    """
+    intent, lifts = Intent(request.intent), request.reviewed_wait == BY_HAND
+    two = intent is Intent.UNDO_FULLY or (intent is Intent.PROMOTE_FULLY and lifts)
+    return request.state is RequestState.ACTING and two and not too_late(request, now)
+
+
 def verify(request: Request, rollout: Rollout, now: datetime, *, told: bool = False) -> Decision:
     """Proven, failed, or look again. `told`: the channel knows already that it takes long."""
     if request.state is not RequestState.ACTING or request.acted_at is None:
@@ -247,9 +260,11 @@ def verify(request: Request, rollout: Rollout, now: datetime, *, told: bool = Fa
     if finding.state is not RequestState.ACTING:
         return settle(request, finding, now)
     if waited >= DEADLINE:
-        return settle(request, failed(f"not known to be done; the cluster shows {shows(rollout)}"), now)
+        far = progress(rollout)
+        still = f"not done yet, still moving: {far}" if far else "not known to be done"
+        return settle(request, failed(f"{still}; the cluster shows {shows(rollout)}"), now)
     again = Decision(do=(VerifyRollout(request.id, due=now + (LOOK_AGAIN if waited < SLOW else LOOK_SELDOM)),))
-    return again if told or waited < SLOW else again + _slow(request, finding.why, now)
+    return again if told or waited < SLOW else again + _slow(request, rollout, finding.why, now)
 
 
 def unseen(request: Request, error: ProviderError, now: datetime) -> Decision | None:
@@ -286,9 +301,11 @@ def settle(request: Request, finding: Finding, now: datetime) -> Decision:
     )
 
 
-def _slow(request: Request, why: str, now: datetime) -> Decision:
-    text = f":hourglass_flowing_sand: {_title(request)} takes long. The cluster shows {esc(why)}. I keep looking."
-    note = Decision(note=(_entry(request, now, f"{what(request)} takes long: {why}"),))
+def _slow(request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:
+    far = progress(rollout)
+    state = f"takes long, still moving: {far}" if far else "takes long"
+    text = f":hourglass_flowing_sand: {_title(request)} {state}. The cluster shows {esc(why)}. I keep looking."
+    note = Decision(note=(_entry(request, now, f"{what(request)} {state}: {why}"),))
     return _post(request, "slow", cards.words(text)) + note
 
 

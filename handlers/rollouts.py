@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 8  # rollouts read at the same time
 RECENT = 50  # incidents looked through for earlier rollbacks
+OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 
 # ---------------------------------------------------------------- commands
 
@@ -43,7 +44,7 @@ def run(world: World, ask: Ask) -> Decision:
             return confirm(world, ask, words)
         case "cancel":
             return cancel(world, ask, words)
-        case "pause" | "resume" | "promote" | "rollback":
+        case "pause" | "resume" | "promote" | "abort" | "retry" | "rollback":
             return request(world, ask, Verb(verb), words)
         case _:
             raise unknown_verb("rollout", verb)
@@ -70,12 +71,14 @@ def show(world: World, ask: Ask, words: str) -> Decision:
 def check(world: World, ask: Ask, words: str) -> Decision:
     """Every verb, or the one that is named, judged by the facts at hand; nothing is changed."""
     service, rest = targets.find(world, ask, words, "check")
-    verbs = tuple(Verb) if not rest else (_verb(rest),)
+    word, _, more = rest.partition(" ")
+    verbs = tuple(Verb) if not rest else (_verb(word),)
+    to, full = _options(verbs[0], more)
     rollout = targets.read(world, service)
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
-        results = {verb: preflight(verb, rollout, stables, around) for verb in verbs}
+        results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
     return world.read(judge)
@@ -94,7 +97,7 @@ def _verb(word: str) -> Verb:
 def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     """A pause is done; everything else answers with a preview."""
     service, rest = targets.find(world, ask, words, verb)
-    to = _destination(verb, rest)
+    to, full = _options(verb, rest)
     rollout = targets.read(world, service)
     called = targets.oncall(world, service)
 
@@ -111,19 +114,26 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
             number=tx.count_requests() + 1,
             now=now,
             to=to,
+            full=full,
         )
 
     return world.decide(think)
 
 
-def _destination(verb: Verb, words: str) -> str:
-    """The revision in `--to REV`; "" where none is named."""
-    match words.replace("=", " ").split():
-        case []:
-            return ""
-        case ["--to", to] if verb is Verb.ROLLBACK:
-            return to
-    usage = " [--to REV]" if verb is Verb.ROLLBACK else ""
+def _options(verb: Verb, words: str) -> tuple[str, bool]:
+    """The revision in `--to REV`, "" where none is named, and whether `--full` or `--now` skips the steps."""
+    match verb, words.replace("=", " ").split():
+        case _, []:
+            return "", False
+        case Verb.PROMOTE, ["--full"]:
+            return "", True
+        case Verb.ROLLBACK, ["--now"]:
+            return "", True
+        case Verb.ROLLBACK, ["--to", to]:
+            return to, False
+        case Verb.ROLLBACK, ["--to", to, "--now"] | ["--now", "--to", to]:
+            return to, True
+    usage = OPTIONS.get(verb, "")
     raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE{usage}")
 
 
@@ -182,7 +192,7 @@ def verify(world: World, id: str) -> Think:
     if asked.state is not RequestState.ACTING:
         return nothing
     try:
-        rollout = targets.read(world, world.policy.service(asked.service))
+        rollout = _look(world, asked)
     except ProviderError as error:
         return _unseen(world, id, error)
 
@@ -195,6 +205,15 @@ def verify(world: World, id: str) -> Think:
         return decision + changes.rolled_back(settled, recent)
 
     return think
+
+
+def _look(world: World, asked: Request) -> Rollout:
+    """Reads it, and sends what had to wait until the controller had seen the call before."""
+    service = world.policy.service(asked.service)
+    if not rollouts.in_parts(asked, world.now()):
+        return targets.read(world, service)
+    controller, target = targets.provider(world, service)
+    return controller.act(target, asked)
 
 
 def _unseen(world: World, id: str, error: ProviderError) -> Think:

@@ -157,6 +157,10 @@ class RolloutPart(Part):
     name: str = ""
 
 
+class RollbackPart(Part):
+    respec: bool = False
+
+
 class ServicePart(Part):
     environment: str = "production"
     oncall: str = ""
@@ -165,8 +169,9 @@ class ServicePart(Part):
     rollout: RolloutPart | None = None
     broadcast: list[str] = []
     depends_on: list[str] = []
+    rollback: RollbackPart | None = None
 
-    def policy(self, name: str) -> Service:
+    def policy(self, name: str, rollback: RollbackPart) -> Service:
         target = (
             None
             if self.rollout is None
@@ -186,6 +191,7 @@ class ServicePart(Part):
             rollout=target,
             broadcast=tuple(self.broadcast),
             depends_on=tuple(self.depends_on),
+            respec=(self.rollback or rollback).respec,
         )
 
 
@@ -211,6 +217,7 @@ class Config(Part):
     clusters: dict[str, Cluster] = {}
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
+    rollback: RollbackPart = RollbackPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -245,7 +252,7 @@ class Config(Part):
             must_announce="announce" in self.model_fields_set,
             broadcast=tuple(self.broadcast),
             channel_prefix=self.channel_prefix,
-            services={name: part.policy(name) for name, part in self.services.items()},
+            services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
             public_url=self.url,
         )

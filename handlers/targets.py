@@ -111,6 +111,7 @@ def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundi
         others=others,
         changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
+        respec=service.respec,
     )
 
 

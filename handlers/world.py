@@ -56,7 +56,8 @@ class Rollouts(Protocol):
     """One kind of rollout controller.
 
     `act` does at most one intent and only while the rollout is where `request` was reviewed; it raises `Moved`
-    (a ProviderError) if it is not. It returns what the cluster shows right after.
+    (a ProviderError) if it is not. It returns what the cluster shows right after. For a
+    request that is ACTING it does nothing but the last part of an intent in parts, once its time has come.
     """
 
     supports: frozenset[Verb]

@@ -8,7 +8,17 @@ from datetime import timedelta
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
-from bot.intents import BLUE_GREEN, BY_HAND, Intent, plan, replicas, shown, step_in_words, waits_for
+from bot.intents import (
+    BLUE_GREEN,
+    BY_HAND,
+    Intent,
+    plan,
+    replicas,
+    runs_steps,
+    shown,
+    step_in_words,
+    waits_for,
+)
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.preflight import Preflight, Safety
 from bot.text import brief, code, fallback, mrkdwn, plural, span
@@ -20,8 +30,12 @@ LABELS: Mapping[Verb, str] = {
     Verb.PAUSE: "Pause",
     Verb.RESUME: "Resume",
     Verb.PROMOTE: "Promote",
+    Verb.ABORT: "Abort",
+    Verb.RETRY: "Retry",
     Verb.ROLLBACK: "Roll back",
 }
+# As buttons. In flight, a rollback is an abort, and in doubt it does more.
+BUTTONS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
 WAITS: Mapping[str, str] = {
     BY_HAND: "paused by hand",
     "CanaryPauseStep": "at a pause step",
@@ -55,7 +69,7 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
 
 
 def usable(rollout: Rollout, stables: Sequence[Stable]) -> Iterator[Verb]:
-    for verb in Verb:
+    for verb in BUTTONS:
         try:
             plan(verb, rollout, stables)
         except Refused:
@@ -162,7 +176,8 @@ def tray(services: Sequence[str]) -> Card:
 
 def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timedelta) -> Card:
     """Everything one should know before pressing Confirm."""
-    title = f"{LABELS[request.verb]} {request.service}?"
+    fully = " fully" if request.intent == Intent.PROMOTE_FULLY else ""
+    title = f"{LABELS[request.verb]} {request.service}{fully}?"
     blocks: list[Block] = [
         header(title),
         {"type": "section", "fields": [mrkdwn(field, LINE) for field in _facts(request, rollout)]},
@@ -179,8 +194,7 @@ def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timed
 
 
 def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
-    to = next((r for r in rollout.history if r.hash == request.to_revision), None)
-    to = to or Revision(hash=request.to_revision, version=request.to_version)
+    to = _target(request, rollout)
     yield f"*Service*\n{_name(request.service)}"
     yield f"*Environment*\n{_name(request.environment)}"
     yield f"*Cluster*\n{_name(rollout.cluster)}, {_name(rollout.namespace)}/{_name(rollout.name)}"
@@ -193,12 +207,23 @@ def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
     yield f"*Also written by*\n{_name(rollout.owner) or 'nobody that I know of'}"
 
 
+def _target(request: Request, rollout: Rollout) -> Revision:
+    found = next((r for r in rollout.history if r.hash == request.to_revision), None)
+    return found or Revision(hash=request.to_revision, version=request.to_version)
+
+
 def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
     match Intent(request.intent):
         case Intent.ABORT:
             yield from _abort(request, rollout)
-        case Intent.UNDO:
+        case Intent.UNDO | Intent.UNDO_FULLY:
             yield from _undo(request, rollout)
+        case Intent.ABORT_UNDO:
+            yield from _abort(request, rollout)
+        case Intent.RETRY:
+            yield f"{shown(rollout.current)} starts over from the first step, and gets traffic again."
+        case Intent.PROMOTE_FULLY:
+            yield from _promote_fully(request, rollout)
         case Intent.RESUME:
             yield from _resume(request, rollout)
         case Intent.SKIP:
@@ -209,19 +234,45 @@ def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
 
 def _abort(request: Request, rollout: Rollout) -> Iterator[str]:
     yield f"The rollout is aborted: all traffic goes back to {_name(request.to_version)}."
+    if request.intent == Intent.ABORT_UNDO:
+        yield f"Then {_name(request.to_version)} is put back into the spec too; no step runs again."
     if rollout.paused:
         yield "The pause by hand is lifted after that, or the new pods would stay."
+
+
+def _promote_fully(request: Request, rollout: Rollout) -> Iterator[str]:
+    if request.reviewed_wait == BY_HAND:
+        yield "The pause by hand is lifted first; when the controller has seen that, it is promoted fully."
+    left = len(rollout.steps) - rollout.step
+    skipped = f"{plural(left, 'remaining step')} and all analysis" if left > 0 else "The wait and all analysis"
+    yield f"{skipped[0].upper()}{skipped[1:]} *are skipped*: {_name(str(rollout.current))} gets all the traffic."
 
 
 def _undo(request: Request, rollout: Rollout) -> Iterator[str]:
     to = _name(request.to_version)
     yield f"{to} is put back into the spec."
-    if rollout.strategy == BLUE_GREEN:
-        yield f"Traffic is switched when all pods of {to} are up."
-    elif rollout.steps and not (rollout.stable and rollout.stable.hash == request.to_revision):
-        yield f"It is rolled out through all {len(rollout.steps)} steps like any new version."
+    yield from _way_back(request, rollout, _target(request, rollout))
     if rollout.paused:
         yield "The pause by hand is lifted after that."
+
+
+def _way_back(request: Request, rollout: Rollout, target: Revision) -> Iterator[str]:
+    """At once, or through what any new version goes through."""
+    to, fully = _name(str(target)), request.intent == Intent.UNDO_FULLY
+    left = target.kept_until - request.at if target.kept_until else timedelta(0)
+    if rollout.strategy == BLUE_GREEN and left > timedelta(0):
+        yield f"Traffic is switched at once: its pods still run for {span(left)}."
+    elif rollout.strategy == BLUE_GREEN:
+        yield f"Traffic is switched when all pods of {to} are up{', with no pause before it' if fully else ''}."
+    elif not runs_steps(rollout, target):
+        if rollout.steps:
+            within = ": it is within the rollback window" if target.in_window else ""
+            yield f"That is at once, no step runs again{within}."
+    elif fully:
+        skipped = f"all {len(rollout.steps)} steps and their analysis *are skipped*"
+        yield f"When the controller has seen that, it is promoted fully: {skipped}."
+    else:
+        yield f"It is rolled out through all {len(rollout.steps)} steps again, like any new version."
 
 
 def _resume(request: Request, rollout: Rollout) -> Iterator[str]:

@@ -13,6 +13,8 @@ class Verb(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     PROMOTE = "promote"
+    ABORT = "abort"
+    RETRY = "retry"
     ROLLBACK = "rollback"
 
 
@@ -45,6 +47,7 @@ class Revision:
     images: tuple[str, ...] = ()  # of its containers, as the spec names them
     available: int = 0  # its pods that can serve
     kept_until: datetime | None = None  # its pods still run, and go then: until then going back is quick
+    in_window: bool = False  # going back to it skips all steps: it is within the rollback window
 
     def __str__(self) -> str:
         return self.version or self.hash

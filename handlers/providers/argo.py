@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import Moved, ProviderError
-from bot.intents import BY_HAND, Intent
-from bot.model import Request, Rollout, Verb
+from bot.intents import BACK, BY_HAND, UNDOES, Intent
+from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
 from handlers.providers.argo_status import Seen, listed, owned, selector, understand
@@ -56,9 +56,11 @@ class ArgoRollouts:
     def act(self, target: Target, request: Request) -> Rollout:
         """Makes the cluster want what `request` asks; nothing is sent if it does already.
 
+        What has to wait for the controller is left for the next time, when `request` is ACTING.
+
         Raises Moved where the rollout is no longer what was reviewed, ProviderError for the rest.
         """
-        sent, failed = 0, 0
+        sent, failed = 0, 0  # `sent`: perhaps, where the answer was lost
         for _ in range(LOOKS):
             seen = self._look(target)
             rollout = understand(seen, target, request.service, request.environment)
@@ -72,6 +74,7 @@ class ArgoRollouts:
                 failed += 1
                 if failed >= TRIES or not self._worth_a_look(error, call, target, seen):
                     raise _after(error, sent) from error
+                sent += error.unknown
         raise ProviderError(NAME, "the rollout keeps changing under my hands", unknown=sent > 0)
 
     def _worth_a_look(self, error: ProviderError, call: Call, target: Target, seen: Seen) -> bool:
@@ -121,11 +124,15 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
     Raises Moved, or a transient ProviderError while the controller is behind.
     """
     intent = Intent(request.intent)
-    if fulfilled(request, rollout) or (intent is Intent.UNDO and _asked_for(seen, request)):
+    if request.state is RequestState.ACTING:
+        return _rest(seen, rollout, request)
+    if fulfilled(request, rollout) or (intent in UNDOES and _asked_for(seen, request)):
         # Aborted or undone while paused by hand, the controller moves traffic but not pods. The other order would
         # let the bad revision go on for a moment.
-        lift = rollout.paused and intent in (Intent.ABORT, Intent.UNDO)
-        return _spec(seen, {"paused": False}) if lift else None
+        lift = rollout.paused and intent in BACK
+        return _spec(seen, {"paused": False}) if lift else _rest(seen, rollout, request)
+    if sent and not rollout.observed and not rollout.paused and intent is Intent.PROMOTE_FULLY:
+        return None  # the pause is lifted; the rest has to wait
     if not rollout.observed and intent is not Intent.PAUSE:
         raise ProviderError(NAME, "the controller has not seen the latest change yet", unknown=sent > 0)
     if why := moved(request, rollout):
@@ -139,11 +146,29 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
             return _status(seen, _resumed(seen))
         case Intent.SKIP:
             return _status(seen, {"pauseConditions": None, "currentStepIndex": seen.index + 1})
-        case Intent.ABORT:
+        case Intent.PROMOTE_FULLY:
+            # Asked for while paused by hand, it would not finish.
+            return _spec(seen, {"paused": False}) if rollout.paused else _status(seen, {"promoteFull": True})
+        case Intent.RETRY:
+            return _status(seen, {"abort": False})
+        case Intent.ABORT_UNDO if rollout.aborted:
+            return _undo(seen, request)
+        case Intent.ABORT | Intent.ABORT_UNDO:
             # With a full promotion pending the controller would drop the abort.
             return _status(seen, {"abort": True, "promoteFull": False})
-        case Intent.UNDO:
+        case Intent.UNDO | Intent.UNDO_FULLY:
             return _undo(seen, request)
+
+
+def _rest(seen: Seen, rollout: Rollout, request: Request) -> Call | None:
+    """The full promotion that waited: of a template that the controller has not seen it is dropped without a word.
+
+    Never over a pause or an abort that somebody put in between, and never instead of what was put back.
+    """
+    wanted = Intent(request.intent) in (Intent.PROMOTE_FULLY, Intent.UNDO_FULLY)
+    here = rollout.observed and rollout.in_flight and rollout.current.hash == request.to_revision
+    held = rollout.paused or rollout.aborted or rollout.full_promotion
+    return _status(seen, {"promoteFull": True}) if wanted and here and not held else None
 
 
 def _resumed(seen: Seen) -> Json:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from bot.intents import BLUE_GREEN
@@ -13,6 +14,7 @@ from bot.policy import Target
 Json = dict[str, Any]
 
 HASH = "rollouts-pod-template-hash"
+DEADLINE = "scale-down-deadline"  # written without a prefix
 REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 UNOBSERVED = "waiting for rollout spec update to be observed"
@@ -209,12 +211,35 @@ def _revision_of(replica_set: Json, *names: str) -> Revision:
         hash=hash_of(replica_set),
         number=number(child(replica_set, "metadata", "annotations").get(REVISION)),
         version=version(child(replica_set, "spec", "template"), *names),
+        kept_until=moment(child(replica_set, "metadata", "annotations").get(DEADLINE)),
     )
 
 
 def _history(seen: Seen, *names: str) -> tuple[Revision, ...]:
-    revisions = [_revision_of(rs, *names) for rs in seen.sets if hash_of(rs)]
+    revisions = [replace(_revision_of(rs, *names), in_window=_in_window(seen, rs)) for rs in seen.sets if hash_of(rs)]
     return tuple(sorted(revisions, key=lambda r: (-r.number, r.hash)))
+
+
+def _in_window(seen: Seen, target: Json) -> bool:
+    """By the time of creation and not by number, as the controller counts: the way forward again is never in it."""
+    window = number(child(seen.spec, "rollbackWindow").get("revisions"))
+    created, stable = _created(target), _created(seen.replica_set(str(seen.status.get("stableRS") or "")))
+    if not window or created is None or stable is None or created >= stable:
+        return False
+    return sum(created < other < stable for other in filter(None, map(_created, seen.sets))) < window
+
+
+def _created(replica_set: Json | None) -> datetime | None:
+    return moment(child(replica_set, "metadata").get("creationTimestamp"))
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Kubernetes writes it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def version(template: Json, *names: str) -> str:

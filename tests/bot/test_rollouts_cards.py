@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.cards import rollout as cards
 from bot.decision import Card
 from bot.intents import BLUE_GREEN, BY_HAND
-from bot.model import RequestState, Revision, Rollout, RolloutPhase, Verb
+from bot.model import RequestState, Revision, Rollout, RolloutPhase, Severity, Verb
 from bot.preflight import Surroundings, preflight
 from bot.rollouts import propose
 from tests.blockkit import check
@@ -29,10 +29,18 @@ SWITCH = in_flight(strategy=BLUE_GREEN, steps=(), step=0, weight=0, weight_set=0
 FIRST = in_flight(stable=None, history=(V42,), weight=100, weight_set=100)
 
 
-def preview(verb: Verb, rollout: Rollout, to: str = "") -> Card:
-    around = Surroundings(incident=incident(), others=(incident(), incident(8)))
+def preview(
+    verb: Verb,
+    rollout: Rollout,
+    *,
+    severity: Severity = Severity.SEV2,
+    respec: bool = False,
+    full: bool = False,
+) -> Card:
+    here = incident(severity=severity)
+    around = Surroundings(incident=here, others=(here, incident(8, severity=severity)), respec=respec)
     values: dict[str, Any] = {"by": "U0DANA", "channel": "", "allowed": {"U0DANA"}, "number": 1, "now": NOON}
-    say = propose(verb, rollout, (stable(V42), stable(V41)), around, to=to, **values).say
+    say = propose(verb, rollout, (stable(V42), stable(V41)), around, full=full, **values).say
     assert isinstance(say, Card)
     return say
 
@@ -55,7 +63,11 @@ CARDS = {
     "tray": cards.tray(["checkout", "search"]),
     "tray_empty": cards.tray([]),
     "preview_abort": preview(Verb.ROLLBACK, in_flight(owner="Argo CD app shop")),
-    "preview_undo": preview(Verb.ROLLBACK, PROMOTED),
+    "preview_undo": preview(Verb.ROLLBACK, PROMOTED, severity=Severity.SEV3),
+    "preview_undo_fully": preview(Verb.ROLLBACK, PROMOTED),
+    "preview_abort_undo": preview(Verb.ROLLBACK, in_flight(paused=True), respec=True),
+    "preview_promote_fully": preview(Verb.PROMOTE, replace(PAUSED, paused=True), full=True),
+    "preview_retry": preview(Verb.RETRY, ABORTED),
     "preview_resume": preview(Verb.RESUME, replace(PAUSED, paused=True)),
     "preview_promote": preview(Verb.PROMOTE, PAUSED),
     "preview_skip": preview(Verb.PROMOTE, in_flight()),
@@ -85,7 +97,7 @@ def test_the_card_offers_what_makes_sense_now_and_nothing_else() -> None:
         "rollout rollback checkout",
     ]
     assert buttons(CARDS["paused_by_hand"]) == ["rollout resume checkout", "rollout rollback checkout"]
-    assert buttons(CARDS["aborted"]) == []
+    assert buttons(CARDS["aborted"]) == ["rollout retry checkout"]
     assert buttons(CARDS["idle"]) == []
     assert buttons(CARDS["promoted"]) == ["rollout rollback checkout"]
 
@@ -106,6 +118,25 @@ def test_a_preview_names_everything_that_must_be_known() -> None:
         assert fact in text, fact
     assert "Data migrations, caches, queued work, feature flags, other services" in text
     assert "the spec still asks for v42" in text
+
+
+def way_back(rollout: Rollout, to: Revision, **other: Any) -> str:
+    asked = request(intent="undo", to_revision=to.hash, to_version=str(to), **other)
+    return str(cards.preview(asked, rollout, preflight(Verb.ROLLBACK, rollout), timedelta(minutes=10)).blocks[2])
+
+
+def test_the_preview_says_how_long_the_way_back_takes() -> None:
+    """Through the steps again, at once within the rollback window, and at once while the old pods still run."""
+    assert "through all 5 steps again" in way_back(PROMOTED, V41)
+    near = replace(V41, in_window=True)
+    within = way_back(replace(PROMOTED, history=(V42, near)), near)
+    assert "at once, no step runs again: it is within the rollback window" in within
+    switched = replace(PROMOTED, strategy=BLUE_GREEN, steps=(), step=0)
+    kept = replace(V41, kept_until=NOON + timedelta(seconds=20))
+    assert "at once: its pods still run for 20 s" in way_back(replace(switched, history=(V42, kept)), kept)
+    assert "when all pods of v41 are up." in way_back(switched, V41)
+    late = way_back(replace(switched, history=(V42, kept)), kept, at=NOON + timedelta(seconds=20))
+    assert "when all pods of v41 are up." in late
 
 
 def test_confirm_is_a_line_that_could_be_typed() -> None:

@@ -23,7 +23,7 @@ from bot.rollouts import propose
 from handlers.providers.argo import ArgoRollouts
 from handlers.providers.kubernetes import Kubernetes
 from sandbox.clock import FrozenClock
-from sandbox.cluster import Cluster, kubeconfig
+from sandbox.cluster import MANIFESTS, Cluster, kubeconfig
 from tests.values import NOON, incident
 
 
@@ -50,9 +50,12 @@ class Front:
 
 
 class Shop:
-    def __init__(self, front: Front, folder: Path) -> None:
+    """`only` these services: a smaller cluster is a faster test."""
+
+    def __init__(self, front: Front, folder: Path, *only: str) -> None:
         self.clock = FrozenClock(NOON)
-        self.cluster = front.cluster = Cluster(self.clock)
+        wanted = [m for m in yaml.safe_load(MANIFESTS.read_text()) if m["metadata"]["name"] in only]
+        self.cluster = front.cluster = Cluster(self.clock, wanted or None)
         path = folder / "kubeconfig.yml"
         path.write_text(yaml.safe_dump(kubeconfig(front.url)))
         self.kubernetes = Kubernetes.configured("sandbox", str(path))
@@ -72,18 +75,21 @@ class Shop:
     def get(self, service: str = "checkout") -> Rollout:
         return self.argo.get(target(service), service, "production")
 
-    def asks(self, verb: Verb, service: str = "checkout", to: str = "") -> Request:
+    def asks(
+        self, verb: Verb, service: str = "checkout", to: str = "", *, full: bool = False, respec: bool = False
+    ) -> Request:
         decision = propose(
             verb,
             self.get(service),
             (),
-            Surroundings(incident=incident()),
+            Surroundings(incident=incident(), respec=respec),
             by="U0DANA",
             channel="",
             allowed={"U0DANA"},
             number=1,
             now=self.clock.now(),
             to=to,
+            full=full,
         )
         found = next(noun for noun in decision.save if isinstance(noun, Request))
         return replace(found, state=RequestState.CONFIRMED, confirmed_by="U0DANA")
