@@ -13,6 +13,7 @@ from bot.text import brief, code
 
 BY_HAND = "by hand"  # what a rollout waits for when a person paused it, whatever its step waits for
 BLUE_GREEN = "blue-green"
+FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
 
@@ -169,10 +170,10 @@ def _back_to(target: Revision, rollout: Rollout) -> Plan:
 
 
 def _undo(rollout: Rollout, target: Revision) -> Plan:
-    if rollout.template_in:
+    if rollout.template_in.startswith(FIXED):
         elsewhere = brief(rollout.template_in, 100)
         raise Refused(
-            f"{code(rollout.service)} takes its pods from {elsewhere}, which I cannot change yet. "
+            f"{code(rollout.service)} takes its pods from {elsewhere}, which I do not change. "
             f"Deploy {shown(target)} again the way it is usually deployed.",
             instead=_show(rollout),
         )
