@@ -13,6 +13,9 @@ from bot.text import brief, code
 
 BY_HAND = "by hand"  # what a rollout waits for when a person paused it, whatever its step waits for
 BLUE_GREEN = "blue-green"
+ROLLING, RECREATE, STATEFUL, ON_DELETE = "rolling update", "recreate", "stateful", "on delete"
+WITHOUT_STEPS = frozenset({ROLLING, RECREATE, STATEFUL, ON_DELETE})  # nothing in the cluster says which one is stable
+BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself."
 FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
@@ -74,6 +77,8 @@ def plan(verb: Verb, rollout: Rollout, stables: Sequence[Stable] = (), to: str =
 
     Raises Refused where the cluster would ignore it, or do something else than the word says.
     """
+    if rollout.strategy in WITHOUT_STEPS:
+        return _without_steps(verb, rollout, stables, to)
     match verb:
         case Verb.PAUSE:
             return _pause(rollout)
@@ -83,6 +88,31 @@ def plan(verb: Verb, rollout: Rollout, stables: Sequence[Stable] = (), to: str =
             return _promote(rollout)
         case Verb.ROLLBACK:
             return _rollback(rollout, stables, to)
+
+
+def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: str) -> Plan:
+    """Pods are replaced until all are new: that can be stopped, let go on, and turned round."""
+    match verb:
+        case Verb.ROLLBACK:
+            _must_be_observed(rollout)
+            if to:
+                return _back_to(find(rollout, to), rollout)
+            ours = rollout.stable if rollout.in_flight and rollout.stable else _last_good(rollout, stables)
+            return _undo(rollout, ours)
+        case Verb.PAUSE | Verb.RESUME if rollout.strategy == ON_DELETE:
+            raise Refused(f"{code(rollout.service)} is {BY_DELETING}", instead=_show(rollout))
+        case Verb.PAUSE:
+            return _pause(rollout)
+        case Verb.RESUME:
+            return _resume(rollout)
+    raise _no_steps(verb, rollout)
+
+
+def _no_steps(verb: Verb, rollout: Rollout) -> Refused:
+    how = BY_DELETING if rollout.strategy == ON_DELETE else "replaced as new pods become available."
+    why = f"{code(rollout.service)} is a {rollout.kind}, which has no steps to {verb}: it is {how}"
+    back = verb.value == "abort"
+    return Refused(why, instead=f"/rollout rollback {rollout.service}" if back else _show(rollout))
 
 
 def _pause(rollout: Rollout) -> Plan:
@@ -164,7 +194,8 @@ def _back_to_stable(rollout: Rollout, stable: Revision) -> Plan:
 def _back_to(target: Revision, rollout: Rollout) -> Plan:
     if target.hash == rollout.current.hash:
         raise Refused(f"{code(rollout.service)} is already at {shown(target)}.", instead=_show(rollout))
-    if rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
+    stepped = rollout.strategy not in WITHOUT_STEPS
+    if stepped and rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
         return _back_to_stable(rollout, rollout.stable)
     return _undo(rollout, target)
 

@@ -10,7 +10,10 @@ from bot.errors import Refused
 from bot.intents import (
     BLUE_GREEN,
     INCONCLUSIVE,
+    ON_DELETE,
+    STATEFUL,
     UNDER_WAY,
+    WITHOUT_STEPS,
     Intent,
     Plan,
     plan,
@@ -68,6 +71,7 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
+BY_DELETING = "nothing changes by itself: each pod goes back when somebody deletes it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +112,8 @@ def _under_way(request: Request) -> str:
 
 def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> tuple[str, ...]:
     forward = meant.intent in (Intent.RESUME, Intent.SKIP)
-    stable = rollout.stable.hash if rollout.stable else ""
+    said_stable = rollout.stable and rollout.strategy not in WITHOUT_STEPS  # else it is only what serves
+    stable = rollout.stable.hash if rollout.stable and said_stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
         (
@@ -117,6 +122,11 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
         ),
         (meant.intent is Intent.UNDO and not trusted, f"I never saw {shown(meant.to)} being stable"),
         (meant.intent is Intent.UNDO and _pauses(rollout), f"its steps run again, with {_pauses(rollout)} pauses"),
+        (meant.intent is Intent.UNDO and rollout.strategy == ON_DELETE, BY_DELETING),
+        (
+            meant.intent is Intent.UNDO and _blocked(rollout),
+            f"the way back may be blocked: {brief(rollout.message, 300)}",
+        ),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
         (forward and rollout.waiting in INCONCLUSIVE, "its analysis is inconclusive"),
         (forward and rollout.phase is RolloutPhase.DEGRADED, f"it is degraded: {brief(rollout.message, 300)}"),
@@ -130,9 +140,15 @@ def _pauses(rollout: Rollout) -> int:
     return sum(step.startswith("pause") for step in rollout.steps)
 
 
+def _blocked(rollout: Rollout) -> bool:
+    """Pods that are replaced in order wait for the one that never becomes ready, whatever the spec says by then."""
+    return rollout.strategy == STATEFUL and rollout.phase is RolloutPhase.DEGRADED
+
+
 def _freezes_scaling(meant: Plan, rollout: Rollout) -> bool:
     """A canary that is paused by hand is not scaled either; a pause step does not do that."""
-    return meant.intent is Intent.PAUSE and rollout.autoscaled and rollout.strategy != BLUE_GREEN
+    scaled_apart = rollout.strategy == BLUE_GREEN or rollout.strategy in WITHOUT_STEPS
+    return meant.intent is Intent.PAUSE and rollout.autoscaled and not scaled_apart
 
 
 def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[str, ...]:

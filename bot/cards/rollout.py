@@ -8,7 +8,18 @@ from datetime import timedelta
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
-from bot.intents import BLUE_GREEN, BY_HAND, Intent, plan, replicas, shown, step_in_words, waits_for
+from bot.intents import (
+    BLUE_GREEN,
+    BY_HAND,
+    ON_DELETE,
+    WITHOUT_STEPS,
+    Intent,
+    plan,
+    replicas,
+    shown,
+    step_in_words,
+    waits_for,
+)
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.preflight import Preflight, Safety
 from bot.text import brief, code, fallback, mrkdwn, plural, span
@@ -26,6 +37,7 @@ WAITS: Mapping[str, str] = {
     BY_HAND: "paused by hand",
     "CanaryPauseStep": "at a pause step",
     "BlueGreenPause": "before the switch",
+    ON_DELETE: "each pod changes when somebody deletes it",
     "InconclusiveAnalysisRun": "its analysis is inconclusive",
     "InconclusiveExperiment": "its experiment is inconclusive",
 }
@@ -220,8 +232,13 @@ def _undo(request: Request, rollout: Rollout) -> Iterator[str]:
         yield f"Traffic is switched when all pods of {to} are up."
     elif rollout.steps and not (rollout.stable and rollout.stable.hash == request.to_revision):
         yield f"It is rolled out through all {len(rollout.steps)} steps like any new version."
+    elif rollout.strategy == ON_DELETE:
+        yield "Each pod goes back when somebody deletes it, and not before."
+    elif rollout.strategy in WITHOUT_STEPS:
+        yield f"Pods are replaced as those of {to} become available."
     if rollout.paused:
-        yield "The pause by hand is lifted after that."
+        after = "with it" if rollout.strategy in WITHOUT_STEPS else "after that"
+        yield f"The pause by hand is lifted {after}."
 
 
 def _resume(request: Request, rollout: Rollout) -> Iterator[str]:

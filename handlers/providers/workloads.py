@@ -6,18 +6,23 @@ Nothing is sent a second time before a look has shown that it is still missing.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from bot.errors import ProviderError
+from bot.errors import Moved, ProviderError
+from bot.intents import Intent
 from bot.model import Request, Rollout, Verb
 from bot.policy import Target
+from bot.proof import fulfilled, moved
 from handlers.providers.kubernetes import JSON_PATCH, MERGE, Access, Conflict409, Kubernetes, path
-from handlers.providers.objects import Json, child, listed, owned, selector
+from handlers.providers.objects import Json, child, listed, number, owned, selector
 
 LOOKS = 8  # at most two calls, a few conflicts between them, and a last look
+UNOBSERVED = "waiting for the latest spec to be seen by its controller"
 TRIES = 3  # after so many conflicts or lost answers, later is better than now
 
 
@@ -169,3 +174,71 @@ def _after(error: ProviderError, sent: int) -> ProviderError:
     if not sent or error.unknown:
         return error
     return ProviderError(error.provider, error.message, permanent=error.permanent, unknown=True)
+
+
+# ---------------------------------------------------------------- workloads without steps
+
+
+class Stepless(Workloads[S]):
+    """A kind that replaces its pods by itself: it can be stopped, let go again, and given an earlier template."""
+
+    supports = frozenset({Verb.PAUSE, Verb.RESUME, Verb.ROLLBACK})
+
+    def _next_call(self, seen: S, rollout: Rollout, request: Request, sent: int) -> Call | None:
+        intent = Intent(request.intent)
+        if fulfilled(request, rollout):
+            return self._lift(seen) if intent is Intent.UNDO else None
+        if why := moved(request, rollout):
+            raise Moved(self.name, why, unknown=sent > 0)
+        match intent:
+            case Intent.PAUSE:
+                return self._pause(seen)
+            case Intent.RESUME:
+                return self._resume(seen)
+            case Intent.UNDO:
+                return self._undo(seen, request)
+            case _:
+                raise ProviderError(self.name, f"it has no steps, so there is no {intent}", permanent=True)
+
+    @abstractmethod
+    def _pause(self, seen: S) -> Call: ...
+
+    @abstractmethod
+    def _resume(self, seen: S) -> Call: ...
+
+    @abstractmethod
+    def _undo(self, seen: S, request: Request) -> Call:
+        """The earlier template, and the end of a pause, in one patch: apart, the bad version would go on between."""
+
+    @abstractmethod
+    def _lift(self, seen: S) -> Call | None:
+        """The end of a pause that outlived the version it was meant for: somebody else put the template back."""
+
+
+def plain(template: Json, *labels: str) -> Json:
+    """A pod template as somebody deployed it, without the labels that its controller added."""
+    meta = {k: v for k, v in child(template, "metadata").items() if k not in ("creationTimestamp", "labels")}
+    if kept := {k: v for k, v in child(template, "metadata", "labels").items() if k not in labels}:
+        meta["labels"] = kept
+    return {k: v for k, v in template.items() if k != "$patch"} | {"metadata": meta}
+
+
+def unmade(template: Json) -> str:
+    """A name for a revision that its controller has not made yet: what the spec asks for, in short."""
+    return f"spec-{hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]}"
+
+
+def spec_change(version: str, spec: Json, notes: Json | None = None) -> Call:
+    meta: Json = {"resourceVersion": version} | ({"annotations": notes} if notes else {})
+    return Call({"metadata": meta, "spec": spec})
+
+
+def caught_up(workload: Json) -> bool:
+    """The controller has seen the latest spec."""
+    told = number(child(workload, "status").get("observedGeneration"))
+    return told >= max(1, number(child(workload, "metadata").get("generation")))
+
+
+def per_cent(part: int, whole: int) -> int:
+    """Rounded up: some traffic is not none."""
+    return min(100, -(-part * 100 // whole)) if whole else 0
