@@ -13,6 +13,10 @@ from bot.text import brief, code
 
 BY_HAND = "by hand"  # what a rollout waits for when a person paused it, whatever its step waits for
 BLUE_GREEN = "blue-green"
+ROLLING, RECREATE, STATEFUL, ON_DELETE = "rolling update", "recreate", "stateful", "on delete"
+WITHOUT_STEPS = frozenset({ROLLING, RECREATE, STATEFUL, ON_DELETE})  # nothing in the cluster says which one is stable
+BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself."
+FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 LEAVES = frozenset({Verb.ABORT, Verb.ROLLBACK})  # the revision that they were asked on, as it does harm
 UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
@@ -92,6 +96,8 @@ def plan(
     `full`: skip every step and analysis on the way. `respec`: after an abort, put the stable template back too.
     Raises Refused where the cluster would ignore it, or do something else than the word says.
     """
+    if rollout.strategy in WITHOUT_STEPS:
+        return _without_steps(verb, rollout, stables, to)
     match verb:
         case Verb.PAUSE:
             return _pause(rollout)
@@ -105,6 +111,31 @@ def plan(
             return _retry(rollout)
         case Verb.ROLLBACK:
             return _rollback(rollout, stables, to, full=full, respec=respec)
+
+
+def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: str) -> Plan:
+    """Pods are replaced until all are new: that can be stopped, let go on, and turned round."""
+    match verb:
+        case Verb.ROLLBACK:
+            _must_be_observed(rollout)
+            if to:
+                return _back_to(find(rollout, to), rollout, full=False, respec=False)
+            ours = rollout.stable if rollout.in_flight and rollout.stable else _last_good(rollout, stables)
+            return _undo(rollout, ours)
+        case Verb.PAUSE | Verb.RESUME if rollout.strategy == ON_DELETE:
+            raise Refused(f"{code(rollout.service)} is {BY_DELETING}", instead=_show(rollout))
+        case Verb.PAUSE:
+            return _pause(rollout)
+        case Verb.RESUME:
+            return _resume(rollout)
+    raise _no_steps(verb, rollout)
+
+
+def _no_steps(verb: Verb, rollout: Rollout) -> Refused:
+    how = BY_DELETING if rollout.strategy == ON_DELETE else "replaced as new pods become available."
+    why = f"{code(rollout.service)} is a {rollout.kind}, which has no steps to {verb}: it is {how}"
+    back = verb is Verb.ABORT
+    return Refused(why, instead=f"/rollout rollback {rollout.service}" if back else _show(rollout))
 
 
 def _pause(rollout: Rollout) -> Plan:
@@ -239,7 +270,7 @@ def _back_to_stable(rollout: Rollout, stable: Revision, *, respec: bool) -> Plan
         # After the switch an abort is put off while the new pods are not all up: just when they crash.
         return _undo(rollout, stable)
     # Whoever else writes the object would put the bad template back, and with it start over what was aborted.
-    if respec and not rollout.owner and not rollout.template_in:
+    if respec and not rollout.owner and not rollout.template_in.startswith(FIXED):
         return _undo(rollout, stable) if rollout.aborted else Plan(intent=Intent.ABORT_UNDO, to=stable)
     _not_yet_back(rollout, stable)
     return Plan(intent=Intent.ABORT, to=stable)
@@ -262,16 +293,17 @@ def _switched(rollout: Rollout) -> bool:
 def _back_to(target: Revision, rollout: Rollout, *, full: bool, respec: bool) -> Plan:
     if target.hash == rollout.current.hash:
         raise Refused(f"{code(rollout.service)} is already at {shown(target)}.", instead=_show(rollout))
-    if rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
+    stepped = rollout.strategy not in WITHOUT_STEPS
+    if stepped and rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
         return _back_to_stable(rollout, rollout.stable, respec=respec)
     return _undo(rollout, target, full=full)
 
 
 def _undo(rollout: Rollout, target: Revision, *, full: bool = False) -> Plan:
-    if rollout.template_in:
+    if rollout.template_in.startswith(FIXED):
         elsewhere = brief(rollout.template_in, 100)
         raise Refused(
-            f"{code(rollout.service)} takes its pods from {elsewhere}, which I cannot change yet. "
+            f"{code(rollout.service)} takes its pods from {elsewhere}, which I do not change. "
             f"Deploy {shown(target)} again the way it is usually deployed.",
             instead=_show(rollout),
         )

@@ -12,8 +12,11 @@ from bot.intents import (
     BLUE_GREEN,
     FORWARD,
     INCONCLUSIVE,
+    ON_DELETE,
+    STATEFUL,
     UNDER_WAY,
     UNDOES,
+    WITHOUT_STEPS,
     Intent,
     Plan,
     plan,
@@ -72,6 +75,7 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
+BY_DELETING = "nothing changes by itself: each pod goes back when somebody deletes it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,8 @@ def _under_way(request: Request) -> str:
 def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> tuple[str, ...]:
     forward = meant.intent in FORWARD
     undo = meant.intent in UNDOES
-    stable = rollout.stable.hash if rollout.stable else ""
+    said_stable = rollout.stable and rollout.strategy not in WITHOUT_STEPS  # else it is only what serves
+    stable = rollout.stable.hash if rollout.stable and said_stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
         (
@@ -148,6 +153,8 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
         ),
         (meant.intent is Intent.UNDO_FULLY, "the steps and the analysis of the way back are skipped"),
         (meant.intent is Intent.PROMOTE_FULLY, "all remaining steps and analysis are skipped"),
+        (undo and rollout.strategy == ON_DELETE, BY_DELETING),
+        (undo and _blocked(rollout), f"the way back may be blocked: {brief(rollout.message, 300)}"),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
         (forward and rollout.waiting in INCONCLUSIVE, "its analysis is inconclusive"),
         (forward and rollout.phase is RolloutPhase.DEGRADED, f"it is degraded: {brief(rollout.message, 300)}"),
@@ -161,9 +168,15 @@ def _pauses(rollout: Rollout) -> int:
     return sum(step.startswith("pause") for step in rollout.steps)
 
 
+def _blocked(rollout: Rollout) -> bool:
+    """Pods that are replaced in order wait for the one that never becomes ready, whatever the spec says by then."""
+    return rollout.strategy == STATEFUL and rollout.phase is RolloutPhase.DEGRADED
+
+
 def _freezes_scaling(meant: Plan, rollout: Rollout) -> bool:
     """A canary that is paused by hand is not scaled either; a pause step does not do that."""
-    return meant.intent is Intent.PAUSE and rollout.autoscaled and rollout.strategy != BLUE_GREEN
+    scaled_apart = rollout.strategy == BLUE_GREEN or rollout.strategy in WITHOUT_STEPS
+    return meant.intent is Intent.PAUSE and rollout.autoscaled and not scaled_apart
 
 
 def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[str, ...]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.intents import BLUE_GREEN, BY_HAND, INCONCLUSIVE, Intent, named, replicas, step_in_words, waits_for
+from bot.intents import (
+    BLUE_GREEN,
+    BY_HAND,
+    INCONCLUSIVE,
+    ON_DELETE,
+    WITHOUT_STEPS,
+    Intent,
+    named,
+    replicas,
+    step_in_words,
+    waits_for,
+)
 from bot.model import Request, RequestState, Rollout, RolloutPhase
 
 # ---------------------------------------------------------------- still where it was?
@@ -81,7 +92,7 @@ def fulfilled(request: Request, rollout: Rollout) -> bool:
         case Intent.PAUSE:
             return here and rollout.paused
         case Intent.RESUME if request.reviewed_wait == BY_HAND:
-            return here and not rollout.paused
+            return not rollout.paused  # what was held back may have got a revision of its own by now
         case Intent.RESUME:
             return went_on or (here and not rollout.paused and not rollout.waiting and not rollout.aborted)
         case Intent.SKIP:
@@ -161,11 +172,11 @@ def _paused(request: Request, rollout: Rollout) -> Finding:
 
 
 def _gone_on(request: Request, rollout: Rollout) -> Finding:
-    if rollout.current.hash != request.from_revision:
-        return _overtaken(request, rollout)
     if request.reviewed_wait == BY_HAND:
         lifted = not rollout.paused
         return Finding(RequestState.DONE, shows(rollout)) if lifted else failed("it is paused by hand again")
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
     switched = rollout.strategy == BLUE_GREEN and rollout.weight == 100
     if rollout.step > request.reviewed_step or switched or not rollout.in_flight:
         return Finding(RequestState.DONE, shows(rollout))
@@ -230,6 +241,10 @@ def _undone(request: Request, rollout: Rollout) -> Finding:
         return failed(f"its rollout was aborted; the cluster shows {shows(rollout)}")
     if request.intent == Intent.UNDO_FULLY:
         return _held_by_hand(rollout) or Finding(RequestState.ACTING, shows(rollout))
+    if rollout.strategy == ON_DELETE:
+        return failed(f"not done yet: {rollout.message or 'its pods come up'}. The cluster shows {shows(rollout)}")
+    if rollout.strategy in WITHOUT_STEPS and rollout.phase is RolloutPhase.DEGRADED:
+        return Finding(RequestState.ACTING, f"{shows(rollout)}; {rollout.message}")
     if rollout.for_person and not rollout.paused:
         # Left open, this request would bar the very promotion that finishes it.
         return failed(f"not done yet: {request.to_version} waits to be promoted. The cluster shows {shows(rollout)}")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.cards import rollout as cards
 from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
-from bot.intents import BY_HAND, UNDER_WAY, Intent, Plan, waits_for
+from bot.intents import BY_HAND, UNDER_WAY, WITHOUT_STEPS, Intent, Plan, waits_for
 from bot.model import (
     Assignment,
     Entry,
@@ -352,3 +352,17 @@ def observed(rollout: Rollout, stables: Sequence[Stable], now: datetime) -> Deci
         at=now,
     )
     return Decision(save=(stable,))
+
+
+def unsure(rollout: Rollout) -> bool:
+    """Nothing in the cluster says which revision was stable before the one that is coming up."""
+    return rollout.strategy in WITHOUT_STEPS and (rollout.stable is None or rollout.in_flight)
+
+
+def remembered(rollout: Rollout, stables: Sequence[Stable]) -> Rollout:
+    """With what we saw being stable, newest first, in the place of what the cluster can only guess."""
+    if not unsure(rollout):
+        return rollout
+    held = {revision.hash: revision for revision in (*rollout.history, rollout.current)}
+    known = next((held[stable.revision] for stable in stables if stable.revision in held), None)
+    return replace(rollout, stable=known, stable_available=known.available) if known else rollout

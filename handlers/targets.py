@@ -14,6 +14,7 @@ from bot.intents import good
 from bot.model import Assignment, Incident, Request, Rollout, Stable
 from bot.policy import Group, Rota, Service, Target
 from bot.preflight import Surroundings
+from bot.rollouts import remembered, unsure
 from bot.text import code
 from handlers.world import Rollouts, World
 from storage.store import Tx
@@ -83,7 +84,10 @@ def provider(world: World, service: Service) -> tuple[Rollouts, Target]:
 
 def read(world: World, service: Service) -> Rollout:
     controller, target = provider(world, service)
-    return controller.get(target, service.name, service.environment)
+    rollout = controller.get(target, service.name, service.environment)
+    if not unsure(rollout):
+        return rollout
+    return remembered(rollout, world.read(lambda tx: known_good(tx, service)))
 
 
 def read_all(world: World, services: list[Service]) -> list[Rollout | ProviderError]:

@@ -24,7 +24,7 @@ from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Service, Target
 from handlers import outbox, rollouts
 from handlers.manifest import manifest
-from handlers.providers.argo import ArgoRollouts
+from handlers.providers import ROLLOUTS, load
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
@@ -46,8 +46,8 @@ TOKEN, API_TOKEN = "hook-token", "api-token"
 DANA, ALICE, BOB, CAROL = "U0DANA", "U0ALICE", "U0BOB", "U0CAROL"
 
 
-def target(service: str) -> Target:
-    return Target(provider="argo", cluster="shop", namespace="shop", name=service)
+def target(service: str, provider: str = "argo") -> Target:
+    return Target(provider=provider, cluster="shop", namespace="shop", name=service)
 
 
 SHOP = Policy(
@@ -136,7 +136,7 @@ class Story:
         world = World(
             store=self.store,
             chat=SlackChat(client, self.store, self.clock.now, identity),
-            rollouts={"argo": ArgoRollouts({"shop": self.kubernetes})},
+            rollouts={kind: load(kind)({"shop": self.kubernetes}) for kind in ROLLOUTS},
             policy=self.policy,
             now=self.clock.now,
         )

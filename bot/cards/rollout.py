@@ -11,6 +11,8 @@ from bot.errors import Refused
 from bot.intents import (
     BLUE_GREEN,
     BY_HAND,
+    ON_DELETE,
+    WITHOUT_STEPS,
     Intent,
     plan,
     replicas,
@@ -40,6 +42,7 @@ WAITS: Mapping[str, str] = {
     BY_HAND: "paused by hand",
     "CanaryPauseStep": "at a pause step",
     "BlueGreenPause": "before the switch",
+    ON_DELETE: "each pod changes when somebody deletes it",
     "InconclusiveAnalysisRun": "its analysis is inconclusive",
     "InconclusiveExperiment": "its experiment is inconclusive",
 }
@@ -251,9 +254,15 @@ def _promote_fully(request: Request, rollout: Rollout) -> Iterator[str]:
 def _undo(request: Request, rollout: Rollout) -> Iterator[str]:
     to = _name(request.to_version)
     yield f"{to} is put back into the spec."
-    yield from _way_back(request, rollout, _target(request, rollout))
+    if rollout.strategy == ON_DELETE:
+        yield "Each pod goes back when somebody deletes it, and not before."
+    elif rollout.strategy in WITHOUT_STEPS:
+        yield f"Pods are replaced as those of {to} become available."
+    else:
+        yield from _way_back(request, rollout, _target(request, rollout))
     if rollout.paused:
-        yield "The pause by hand is lifted after that."
+        after = "with it" if rollout.strategy in WITHOUT_STEPS else "after that"
+        yield f"The pause by hand is lifted {after}."
 
 
 def _way_back(request: Request, rollout: Rollout, target: Revision) -> Iterator[str]:

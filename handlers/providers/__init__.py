@@ -6,8 +6,12 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-ROLLOUTS: Mapping[str, str] = {"argo": "handlers.providers.argo:ArgoRollouts"}
-EXTRAS: Mapping[str, str] = {"argo": "kubernetes"}
+ROLLOUTS: Mapping[str, str] = {
+    "argo": "handlers.providers.argo:ArgoRollouts",
+    "deployment": "handlers.providers.deployment:Deployments",
+    "statefulset": "handlers.providers.statefulset:StatefulSets",
+}
+EXTRAS: Mapping[str, str] = {"argo": "kubernetes", "deployment": "kubernetes", "statefulset": "kubernetes"}
 
 
 class Missing(Exception):

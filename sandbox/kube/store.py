@@ -40,9 +40,11 @@ ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
+STATEFUL_SETS = Kind("apps", "v1", "statefulsets", "StatefulSet")
+CONTROLLER_REVISIONS = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
-KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, PODS, EVENTS)
+KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, CONTROLLER_REVISIONS, PODS, EVENTS)
 
 
 class Missing(Exception):

@@ -168,10 +168,15 @@ def test_a_record_that_the_cluster_no_longer_holds_is_no_target() -> None:
     assert "It holds no other one" in refused(Verb.ROLLBACK, promoted, (stable(V42), stable(V41)))
 
 
-def test_a_template_that_lives_elsewhere_is_not_undone() -> None:
+def test_a_template_that_lives_in_a_deployment_is_undone_there() -> None:
     promoted = idle(current=V42, stable=V42, history=(V42, V41), template_in="Deployment checkout")
-    assert "Deployment checkout" in refused(Verb.ROLLBACK, promoted, (stable(V41),))
-    assert meant(Verb.ROLLBACK, in_flight(template_in="Deployment checkout"))[0] is Intent.ABORT
+    assert meant(Verb.ROLLBACK, promoted, (stable(V41),)) == (Intent.UNDO, "v41")
+
+
+def test_a_pod_template_is_left_alone() -> None:
+    promoted = idle(current=V42, stable=V42, history=(V42, V41), template_in="PodTemplate checkout")
+    assert "PodTemplate checkout" in refused(Verb.ROLLBACK, promoted, (stable(V41),))
+    assert meant(Verb.ROLLBACK, in_flight(template_in="PodTemplate checkout"))[0] is Intent.ABORT
 
 
 # ---------------------------------------------------------------- at once, or with the spec
@@ -387,7 +392,7 @@ rollouts = st.builds(
     full_promotion=st.booleans(),
     autoscaled=st.booleans(),
     owner=st.sampled_from(["", "Argo CD app shop"]),
-    template_in=st.sampled_from(["", "Deployment checkout"]),
+    template_in=st.sampled_from(["", "Deployment checkout", "PodTemplate checkout"]),
     observed=st.booleans(),
 )
 arounds = st.builds(

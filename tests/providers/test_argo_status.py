@@ -10,18 +10,9 @@ from hypothesis import strategies as st
 
 from bot.model import Request, Rollout, RolloutPhase
 from handlers.providers.argo import next_call
-from handlers.providers.argo_status import (
-    HASH,
-    Seen,
-    in_words,
-    owned,
-    owner_of,
-    selector,
-    tag,
-    understand,
-    version,
-)
+from handlers.providers.argo_status import HASH, Seen, in_words, understand
 from handlers.providers.argo_template import template_of
+from handlers.providers.objects import owned, owner_of, selector, tag, version
 from tests.bot.rollout_values import request
 from tests.providers.shops import target
 

@@ -65,7 +65,6 @@ REFUSALS = {
     "-unknown": "not seen an earlier revision",
     "-here": "is already at v41",
     "-switched": "puts an abort off",
-    "-elsewhere": "takes its pods from Deployment checkout",
 }
 
 # ---------------------------------------------------------------- the table
@@ -122,20 +121,10 @@ def rows(table: str) -> dict[str, dict[str, str]]:
     return {phase.strip(): dict(zip(VERBS, cells.split(), strict=True)) for phase, cells in lines}
 
 
-def elsewhere(table: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """With its template in a Deployment, nothing is undone, so a rollback in flight is an abort whatever the policy."""
-
-    def cell(row: dict[str, str], verb: str) -> str:
-        found = row["rollback" if verb == "respec" else verb]
-        return "-elsewhere" if found.startswith("undo") else found
-
-    return {phase: {verb: cell(row, verb) for verb in VERBS} for phase, row in table.items()}
-
-
 TABLE = {
     "canary, routed": rows(CANARY),
     "canary, by pods": rows(CANARY),
-    "canary, workloadRef": elsewhere(rows(CANARY)),
+    "canary, workloadRef": rows(CANARY),  # the template is put back in the Deployment that it lives in
     "blue-green": rows(BLUE_GREEN),
 }
 
@@ -251,8 +240,10 @@ def cluster(strategy: str, phase: str) -> Seen:
     spec = {"replicas": 4, "strategy": copy.deepcopy(STRATEGIES[strategy]), "template": template_of(current)}
     if "blueGreen" in spec["strategy"]:
         spec["strategy"]["blueGreen"] |= part.get("blueGreen", {})
+    workload: Json = {}
     if "workloadRef" in strategy:
         spec |= {"workloadRef": {"kind": "Deployment", "name": "checkout"}}
+        workload = {"metadata": {"generation": 1, "resourceVersion": "9"}, "spec": {"template": spec.pop("template")}}
     status = {
         "observedGeneration": "3",
         "phase": "Progressing",
@@ -264,7 +255,10 @@ def cluster(strategy: str, phase: str) -> Seen:
     }
     status = status | now | {"blueGreen": status["blueGreen"] | now.get("blueGreen", {})}
     meta = {"uid": "u1", "generation": 3, "resourceVersion": "9"} | part.get("metadata", {})
-    return Seen(copy.deepcopy({"metadata": meta, "spec": spec | part.get("spec", {}), "status": status}), sets)
+    if workload:
+        status["workloadObservedGeneration"] = "1"
+    rollout = {"metadata": meta, "spec": spec | part.get("spec", {}), "status": status}
+    return Seen(copy.deepcopy(rollout), sets, copy.deepcopy(workload))
 
 
 # ---------------------------------------------------------------- asked, and sent
@@ -333,21 +327,25 @@ def words(call: Call, index: int) -> str:
 
 def apply(seen: Seen, call: Call) -> None:
     if isinstance(call.body, list):
-        seen.spec["template"] = call.body[1]["value"]
+        holder = seen.workload if call.path else seen.object
+        assert call.path.endswith("/deployments/checkout") or holder is seen.object
+        holder["spec"]["template"] = call.body[1]["value"]
     for part in ("spec", "status"):
         for key, value in (call.body.get(part, {}) if isinstance(call.body, dict) else {}).items():
             seen.object[part][key] = value
     if not call.status:
-        seen.meta["generation"] += 1
+        (seen.workload["metadata"] if call.path else seen.meta)["generation"] += 1
 
 
 def look(seen: Seen) -> None:
     """A new template starts over, and whatever was asked of the one before is forgotten."""
-    current = next(rs for rs in seen.sets if template_of(rs) == seen.spec["template"])
+    current = next(rs for rs in seen.sets if template_of(rs) == seen.template)
     hash = current["metadata"]["labels"][HASH]
     if hash != seen.status["currentPodHash"]:
         seen.status.update(currentPodHash=hash, currentStepIndex=0, abort=False, promoteFull=False, pauseConditions=[])
     seen.status["observedGeneration"] = str(seen.meta["generation"])
+    if seen.workload:
+        seen.status["workloadObservedGeneration"] = str(seen.workload["metadata"]["generation"])
 
 
 CASES = [
