@@ -39,6 +39,7 @@ class Intent(StrEnum):
 FORWARD = frozenset({Intent.RESUME, Intent.SKIP, Intent.PROMOTE_FULLY, Intent.RETRY})
 UNDOES = frozenset({Intent.UNDO, Intent.UNDO_FULLY, Intent.ABORT_UNDO})
 BACK = UNDOES | {Intent.ABORT}
+FULLY = frozenset({Intent.PROMOTE_FULLY, Intent.UNDO_FULLY})  # without the steps that are left
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -305,6 +305,7 @@ class Cluster:
         plan = argo.decide(rollout, sets, at)
         for target in sets:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
+            self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
         for event in plan.events:
             self._event(rollout, *event)
         self.replicas.prune(sets, rollout["spec"].get("revisionHistoryLimit", 10))

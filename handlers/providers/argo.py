@@ -6,7 +6,7 @@ There is no API of its own: every verb is a patch of the object, or of the workl
 from __future__ import annotations
 
 from bot.errors import Moved, ProviderError
-from bot.intents import BACK, BY_HAND, UNDOES, Intent
+from bot.intents import BACK, BY_HAND, FULLY, UNDOES, Intent
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
@@ -96,7 +96,7 @@ def _rest(seen: Seen, rollout: Rollout, request: Request) -> Call | None:
 
     Never over a pause or an abort that somebody put in between, and never instead of what was put back.
     """
-    wanted = Intent(request.intent) in (Intent.PROMOTE_FULLY, Intent.UNDO_FULLY)
+    wanted = Intent(request.intent) in FULLY
     here = rollout.observed and rollout.in_flight and rollout.current.hash == request.to_revision
     held = rollout.paused or rollout.aborted or rollout.full_promotion
     return _status(seen, {"promoteFull": True}) if wanted and here and not held else None

@@ -15,6 +15,7 @@ FIRST_POD = 2.0  # seconds until the first pod of a batch is ready
 NEXT_POD = 0.5  # and how much longer each further one takes
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
+EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
 
 
@@ -122,6 +123,24 @@ class Replicas:
             notes[DEADLINE] = stamp(deadline)
         return bool(self.store.update(REPLICA_SETS, rs, manager)["metadata"]["resourceVersion"] != before)
 
+    def adorn(self, target: Set, wanted: Object, manager: str) -> None:
+        """Write labels and annotations into the template of a ReplicaSet and onto its pods, and take off those before.
+
+        Whoever copies that template copies them too, and has made a template that nobody ever deployed.
+        """
+        rs = self.store.get(REPLICA_SETS, target.object["metadata"]["namespace"], target.object["metadata"]["name"])
+        notes = rs["metadata"]["annotations"]
+        worn = json.loads(notes.pop(EPHEMERAL, "{}"))
+        if worn == wanted:
+            return
+        if wanted:
+            notes[EPHEMERAL] = json.dumps(wanted)
+        dress(rs["spec"]["template"]["metadata"], worn, wanted)
+        self.store.update(REPLICA_SETS, rs, manager)
+        for pod in self.store.owned(PODS, rs):
+            dress(pod["metadata"], worn, wanted)
+            self.store.update(PODS, pod, manager)
+
     def prune(self, sets: list[Set], limit: int) -> None:
         """Delete old ReplicaSets beyond the history limit; only empty ones ever go."""
         empty = [s for s in sets[1:] if not s.desired and not s.replicas]
@@ -194,6 +213,13 @@ class Replicas:
 
 
 # --- the objects
+
+
+def dress(meta: Object, worn: Object, wanted: Object) -> None:
+    for part in ("labels", "annotations"):
+        kept = {k: v for k, v in meta.pop(part, {}).items() if k not in worn.get(part, {})} | wanted.get(part, {})
+        if kept:
+            meta[part] = kept
 
 
 def template_hash(template: Object) -> str:

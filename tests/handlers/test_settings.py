@@ -153,3 +153,13 @@ def test_each_sender_may_have_its_own_token_or_none(tmp_path):
 def test_a_bad_address_says_how_to_write_it(address):
     with pytest.raises(Misconfigured, match="write it as"):
         _ = load({"WATCHKEEPER_LISTEN": address}).listen
+
+
+def test_a_rollback_may_mend_the_spec_in_general_and_for_each_service() -> None:
+    one = "services: {checkout: {}, search: {rollback: {respec: false}}, payments: {rollback: {respec: true}}}\n"
+    policies = [parse(text, "c").policy() for text in (one, "rollback: {respec: true}\n" + one)]
+    wanted = [{name: service.respec for name, service in policy.services.items()} for policy in policies]
+    assert wanted == [
+        {"checkout": False, "search": False, "payments": True},
+        {"checkout": True, "search": False, "payments": True},
+    ]

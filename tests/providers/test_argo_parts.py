@@ -165,6 +165,7 @@ def test_a_full_promotion_right_after_an_undo_is_dropped_so_it_waits_until_the_u
     assert patched(shop, before) == ["template"]
     shop.passes(1)
     shop.acts(acting(request))
+    shop.acts(acting(request))  # done twice is as if done once
     assert patched(shop, before) == ["template", PROMOTED]
     shop.passes(20)
     assert shop.state_of(request) is RequestState.DONE
@@ -239,6 +240,27 @@ def test_a_blue_green_goes_back_at_once_while_its_old_pods_still_run(shop: Shop)
     shop.acts(request)
     shop.passes(1)
     assert shop.state_of(request) is RequestState.DONE
+
+
+def test_an_undo_leaves_out_what_the_controller_wrote_on_the_pods(shop: Shop) -> None:
+    """With the ephemeral metadata it would be a third version that runs through every step, and not a rollback."""
+    roles = {"canaryMetadata": {"labels": {"role": "canary"}}, "stableMetadata": {"labels": {"role": "stable"}}}
+    shop.cluster.patch("payments", {"spec": {"strategy": {"canary": roles}}})
+    shop.passes(5)
+    finished(shop)
+    worn = {s.version: s.object["spec"]["template"]["metadata"]["labels"].get("role") for s in sets(shop)}
+    assert worn == {"v42": "stable", "v41": None}
+    shop.ships("payments", "v43", seconds=50)
+    request = shop.asks(Verb.ROLLBACK, "payments", respec=True)
+    shop.acts(request)
+    shop.passes(20)
+    assert shop.state_of(request) is RequestState.DONE
+    assert [s.version for s in sets(shop)] == ["v42", "v43", "v41"]
+    assert "role" not in shop.cluster.rollouts["payments"].object["spec"]["template"]["metadata"]["labels"]
+
+
+def sets(shop: Shop) -> Any:
+    return shop.cluster.rollouts["payments"].sets
 
 
 # ---------------------------------------------------------------- aborted, then undone
