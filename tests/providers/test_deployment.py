@@ -182,6 +182,24 @@ def test_replicas_that_nobody_set_are_one() -> None:
     assert read({"replicas": 0}).desired == 0
 
 
+def replica_set(version: str, number: int, available: int) -> Json:
+    return {
+        "metadata": {
+            "labels": {"pod-template-hash": f"hash{version[1:]}"},
+            "annotations": {"deployment.kubernetes.io/revision": str(number)},
+        },
+        "spec": {"template": {"spec": {"containers": [{"name": "app", "image": f"shop/search:{version}"}]}}},
+        "status": {"availableReplicas": available},
+    }
+
+
+def test_of_two_that_still_serve_the_one_with_more_pods_is_the_likelier_one() -> None:
+    held = (replica_set("v43", 3, 1), replica_set("v42", 2, 1), replica_set("v41", 1, 2))
+    rollout = read(held[0]["spec"], {"replicas": 4, "updatedReplicas": 1, "availableReplicas": 4}, *held)
+    assert (str(rollout.current), str(rollout.stable), rollout.stable_available) == ("v43", "v41", 2)
+    assert rollout.weight == 25
+
+
 def test_old_pods_that_still_run_are_not_the_end() -> None:
     rollout = read({"replicas": 2}, {"replicas": 3, "updatedReplicas": 2, "availableReplicas": 3})
     assert rollout.message == "old replicas are pending termination"

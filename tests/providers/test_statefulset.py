@@ -95,11 +95,24 @@ def test_a_rollback_leaves_no_partition_for_the_next_deploy(shop: Shop) -> None:
     shop.ships("ledger", "v42", seconds=5)
     shop.acts(shop.asks(Verb.PAUSE, "ledger"))
     shop.passes(30)
+    before = len(shop.patches)
     request = shop.asks(Verb.ROLLBACK, "ledger")
     shop.acts(request)
+    assert len(shop.patches) == before + 1  # template and partition at once
     shop.passes(30)
     assert shop.state_of(request) is RequestState.DONE
     assert (partition(shop), versions(shop)) == (0, ["v41"] * 4)
+
+
+def test_a_partition_left_behind_after_somebody_elses_undo_is_given_back(shop: Shop) -> None:
+    shop.ships("ledger", "v42", seconds=5)
+    shop.acts(shop.asks(Verb.PAUSE, "ledger"))
+    shop.passes(30)
+    request = shop.asks(Verb.ROLLBACK, "ledger")
+    shop.cluster.deploy("ledger", image="shop/ledger:v41")
+    shop.passes(30)
+    shop.acts(request)
+    assert partition(shop) == 0
 
 
 # ---------------------------------------------------------------- OnDelete
