@@ -6,7 +6,7 @@ decided on, so whoever wrote in between wins and we look again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,17 @@ from bot.proof import fulfilled, moved
 from handlers.providers.argo_status import Seen, listed, owned, selector, understand
 from handlers.providers.argo_template import template_of
 from handlers.providers.kubernetes import JSON_PATCH, MERGE, Access, Conflict409, Json, Kubernetes, path
+from handlers.providers.kubernetes_rights import Right, lacking, place
+from handlers.providers.kubernetes_watch import Watch
 
 NAME = "Argo Rollouts"
 LOOKS = 8  # at most two calls, a few conflicts between them, and a last look
 TRIES = 3  # after so many conflicts or lost answers, later is better than now
+RIGHTS = (
+    Right("argoproj.io", "rollouts", ("get", "list", "watch", "patch")),
+    Right("argoproj.io", "rollouts/status", ("patch",)),
+    Right("apps", "replicasets", ("list",)),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,14 @@ class ArgoRollouts:
                     raise _after(error, sent) from error
         raise ProviderError(NAME, "the rollout keeps changing under my hands", unknown=sent > 0)
 
+    def watch(self, cluster: str, namespaces: Collection[str]) -> Watch:
+        where = place("argoproj.io", "v1alpha1", "rollouts", namespaces)
+        return self._named(cluster).watch(where)
+
+    def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]:
+        """Raises ProviderError."""
+        return lacking(self._named(cluster), RIGHTS, namespaces)
+
     def _worth_a_look(self, error: ProviderError, call: Call, target: Target, seen: Seen) -> bool:
         """Somebody wrote in between, or the answer was lost: what is there now says how to go on."""
         if isinstance(error, Conflict409) or error.unknown:
@@ -96,9 +111,12 @@ class ArgoRollouts:
         return self._cluster(target).patch(where, call.body, call.content_type)
 
     def _cluster(self, target: Target) -> Kubernetes:
-        if target.cluster not in self.clusters:
-            raise ProviderError(NAME, f"no cluster {target.cluster} is configured", permanent=True)
-        return self.clusters[target.cluster]
+        return self._named(target.cluster)
+
+    def _named(self, cluster: str) -> Kubernetes:
+        if cluster not in self.clusters:
+            raise ProviderError(NAME, f"no cluster {cluster} is configured", permanent=True)
+        return self.clusters[cluster]
 
 
 def _rollout_path(target: Target) -> str:
