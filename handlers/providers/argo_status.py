@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.intents import BLUE_GREEN
@@ -209,7 +210,16 @@ def _revision_of(replica_set: Json, *names: str) -> Revision:
         hash=hash_of(replica_set),
         number=number(child(replica_set, "metadata", "annotations").get(REVISION)),
         version=version(child(replica_set, "spec", "template"), *names),
+        created_at=_created_at(replica_set),
     )
+
+
+def _created_at(object: Json) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(child(object, "metadata").get("creationTimestamp")))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _history(seen: Seen, *names: str) -> tuple[Revision, ...]:

@@ -104,7 +104,9 @@ class Kubernetes:
         plural, _, part = resource.partition("/")
         about = {"verb": verb, "group": group, "resource": plural, "subresource": part, "namespace": namespace}
         asked = {"apiVersion": "authorization.k8s.io/v1", "kind": REVIEW, "spec": {"resourceAttributes": about}}
-        answer = self._call("POST", path("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"), {}, asked, JSON)
+        answer = self._call(
+            "POST", path("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"), {}, asked, JSON
+        )
         status = answer.get("status")
         return isinstance(status, dict) and status.get("allowed") is True
 
