@@ -53,7 +53,7 @@ class Watch:
     """One kind in one cluster, until `close`. `wait` pauses between two tries; it is given seconds."""
 
     def __init__(self, cluster: Cluster, path: str, wait: Callable[[float], object] | None = None) -> None:
-        self.cluster, self.path = cluster, path
+        self.cluster, self.path, self.silence = cluster, path, SILENCE_SECONDS
         self._closed, self._guard = threading.Event(), threading.Lock()
         self._wait = wait or self._closed.wait
         self._lines: Lines | None = None
@@ -95,7 +95,7 @@ class Watch:
         """Raises Expired, ProviderError."""
         seconds = WATCH_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311  # many watches must not end together
         asked = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
-        lines = self.cluster.follow(self.path, asked | {"timeoutSeconds": str(int(seconds))}, SILENCE_SECONDS)
+        lines = self.cluster.follow(self.path, asked | {"timeoutSeconds": str(int(seconds))}, self.silence)
         with self._guard:
             self._lines = lines
         try:

@@ -186,11 +186,12 @@ def until(true: Any) -> None:
     raise AssertionError("it never became true")
 
 
-def test_a_dead_connection_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_connection_is_noticed(shop: Shop) -> None:
     """No end, no reset, no word: as when a router forgets a connection."""
-    monkeypatch.setattr("handlers.providers.kubernetes_watch.SILENCE_SECONDS", 0.2)
     shop.cluster.faults.add("stream", "silent")
-    listener = Listener(shop.argo.watch("sandbox", ["shop"]))
+    watch = shop.argo.watch("sandbox", ["shop"])
+    watch.silence = 0.2
+    listener = Listener(watch)
     assert listener.next() == ALL
     until_watched(shop, 2)
     shop.cluster.faults.release()

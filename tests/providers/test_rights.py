@@ -1,0 +1,102 @@
+"""The rights that we ask for: enough for every call that we make, and none that we do not use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.model import Verb
+from handlers.providers.argo import RIGHTS
+from tests.providers.shops import Front, Shop
+from tests.providers.test_watch import ALL, Listener, until_watched
+
+MANIFESTS = Path(__file__).parents[2] / "docs" / "rbac" / "watchkeeper.yml"
+ROLES = {
+    doc["metadata"]["name"]: doc for doc in yaml.safe_load_all(MANIFESTS.read_text()) if doc["kind"] == "ClusterRole"
+}
+GROUPS = {"rollouts": "argoproj.io", "rollouts/status": "argoproj.io", "replicasets": "apps"}
+
+Granted = set[tuple[str, str, str]]
+
+
+def granted(*roles: str) -> Granted:
+    """Group, resource and verb of all that these roles allow."""
+    rules = [rule for role in roles for rule in ROLES[role]["rules"]]
+    return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    front = Front()
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(front, tmp_path)
+    yield shop
+    shop.close()
+
+
+def test_the_argo_role_allows_what_the_provider_calls_and_no_more(shop: Shop) -> None:
+    listener = Listener(shop.argo.watch("sandbox", ["shop"]))
+    assert listener.next() == ALL
+    until_watched(shop)
+    shop.ships("checkout", "v42", seconds=8)
+    for verb in (Verb.PAUSE, Verb.ROLLBACK):
+        shop.acts(shop.asks(verb))
+        shop.passes(5)
+    listener.close()
+    called: Granted = {(GROUPS[call.resource], call.resource, call.verb) for call in shop.cluster.calls}
+    assert called == granted("watchkeeper-argo-rollouts")
+
+
+def test_check_asks_for_exactly_what_the_role_grants() -> None:
+    assert {(r.group, r.resource, v) for r in RIGHTS for v in r.verbs} == granted("watchkeeper-argo-rollouts")
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_no_role_has_a_wildcard_or_a_right_to_create_delete_or_read_secrets(name: str) -> None:
+    for _, resource, verb in granted(name):
+        assert verb in ("get", "list", "watch", "patch")
+        assert resource not in ("*", "secrets", "configmaps")
+
+
+def test_only_the_optional_role_writes_what_git_owns() -> None:
+    assert {verb for _, _, verb in granted("watchkeeper-gitops-read")} == {"get", "list"}
+    assert {verb for _, _, verb in granted("watchkeeper-gitops-suspend")} == {"patch"}
+
+
+def test_every_binding_binds_a_role_that_there_is() -> None:
+    docs: list[Any] = list(yaml.safe_load_all(MANIFESTS.read_text()))
+    bound = [doc["roleRef"]["name"] for doc in docs if doc["kind"] == "RoleBinding"]
+    assert bound
+    assert set(bound) <= set(ROLES)
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_nothing_is_lacking_where_all_is_granted(shop: Shop) -> None:
+    assert shop.argo.lacking("sandbox", ["shop"]) == ()
+
+
+def test_what_is_lacking_is_the_line_that_is_missing(shop: Shop) -> None:
+    shop.cluster.api.deny("patch", "rollouts/status")
+    shop.cluster.api.deny("watch", "rollouts")
+    assert shop.argo.lacking("sandbox", ["shop"]) == (
+        '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [watch]} in namespace shop',
+        '{apiGroups: ["argoproj.io"], resources: [rollouts/status], verbs: [patch]} in namespace shop',
+    )
+
+
+def test_several_namespaces_need_list_and_watch_in_the_whole_cluster(shop: Shop) -> None:
+    shop.cluster.api.deny("watch", "rollouts")
+    assert shop.argo.lacking("sandbox", ["pay", "shop"]) == (
+        '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [watch]} in the whole cluster',
+    )
