@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from bot.model import Verb
+from handlers import check
 from handlers.providers.argo import RIGHTS
+from handlers.settings import Settings, load
 from tests.providers.shops import Front, Shop
 from tests.providers.test_watch import ALL, Listener, until_watched
 
@@ -100,3 +102,26 @@ def test_several_namespaces_need_list_and_watch_in_the_whole_cluster(shop: Shop)
     assert shop.argo.lacking("sandbox", ["pay", "shop"]) == (
         '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [watch]} in the whole cluster',
     )
+
+
+def test_the_check_says_which_line_is_missing(shop: Shop, tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    assert rights_row(settings) == (True, "all there, in shop")
+    shop.cluster.api.deny("patch", "rollouts")
+    ok, said = rights_row(settings)
+    assert not ok
+    assert '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [patch]} in namespace shop' in said
+    assert "docs/rbac/watchkeeper.yml" in said
+
+
+def configured(folder: Path) -> Settings:
+    cluster = {"main": {"kubeconfig": str(folder / "kubeconfig.yml")}}
+    rollout = {"cluster": "main", "namespace": "shop"}
+    content = {"clusters": cluster, "services": {"checkout": {"rollout": rollout}}}
+    (folder / "config.yml").write_text(yaml.safe_dump(content))
+    return load({"WATCHKEEPER_CONFIG": str(folder / "config.yml"), "WATCHKEEPER_HOOK_TOKEN": "t"})
+
+
+def rights_row(settings: Settings) -> tuple[bool, str]:
+    (row,) = [row for row in check.rollouts(settings) if row.what == "rights in main (argo)"]
+    return row.ok, row.said
