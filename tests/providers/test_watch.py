@@ -140,8 +140,9 @@ def test_a_watch_that_ends_is_resumed_from_where_it_was(shop: Shop, listener: Li
 
 
 def test_nothing_is_missed_while_a_watch_is_cut(shop: Shop, listener: Listener) -> None:
-    shop.cluster.faults.add("watch", 503, times=2)
+    shop.cluster.faults.add("watch", 503)
     shop.cluster.api.disturb("cut")
+    until_watched(shop, 2)
     stirs(shop, "checkout")
     listener.until(CHECKOUT)
     assert asked(shop).count("list") == 1
