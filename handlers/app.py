@@ -30,6 +30,7 @@ from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
+from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.guard import sign
 from handlers.world import Rollouts, World
@@ -109,17 +110,20 @@ class Bot:
     line: Line
     web: FastAPI
     workers: Workers
+    watchers: Watchers
     new_hook_token: str
 
     def start(self) -> None:
         self.line.connect()
         self.workers.start()
+        self.watchers.start()
         self.clock = schedule.build(self.world, self.line.watch)
         self.clock.start()
 
     def stop(self) -> None:
         """In the order in which work flows: hear nothing new, finish what runs, close."""
         self.line.close()
+        self.watchers.stop()
         if hasattr(self, "clock"):
             self.clock.shutdown(wait=True)
         self.workers.stop()
@@ -148,7 +152,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         world, tokens, environment.watchkeeper_api_token, ready=lambda: why_not(bot), heard=lambda: bot.line.trouble()
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
-    bot = Bot(world=world, line=line, web=web, workers=Workers(world), new_hook_token=made)
+    bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
     return bot
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,8 +132,28 @@ def rollouts(settings: Settings) -> Iterator[Row]:
     for service in settings.policy.services.values():
         if service.rollout:
             yield tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+    for (provider, cluster), namespaces in _places(settings).items():
+        yield tried(f"rights in {cluster} ({provider})", partial(rights, settings, provider, cluster, namespaces))
 
 
 def rollout(settings: Settings, service: Service, target: Target) -> str:
     provider = load(target.provider).connect(settings.config.clusters)
     return str(provider.get(target, service.name, service.environment).phase)
+
+
+def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:
+    """The namespaces that are used of each cluster, by provider and cluster."""
+    places: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for service in settings.policy.services.values():
+        if service.rollout:
+            places[service.rollout.provider, service.rollout.cluster].add(service.rollout.namespace)
+    return {place: sorted(namespaces) for place, namespaces in sorted(places.items())}
+
+
+def rights(settings: Settings, provider: str, cluster: str, namespaces: list[str]) -> str:
+    missing = load(provider).connect(settings.config.clusters).lacking(cluster, namespaces)
+    if missing:
+        raise ProviderError(
+            f"Kubernetes {cluster}", f"not allowed: {'; '.join(missing)} (see docs/rbac/watchkeeper.yml)"
+        )
+    return f"all there, in {', '.join(namespaces)}"

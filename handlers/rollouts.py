@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-
 from bot import changes, rollouts
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
 from bot.model import Request, RequestState, Rollout, Verb
-from bot.policy import Service
 from bot.preflight import preflight
 from bot.text import code
-from handlers import targets
+from handlers import sightings, targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
-log = structlog.get_logger(__name__)
-
-AT_ONCE = 8  # rollouts read at the same time
-RECENT = 50  # incidents looked through for earlier rollbacks
 OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 
 # ---------------------------------------------------------------- commands
@@ -228,18 +221,5 @@ def gave_up(world: World, id: str, error: ProviderError) -> Think:
 
 
 def observe(world: World) -> None:
-    """Remember which revisions became stable; asked every few seconds. One cluster away does not hide the others."""
-    services = list(targets.configured(world).values())
-    for service, result in zip(services, targets.read_all(world, services), strict=True):
-        if isinstance(result, ProviderError):
-            log.warning("rollout not read", service=service.name, error=str(result))
-        else:
-            _remember(world, service, result)
-
-
-def _remember(world: World, service: Service, rollout: Rollout) -> None:
-    def think(tx: Tx, now: datetime) -> Decision:
-        return rollouts.observed(rollout, tx.stables(service.name, service.environment), now)
-
-    if world.read(lambda tx: think(tx, world.now())).save:  # mostly nothing is new: no write for that
-        world.decide(think)
+    """Look at every rollout: what the watches have missed, if anything. One cluster away does not hide the others."""
+    sightings.look_at(world, list(targets.configured(world).values()))

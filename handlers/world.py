@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -52,18 +52,40 @@ class Chat(Protocol):
     def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """A rollout that may have changed. Without a name: any of them may have, so look at all."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+class Watch(Protocol):
+    """What is touched in one cluster. Iterating waits, and ends when another thread calls `close`.
+
+    It mends itself; it raises ProviderError only where a person has to mend something.
+    """
+
+    def __iter__(self) -> Iterator[Touched]: ...
+    def close(self) -> None: ...
+
+
 class Rollouts(Protocol):
     """One kind of rollout controller.
 
     `act` does at most one intent and only while the rollout is where `request` was reviewed; it raises `Moved`
     (a ProviderError) if it is not. It returns what the cluster shows right after. For a
     request that is ACTING it does nothing but the last part of an intent in parts, once its time has come.
+
+    `watch` is of all rollouts in these namespaces of one cluster. `lacking` names the rights that we do not have there.
     """
 
     supports: frozenset[Verb]
 
     def get(self, target: Target, service: str, environment: str) -> Rollout: ...
     def act(self, target: Target, request: Request) -> Rollout: ...
+    def watch(self, cluster: str, namespaces: Collection[str]) -> Watch: ...
+    def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from bot.model import (
     Request,
     RequestState,
     Role,
+    Sighting,
     Stable,
     Update,
 )
@@ -208,6 +209,15 @@ class Tx:
             REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]),
         )
         return self._all(Request, select(REQUESTS).where(*here).order_by(REQUESTS.c.at, REQUESTS.c.id))
+
+    def requests_of(self, service: str, environment: str, since: datetime) -> tuple[Request, ...]:
+        """Those that are open, or were settled since; oldest first."""
+        here = (REQUESTS.c.service == service, REQUESTS.c.environment == environment)
+        going_on = REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]) | (REQUESTS.c.settled_at >= since)
+        return self._all(Request, select(REQUESTS).where(*here, going_on).order_by(REQUESTS.c.at, REQUESTS.c.id))
+
+    def sighting(self, id: str) -> Sighting | None:
+        return self._get(Sighting, id)
 
     def count_requests(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0

@@ -46,6 +46,7 @@ class Revision:
     version: str = ""
     images: tuple[str, ...] = ()  # of its containers, as the spec names them
     available: int = 0  # its pods that can serve
+    created_at: datetime | None = None  # its set of pods; one that is used again is older than the release
     kept_until: datetime | None = None  # its pods still run, and go then: until then going back is quick
     in_window: bool = False  # going back to it skips all steps: it is within the rollback window
 

@@ -13,6 +13,7 @@ from bot.proof import fulfilled, moved
 from handlers.providers.argo_status import Seen, understand
 from handlers.providers.argo_template import template_of
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.kubernetes_rights import Right
 from handlers.providers.objects import Json, child
 from handlers.providers.workloads import Call, Workloads, belonging, new_template, object_path, version_of
 
@@ -25,6 +26,11 @@ class ArgoRollouts(Workloads[Seen]):
     group = "argoproj.io/v1alpha1"
     plural = "rollouts"
     supports = frozenset(Verb)
+    rights = (
+        Right("argoproj.io", "rollouts", ("get", "list", "watch", "patch")),
+        Right("argoproj.io", "rollouts/status", ("patch",)),
+        Right("apps", "replicasets", ("list",)),
+    )
 
     def _look(self, cluster: Kubernetes, target: Target) -> Seen:
         rollout = cluster.get(self._path(target))

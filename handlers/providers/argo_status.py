@@ -175,6 +175,7 @@ def _revision_of(replica_set: Json, *names: str) -> Revision:
         number=number(child(replica_set, "metadata", "annotations").get(REVISION)),
         version=version(child(replica_set, "spec", "template"), *names),
         kept_until=moment(child(replica_set, "metadata", "annotations").get(DEADLINE)),
+        created_at=_created(replica_set),
         images=images(child(replica_set, "spec", "template")),
         available=_available(replica_set),
     )

@@ -10,6 +10,7 @@ from bot.intents import RECREATE, ROLLING
 from bot.model import Request, Revision, Rollout, RolloutPhase
 from bot.policy import Target
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.kubernetes_rights import Right
 from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owner_of, version
 from handlers.providers.workloads import (
     UNOBSERVED,
@@ -83,6 +84,10 @@ class Seen:
 class Deployments(Stepless[Seen]):
     name = "Deployment"
     plural = "deployments"
+    rights = (
+        Right("apps", "deployments", ("get", "list", "watch", "patch")),
+        Right("apps", "replicasets", ("list",)),
+    )
 
     def _look(self, cluster: Kubernetes, target: Target) -> Seen:
         deployment = cluster.get(self._path(target))

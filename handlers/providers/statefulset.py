@@ -14,6 +14,7 @@ from bot.intents import ON_DELETE, STATEFUL
 from bot.model import Request, Revision, Rollout, RolloutPhase
 from bot.policy import Target
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.kubernetes_rights import Right
 from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owned, owner_of, version
 from handlers.providers.workloads import (
     UNOBSERVED,
@@ -108,6 +109,11 @@ class Seen:
 class StatefulSets(Stepless[Seen]):
     name = "StatefulSet"
     plural = "statefulsets"
+    rights = (
+        Right("apps", "statefulsets", ("get", "list", "watch", "patch")),
+        Right("apps", "controllerrevisions", ("list",)),
+        Right("", "pods", ("list",)),
+    )
 
     def _look(self, cluster: Kubernetes, target: Target) -> Seen:
         found = cluster.get(self._path(target))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -19,6 +19,8 @@ from bot.model import Request, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
 from handlers.providers.kubernetes import JSON_PATCH, MERGE, Access, Conflict409, Kubernetes, path
+from handlers.providers.kubernetes_rights import Right, lacking, place
+from handlers.providers.kubernetes_watch import Watch
 from handlers.providers.objects import Json, child, listed, number, owned, selector
 
 LOOKS = 8  # at most two calls, a few conflicts between them, and a last look
@@ -57,6 +59,7 @@ class Workloads(ABC, Generic[S]):
     name: ClassVar[str]  # as errors call it
     group: ClassVar[str] = "apps/v1"
     plural: ClassVar[str]
+    rights: ClassVar[tuple[Right, ...]]
     supports: frozenset[Verb]
 
     def __init__(self, clusters: Mapping[str, Kubernetes]) -> None:
@@ -100,6 +103,13 @@ class Workloads(ABC, Generic[S]):
                 sent += error.unknown
         raise ProviderError(self.name, "the rollout keeps changing under my hands", unknown=sent > 0)
 
+    def watch(self, cluster: str, namespaces: Collection[str]) -> Watch:
+        return self._named(cluster).watch(place(self.group, self.plural, namespaces))
+
+    def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]:
+        """Raises ProviderError."""
+        return lacking(self._named(cluster), self.rights, namespaces)
+
     @abstractmethod
     def _look(self, cluster: Kubernetes, target: Target) -> S: ...
 
@@ -131,9 +141,12 @@ class Workloads(ABC, Generic[S]):
         return object_path(self.group, target.namespace, self.plural, target.name)
 
     def _cluster(self, target: Target) -> Kubernetes:
-        if target.cluster not in self.clusters:
-            raise ProviderError(self.name, f"no cluster {target.cluster} is configured", permanent=True)
-        return self.clusters[target.cluster]
+        return self._named(target.cluster)
+
+    def _named(self, cluster: str) -> Kubernetes:
+        if cluster not in self.clusters:
+            raise ProviderError(self.name, f"no cluster {cluster} is configured", permanent=True)
+        return self.clusters[cluster]
 
 
 def object_path(group: str, namespace: str, plural: str, *name: str) -> str:

@@ -26,6 +26,7 @@ from handlers.providers.kubernetes import Kubernetes
 from handlers.world import Rollouts
 from sandbox.clock import FrozenClock
 from sandbox.cluster import MANIFESTS, Cluster, kubeconfig
+from sandbox.server import HttpProtocol
 from tests.values import NOON, incident
 
 
@@ -37,8 +38,8 @@ class Front:
         bound = socket.create_server(("127.0.0.1", 0))  # calls that come before it accepts wait in the queue
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer waits 40 ms for an ACK
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}/cluster"
-        app = Starlette(routes=[Route("/cluster/{path:path}", self.endpoint, methods=["GET", "PATCH"])])
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        app = Starlette(routes=[Route("/cluster/{path:path}", self.endpoint, methods=["GET", "PATCH", "POST"])])
+        self.server = uvicorn.Server(uvicorn.Config(app, http=HttpProtocol, log_level="error", lifespan="off"))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [bound]}, daemon=True)
         self.thread.start()
 

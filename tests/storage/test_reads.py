@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Phase, RequestState, Role
+from bot.model import Phase, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
-from storage.store import Store
+from storage.store import Conflict, Store
 from tests.storage.helpers import entry, keep, later
 from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, UPDATE
 from tests.values import NOON, alert, change, incident, minutes
@@ -218,3 +218,27 @@ def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(Exception, match=r"read-only|readonly"):
         store.read(lambda tx: tx.connection.execute(text("INSERT INTO kept VALUES ('a', 'b')")))
     assert store.remember("a", "c") == "c"
+
+
+def test_requests_that_are_open_or_were_settled_since(store: Store) -> None:
+    def settled(id: str, minute: float) -> Request:
+        return replace(REQUEST, id=id, state=RequestState.DONE, settled_at=NOON + minutes(minute))
+
+    keep(store, replace(REQUEST, id="r1"), settled("r2", -5), settled("r3", 5), settled("r4", 0))
+    keep(store, replace(settled("r5", 5), service="payments"), replace(settled("r6", 5), environment="staging"))
+    found = store.read(lambda tx: tx.requests_of(REQUEST.service, REQUEST.environment, NOON))
+    assert [request.id for request in found] == ["r1", "r3", "r4"]
+
+
+def test_a_sighting_by_its_id_and_of_two_who_saw_first_one_saves(store: Store) -> None:
+    sighting = Sighting(
+        id="checkout/production", service="checkout", environment="production", revision="h42", revision_version="v42",
+        stable="h41", stable_version="v41", phase=RolloutPhase.PAUSED, step=1, weight=20, paused=False, aborted=False,
+        at=NOON,
+    )  # fmt: skip
+    keep(store, sighting)
+    kept = store.read(lambda tx: tx.sighting(sighting.id))
+    assert kept == replace(sighting, version=1)
+    assert store.read(lambda tx: tx.sighting("payments/production")) is None
+    with pytest.raises(Conflict):
+        keep(store, sighting)
