@@ -82,6 +82,12 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE", "Go one step on"),
         "rollback": Usage("SERVICE [--to REV]", "Back to the stable version"),
+        "freeze": Usage(
+            "SERVICE|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
+        ),
+        "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
+        "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
+        "gates": Usage("SERVICE", "The URLs that a controller or a pipeline asks before it moves"),
         "confirm": Usage("ID", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
         "help": Usage("", "This list"),

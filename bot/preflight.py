@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot import freezes
 from bot.errors import Refused
 from bot.intents import (
     BLUE_GREEN,
@@ -18,7 +19,7 @@ from bot.intents import (
     shown,
     step_in_words,
 )
-from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.model import Change, ChangeStatus, Freeze, Hold, Incident, Request, Rollout, RolloutPhase, Stable, Verb
 from bot.text import brief, esc, mention
 
 
@@ -68,6 +69,7 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
+FORWARD = frozenset({"resume", "promote", "retry"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    freezes: Sequence[Freeze] = ()  # that stand, and cover it
+    holds: Sequence[Hold] = ()  # that stand, of this rollout
 
 
 def preflight(
@@ -90,6 +94,7 @@ def preflight(
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = around or Surroundings()
+    held = _held(verb, around)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = plan(verb, rollout, stables, to)
@@ -97,9 +102,21 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    reasons = [*busy, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    reasons = [*busy, *held, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
+
+
+def _held(verb: Verb, around: Surroundings) -> list[Reason]:
+    """Freezes and holds are about going forward: nothing keeps people from stopping, or from going back."""
+    if verb not in FORWARD:
+        return []
+    frozen = [blocking(freezes.reason(freeze)) for freeze in around.freezes]
+    return frozen + [blocking(_hold(hold)) for hold in around.holds]
+
+
+def _hold(hold: Hold) -> str:
+    return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
 
 
 def _under_way(request: Request) -> str:
