@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field, ValidationError
 from bot.commands import nearest
 from bot.gates import Kind, Tick
 from bot.model import Gate
-from bot.policy import Service
 from handlers import gates
 from handlers.intake.fields import why as why_invalid
 from handlers.web.guard import RawBody, bearer, demand, matches, sign
@@ -62,33 +61,36 @@ def router(world: World, tokens: Sequence[str]) -> APIRouter:
     """`tokens`: each opens every gate as a bearer; the first makes the passes in URLs."""
     routes = APIRouter()
 
-    def known(service: str, gate: str, request: Request, key: Annotated[str, Query(alias="pass")] = "") -> Service:
+    def known(service: str, gate: str, request: Request, key: Annotated[str, Query(alias="pass")] = "") -> None:
         """Before the body is read. Who may not ask does not learn which services there are."""
         shown = bool(tokens) and matches(key, pass_of(service, tokens[0]))
         if not shown and not any(matches(bearer(request), token) for token in tokens):
             demand(request, tokens[0] if tokens else "", f"{NAME}, or ?pass= as `/rollout gates` shows it")
-        found = world.policy.services.get(service)
-        if found is None:
+        if service not in world.policy.services:
             raise HTTPException(404, unknown("service", service, list(world.policy.services)))
         if gate not in list(Kind):
             raise HTTPException(404, unknown("gate", gate, list(Kind)))
-        return found
 
-    Known = Annotated[Service, Depends(known)]
+    def ask(service: str, tick: Tick) -> Gate:
+        return gates.ask(world, world.policy.services[service], tick)
 
-    @routes.post("/gates/{service}/{gate}", summary="May it go on? As Flagger asks", responses=OPEN)
-    def post(found: Known, gate: str, request: Request, body: RawBody) -> Response:
+    door = [Depends(known)]
+
+    @routes.post("/gates/{service}/{gate}", summary="May it go on? As Flagger asks", responses=OPEN, dependencies=door)
+    def post(service: str, gate: str, request: Request, body: RawBody) -> Response:
         try:
             asked = Asked.model_validate_json(body) if body.strip() else Asked()
         except ValidationError as error:
             raise HTTPException(400, f"Closed: {why_invalid(error)}. Nothing was stored.") from None
-        return say(gates.ask(world, found, Tick(gate=Kind(gate), **asked.model_dump())), request, text=True)
+        return say(ask(service, Tick(gate=Kind(gate), **asked.model_dump())), request, text=True)
 
-    @routes.get("/gates/{service}/{gate}", summary="May it go on? For pipelines and metrics", responses=OPEN)
-    def get(found: Known, gate: str, request: Request, checksum: str = "", metric: bool = False) -> Response:
+    @routes.get(
+        "/gates/{service}/{gate}", summary="May it go on? For pipelines and metrics", responses=OPEN, dependencies=door
+    )
+    def get(service: str, gate: str, request: Request, checksum: str = "", metric: bool = False) -> Response:
         if len(checksum) > 200 or not re.fullmatch(PLAIN, checksum):
             raise HTTPException(400, "Closed: checksum has characters that no checksum or version has.")
-        told = gates.ask(world, found, Tick(gate=Kind(gate), checksum=checksum))
+        told = ask(service, Tick(gate=Kind(gate), checksum=checksum))
         return say(told, request, metric=metric and told.gate != Kind.ROLLBACK)
 
     return routes
