@@ -13,6 +13,7 @@ from bot.model import (
     Entry,
     Event,
     Freeze,
+    Gate,
     Hold,
     Incident,
     Link,
@@ -36,6 +37,7 @@ Noun = (
     | Change
     | Event
     | Freeze
+    | Gate
     | Hold
     | Incident
     | Link
@@ -165,6 +167,14 @@ class SharePostmortem(_Effect):
     priority = 6
 
 
+class Proclaim(_Effect):
+    """Send post `subject` to where incidents are announced, if the bot is there."""
+
+
+class EndFreeze(_Effect):
+    """Freeze `subject` is over: say so, and what slipped through it."""
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -181,6 +191,8 @@ Effect = (
     | HandleEvent
     | DraftPostmortem
     | SharePostmortem
+    | Proclaim
+    | EndFreeze
 )
 
 

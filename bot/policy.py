@@ -35,9 +35,12 @@ UPDATE_MINUTES: Mapping[Phase, Mapping[Severity, int]] = MappingProxyType(
 )
 
 
+GATES = "gates"  # the provider of a rollout that is only known by what its controller asks at our gates
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where a service's rollout lives. `provider` is a name of `handlers.providers.ROLLOUTS`."""
+    """Where a service's rollout lives. `provider` is a name of `handlers.providers.ROLLOUTS`, or GATES."""
 
     provider: str
     cluster: str
@@ -88,6 +91,10 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
+    gates_follow_dependencies: bool = True
+    longest_freeze: timedelta = timedelta(hours=24)
+    freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot import freezes
 from bot.errors import Refused
 from bot.intents import (
     BACK,
@@ -25,7 +26,19 @@ from bot.intents import (
     shown,
     step_in_words,
 )
-from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Severity, Stable, Verb
+from bot.model import (
+    Change,
+    ChangeStatus,
+    Freeze,
+    Hold,
+    Incident,
+    Request,
+    Rollout,
+    RolloutPhase,
+    Severity,
+    Stable,
+    Verb,
+)
 from bot.text import brief, esc, mention
 
 
@@ -76,6 +89,7 @@ class Preflight:
 
 WEIGHTS = tuple(Safety)
 BY_DELETING = "nothing changes by itself: each pod goes back when somebody deletes it"
+MOVES_ON = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.RETRY})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +100,8 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    freezes: Sequence[Freeze] = ()  # that stand, and cover it
+    holds: Sequence[Hold] = ()  # that stand, of this rollout
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
     @property
@@ -119,6 +135,7 @@ def preflight(
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = around or Surroundings()
+    held = _held(verb, around)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = meant_by(verb, rollout, stables, around, to=to, full=full)
@@ -126,9 +143,21 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    reasons = [*busy, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    reasons = [*busy, *held, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
+
+
+def _held(verb: Verb, around: Surroundings) -> list[Reason]:
+    """Freezes and holds are about going forward: nothing keeps people from stopping, or from going back."""
+    if verb not in MOVES_ON:
+        return []
+    frozen = [blocking(freezes.reason(freeze)) for freeze in around.freezes]
+    return frozen + [blocking(_hold(hold)) for hold in around.holds]
+
+
+def _hold(hold: Hold) -> str:
+    return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
 
 
 def _under_way(request: Request) -> str:

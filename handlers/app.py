@@ -8,13 +8,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 import uvicorn
@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from slack_sdk import WebClient
 
 from bot.errors import ProviderError
+from bot.policy import GATES
 from handlers import providers, schedule
 from handlers.outbox import Workers
 from handlers.providers.slack import SlackChat
@@ -32,6 +33,7 @@ from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
 from handlers.watching import Watchers
 from handlers.web import server
+from handlers.web.gates import pass_of
 from handlers.web.guard import sign
 from handlers.world import Rollouts, World
 from storage.store import Busy, Store
@@ -138,6 +140,9 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     client = connect(environment.slack_bot_token, environment.slack_api_url)
     chat = SlackChat(client, store, now)
     commands = settings.config.commands
+    tokens, made = hook_tokens(settings, store)
+    asking = gate_tokens(settings, tokens)
+    base = settings.config.url.rstrip("/")
     world = World(
         store=store,
         chat=chat,
@@ -145,11 +150,16 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         policy=settings.policy,
         now=now,
         commands={"incident": commands.incident, "rollout": commands.rollout},
-        draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
+        draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
+        gate_url=partial(gate_url, base, asking[0] if asking else ""),
     )
-    tokens, made = hook_tokens(settings, store)
     web = server.build(
-        world, tokens, environment.watchkeeper_api_token, ready=lambda: why_not(bot), heard=lambda: bot.line.trouble()
+        world,
+        tokens,
+        environment.watchkeeper_api_token,
+        ready=lambda: why_not(bot),
+        heard=lambda: bot.line.trouble(),
+        gate_tokens=asking,
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
     bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
@@ -159,6 +169,19 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
 def draft_url(base: str, token: str, incident: str) -> str:
     """A link that opens this one draft without a token, for those in the incident's channel."""
     return f"{base}/incidents/{incident}/postmortem.md?pass={sign(incident, token)}" if base and token else ""
+
+
+def gate_url(base: str, key: str, service: str, gate: str) -> str:
+    """Where a controller asks that can send no token."""
+    known = f"?pass={pass_of(service, key)}" if key else ""
+    return f"{base or 'https://WATCHKEEPER'}/gates/{quote(service, safe='')}/{gate}{known}"
+
+
+def gate_tokens(settings: Settings, hooks: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Who may ask at a gate: whoever may post as a sender with the general token, or use the API."""
+    environment = settings.environment
+    made = next((token for token in hooks.values() if token and token.startswith("sha256:")), "")
+    return tuple(filter(None, (environment.watchkeeper_hook_token or made, environment.watchkeeper_api_token)))
 
 
 def why_not(bot: Bot) -> str:
@@ -203,7 +226,7 @@ def open_store(settings: Settings) -> Store:
 
 def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
     """Only what the services use is loaded."""
-    used = {s.rollout.provider for s in settings.policy.services.values() if s.rollout}
+    used = {s.rollout.provider for s in settings.policy.services.values() if s.rollout} - {GATES}
     try:
         return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
     except (providers.Missing, ProviderError) as error:

@@ -11,7 +11,7 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot.errors import NotYet, ProviderError
-from bot.policy import Group, Rota, Service, Target
+from bot.policy import GATES, Group, Rota, Service, Target
 from handlers import app
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
@@ -130,7 +130,7 @@ def channels(settings: Settings) -> str:
 
 def rollouts(settings: Settings) -> Iterator[Row]:
     for service in settings.policy.services.values():
-        if service.rollout:
+        if service.rollout and service.rollout.provider != GATES:  # nobody to ask: there we are asked
             yield tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
     for (provider, cluster), namespaces in _places(settings).items():
         yield tried(f"rights in {cluster} ({provider})", partial(rights, settings, provider, cluster, namespaces))

@@ -18,19 +18,21 @@ from bot.decision import (
     Decision,
     DraftPostmortem,
     Effect,
+    EndFreeze,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
     NameSuspects,
     OpenChannel,
     PostCard,
+    Proclaim,
     RemindUpdate,
     SendPost,
     SharePostmortem,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, events, incidents, postmortems, rollouts, updates
+from handlers import changes, events, freezes, incidents, postmortems, rollouts, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -76,6 +78,10 @@ def perform(world: World, job: Job) -> Think:
             return postmortems.draft(world, id)
         case SharePostmortem():
             return postmortems.share(world, id, job)
+        case Proclaim():
+            return freezes.proclaim(world, id, job)
+        case EndFreeze():
+            return freezes.end(world, id)
         case _:
             assert_never(effect)
 

@@ -9,10 +9,11 @@ from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
+from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
 from bot.text import code
-from handlers import sightings, targets
+from handlers import freezes, gates, sightings, targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -24,6 +25,8 @@ OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 def run(world: World, ask: Ask) -> Decision:
     """Every verb of /rollout but help. Raises Refused, ProviderError, Busy."""
     verb, words = ask.split()
+    if (steered := gates.steered(world, ask, verb, words)) is not None:
+        return steered
     match verb:
         case "":
             return Decision(say=cards.tray(sorted(targets.configured(world))))
@@ -37,6 +40,14 @@ def run(world: World, ask: Ask) -> Decision:
             return confirm(world, ask, words)
         case "cancel":
             return cancel(world, ask, words)
+        case "freeze":
+            return freezes.freeze(world, ask, words)
+        case "thaw":
+            return freezes.thaw(world, ask, words)
+        case "freezes":
+            return freezes.list_(world)
+        case "gates":
+            return gates.show_urls(world, ask, words)
         case "pause" | "resume" | "promote" | "abort" | "retry" | "rollback":
             return request(world, ask, Verb(verb), words)
         case _:
@@ -44,7 +55,7 @@ def run(world: World, ask: Ask) -> Decision:
 
 
 def list_(world: World) -> Decision:
-    services = sorted(targets.configured(world).values(), key=lambda service: service.name)
+    services = sorted(targets.in_clusters(world).values(), key=lambda service: service.name)
     found: list[Rollout] = []
     troubles: dict[str, str] = {}
     for service, result in zip(services, targets.read_all(world, services), strict=True):
@@ -52,7 +63,8 @@ def list_(world: World) -> Decision:
             troubles[service.name] = str(result)
         else:
             found.append(result)
-    return Decision(say=cards.rollout_list(found, troubles))
+    frozen, asking = world.read(lambda tx: tx.freezes(world.now())), gates.summaries(world)
+    return Decision(say=cards.rollout_list(found, troubles, [reason(freeze) for freeze in frozen], asking))
 
 
 def show(world: World, ask: Ask, words: str) -> Decision:
@@ -222,4 +234,4 @@ def gave_up(world: World, id: str, error: ProviderError) -> Think:
 
 def observe(world: World) -> None:
     """Look at every rollout: what the watches have missed, if anything. One cluster away does not hide the others."""
-    sightings.look_at(world, list(targets.configured(world).values()))
+    sightings.look_at(world, list(targets.in_clusters(world).values()))

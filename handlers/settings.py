@@ -19,7 +19,7 @@ from yaml.constructor import ConstructorError
 
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity
-from bot.policy import SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target
+from bot.policy import GATES, SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target
 from handlers.intake import SENDERS
 
 
@@ -152,9 +152,25 @@ class OnCall(Part):
 
 class RolloutPart(Part):
     provider: str = "argo"
-    cluster: str
+    cluster: str = ""
     namespace: str = "default"
     name: str = ""
+
+    @model_validator(mode="after")
+    def _where(self) -> RolloutPart:
+        if self.provider != GATES and not self.cluster:
+            raise ValueError("name the cluster, one of `clusters` (provider gates needs none)")
+        return self
+
+    def policy(self, service: str) -> Target:
+        """Who only asks at our gates may live anywhere, unless the configuration says where."""
+        anywhere = self.provider == GATES and "namespace" not in self.model_fields_set
+        return Target(
+            provider=self.provider,
+            cluster=self.cluster,
+            namespace="" if anywhere else self.namespace,
+            name=self.name or service,
+        )
 
 
 class RollbackPart(Part):
@@ -172,23 +188,13 @@ class ServicePart(Part):
     rollback: RollbackPart | None = None
 
     def policy(self, name: str, rollback: RollbackPart) -> Service:
-        target = (
-            None
-            if self.rollout is None
-            else Target(
-                provider=self.rollout.provider,
-                cluster=self.rollout.cluster,
-                namespace=self.rollout.namespace,
-                name=self.rollout.name or name,
-            )
-        )
         return Service(
             name=name,
             environment=self.environment,
             oncall=self.oncall,
             roles=self.roles,
             owners=tuple(self.owners),
-            rollout=target,
+            rollout=self.rollout.policy(name) if self.rollout else None,
             broadcast=tuple(self.broadcast),
             depends_on=tuple(self.depends_on),
             respec=(self.rollback or rollback).respec,
@@ -198,6 +204,16 @@ class ServicePart(Part):
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
+
+
+class GatesPart(Part):
+    close_at: Level | None = Severity.SEV2
+    dependencies: bool = True
+
+
+class FreezesPart(Part):
+    longest: Duration = timedelta(hours=24)
+    by: list[Member] = []
 
 
 class Config(Part):
@@ -214,6 +230,8 @@ class Config(Part):
     updates: dict[Phase, dict[Level, int]] = {}
     commands: Commands = Commands()
     hooks: dict[str, Hook] | None = None
+    gates: GatesPart = GatesPart()
+    freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
@@ -226,7 +244,7 @@ class Config(Part):
         for name, service in self.services.items():
             for who in filter(None, (service.oncall, *service.roles.values())):
                 _known(who, self.oncall, f"services.{name}", "on-call")
-            if service.rollout:
+            if service.rollout and service.rollout.cluster:
                 _known(service.rollout.cluster, self.clusters, f"services.{name}.rollout.cluster", "cluster")
         return self
 
@@ -255,6 +273,10 @@ class Config(Part):
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
             public_url=self.url,
+            closes_gates_at=self.gates.close_at,
+            gates_follow_dependencies=self.gates.dependencies,
+            longest_freeze=self.freezes.longest,
+            freezers=tuple(self.freezes.by),
         )
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import structlog
 
-from bot import roles
+from bot import freezes, roles
 from bot.commands import Ask, nearest
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
 from bot.model import Assignment, Incident, Request, Rollout, Stable
-from bot.policy import Group, Rota, Service, Target
+from bot.policy import GATES, Group, Rota, Service, Target
 from bot.preflight import Surroundings
 from bot.rollouts import remembered, unsure
 from bot.text import code
@@ -30,6 +30,15 @@ RECENT = 50  # incidents looked through for earlier rollbacks
 
 def configured(world: World) -> dict[str, Service]:
     return {name: service for name, service in world.policy.services.items() if service.rollout}
+
+
+def in_clusters(world: World) -> dict[str, Service]:
+    """Those that can be read; of the others we know what they ask at their gates."""
+    return {name: service for name, service in configured(world).items() if not asks_only(service)}
+
+
+def asks_only(service: Service) -> bool:
+    return service.rollout is not None and service.rollout.provider == GATES
 
 
 def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
@@ -116,6 +125,8 @@ def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundi
         changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
         respec=service.respec,
+        freezes=freezes.standing(tx.freezes(now), service.name, service.environment, now),
+        holds=tx.holds(service.name, service.environment),
     )
 
 

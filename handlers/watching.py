@@ -137,7 +137,7 @@ class Watchers:
 
     def __init__(self, world: World) -> None:
         places: dict[tuple[str, str], list[Service]] = defaultdict(list)
-        for service in targets.configured(world).values():
+        for service in targets.in_clusters(world).values():
             if service.rollout:
                 places[service.rollout.provider, service.rollout.cluster].append(service)
         self.each = [Watcher(world, *place, services) for place, services in sorted(places.items())]

@@ -99,6 +99,8 @@ class World:
 
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
 
+    gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
+
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)
 

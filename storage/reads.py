@@ -18,9 +18,13 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Freeze,
+    Gate,
+    Hold,
     Incident,
     Link,
     Message,
+    Pass,
     Post,
     Postmortem,
     Request,
@@ -46,6 +50,7 @@ ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, E
 ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
+FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -226,6 +231,47 @@ class Tx:
         """Newest first."""
         here = (STABLES.c.service == service, STABLES.c.environment == environment)
         return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+
+    # ------------------------------------------------------------ gates
+
+    def open_incidents_near(self, services: Collection[str], environment: str) -> tuple[Incident, ...]:
+        """The open incidents of any of these services, newest first."""
+        here = (INCIDENTS.c.service.in_(services), INCIDENTS.c.environment == environment, OPEN)
+        return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+
+    def freeze(self, id: str) -> Freeze:
+        return self._need(Freeze, id)
+
+    def freezes(self, now: datetime) -> tuple[Freeze, ...]:
+        """Those that stand, oldest first."""
+        standing = (text("thawed_at IS NULL"), FREEZES.c.until > now)
+        return self._all(Freeze, select(FREEZES).where(*standing).order_by(FREEZES.c.at, FREEZES.c.id))
+
+    def count_freezes(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(FREEZES)) or 0
+
+    def find_hold(self, id: str) -> Hold | None:
+        """Lifted ones too."""
+        return self._get(Hold, id)
+
+    def holds(self, service: str, environment: str) -> tuple[Hold, ...]:
+        """Those that stand, oldest first."""
+        here = (HOLDS.c.service == service, HOLDS.c.environment == environment, text("lifted_at IS NULL"))
+        return self._all(Hold, select(HOLDS).where(*here).order_by(HOLDS.c.at, HOLDS.c.id))
+
+    def passes(self, service: str, environment: str, now: datetime) -> tuple[Pass, ...]:
+        """Those that can still be used, oldest first."""
+        here = (PASSES.c.service == service, PASSES.c.environment == environment, text("used_at IS NULL"))
+        usable = select(PASSES).where(*here, PASSES.c.until > now)
+        return self._all(Pass, usable.order_by(PASSES.c.at, PASSES.c.id))
+
+    def count_passes(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(PASSES)) or 0
+
+    def gates(self, service: str, environment: str) -> tuple[Gate, ...]:
+        """As they were asked last, the latest news first."""
+        here = (GATES.c.service == service, GATES.c.environment == environment)
+        return self._all(Gate, select(GATES).where(*here).order_by(GATES.c.at.desc(), GATES.c.id))
 
     # ------------------------------------------------------------ outbox
 

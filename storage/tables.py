@@ -316,6 +316,23 @@ class PassRow(Row, table=True):
     at: datetime = time()
     until: datetime = time()
     used_at: datetime | None = time()
+    over: list[str] = Field(sa_type=Json)
+    version: int
+
+
+class GateRow(Row, table=True):
+    __tablename__ = "gate"
+    __table_args__ = (Index("ix_gate_service", "service", "environment"),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    gate: str = words()
+    checksum: str = words()
+    phase: str = words()
+    open: bool
+    why: str = words()
+    at: datetime = time()
     version: int
 
 

@@ -144,7 +144,8 @@ class Story:
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
         tokens = {"alertmanager": TOKEN, "deploys": TOKEN}
-        self.http = TestClient(server.build(world, tokens, API_TOKEN, ready=lambda: ""), raise_server_exceptions=False)
+        web = server.build(world, tokens, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
+        self.http = TestClient(web, raise_server_exceptions=False)
         return world
 
     def about_to_call(self, method: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, press, section, select
+from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
 from bot.intents import (
@@ -28,6 +28,7 @@ from bot.text import brief, code, fallback, mrkdwn, plural, span
 BAR = 10  # characters
 NEAR = 3  # steps shown before and after the current one
 ROWS = 40  # a message has at most 50 blocks
+FEW = 4  # of them for freezes, and for rollouts that only ask
 LABELS: Mapping[Verb, str] = {
     Verb.PAUSE: "Pause",
     Verb.RESUME: "Resume",
@@ -147,16 +148,20 @@ def _place(rollout: Rollout) -> str:
 # ---------------------------------------------------------------- many
 
 
-def rollout_list(rollouts: Sequence[Rollout], troubles: Mapping[str, str]) -> Card:
-    """`troubles`: service → why its rollout could not be read."""
-    if not rollouts and not troubles:
+def rollout_list(
+    rollouts: Sequence[Rollout], troubles: Mapping[str, str], frozen: Sequence[str] = (), asking: Sequence[str] = ()
+) -> Card:
+    """`troubles`: service → why its rollout could not be read; `frozen`: the freezes that stand; `asking`: a line for
+    each rollout that is only known by what it asks at its gates."""
+    if not rollouts and not troubles and not asking:
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
     rows = [_row(summary(rollout), rollout.service) for rollout in rollouts]
     rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
     blocks = rows[:ROWS]
     if len(rows) > ROWS:
         blocks.append(context(f"… and {len(rows) - ROWS} more"))
-    return Card(text=plural(len(rows), "rollout"), blocks=tuple(blocks))
+    above, below = paged([f":snowflake: {text}" for text in frozen])[:FEW], paged(asking)[:FEW]
+    return Card(text=plural(len(rows) + len(asking), "rollout"), blocks=(*above, *blocks, *below))
 
 
 def _row(text: str, service: str) -> Block:

@@ -31,6 +31,7 @@ from bot.model.incident import (
 )
 from bot.model.rollout import (
     Freeze,
+    Gate,
     Hold,
     Pass,
     Request,
@@ -58,6 +59,7 @@ __all__ = [
     "EntryKind",
     "Event",
     "Freeze",
+    "Gate",
     "Hold",
     "Incident",
     "Link",

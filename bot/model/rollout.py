@@ -209,7 +209,27 @@ class Pass:
     at: datetime
     until: datetime
     used_at: datetime | None = None
+    over: tuple[str, ...] = ()  # ids of what held the gate when leave was given; what comes later holds it all the same
     version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One gate as it was asked last. `at`: since when the answer is the same; nothing is saved while it is."""
+
+    service: str
+    environment: str
+    gate: str  # "confirm-promotion"
+    checksum: str  # of the revision that asks, as its controller names it
+    phase: str  # of the controller
+    open: bool
+    why: str
+    at: datetime
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.service}/{self.environment}/{self.gate}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -342,6 +342,7 @@ def test_the_chat_says_when_it_is_cut_off_and_comes_back(
     expect(page.get_by_test_id("banner")).to_contain_text("cannot be reached")
     expect(page.get_by_test_id("channel-composer")).to_be_disabled()
     expect(page.get_by_test_id("service-checkout")).to_be_visible()
+    expect(page.get_by_test_id("trouble-slack")).to_be_checked()
     page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("banner")).to_be_hidden()
     expect(page.get_by_test_id("channel-composer")).to_be_enabled()
@@ -354,6 +355,7 @@ def test_a_chat_cut_off_before_it_was_read_takes_no_words(visit: Callable[..., P
         page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("banner")).to_contain_text("cannot be reached")
     expect(page.get_by_test_id("channel-composer")).to_be_disabled()
+    expect(page.get_by_test_id("trouble-slack")).to_be_checked()  # the panel has seen it, so a click lifts it
     page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("channel-composer")).to_be_enabled()
     assert all("503" in one for one in pages.expected())

@@ -105,13 +105,14 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.passes(20 * 60)
     story.types("/incident role comms", by=BOB)
     story.ships("v42")
+    story.types("/rollout freeze all --for 10m --why CheckoutErrorRatioHigh")
     story.types("/rollout rollback checkout")
     story.presses("ask.confirm")
     story.passes(30)
     story.types("/incident update Checkout failed for one in eight. Rolled back.", by=BOB)
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
-    story.passes(30)
+    story.passes(11 * 60)
 
     assert twice.done == set(get_args(Effect))
     assert story.doubled() == []
