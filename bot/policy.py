@@ -105,7 +105,7 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
-    consent: tuple[Rule, ...] = ()  # the first that fits counts
+    consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""
