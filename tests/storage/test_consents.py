@@ -15,6 +15,7 @@ from bot.model import Request, RequestState
 from bot.rollouts import approve, cancel, expire, object_
 from storage.store import Store, Tx
 from tests.bot.rollout_values import in_flight, request
+from tests.databases import Databases
 from tests.storage.conftest import Open, together
 from tests.storage.helpers import keep
 from tests.values import NOON, incident, minutes
@@ -69,7 +70,6 @@ def acts_due(replicas: list[Store]) -> int:
 
 
 def test_two_who_approve_at_once_are_two_and_not_one(replicas: list[Store]) -> None:
-    """Each sees one approval missing more than there is: without the request's version both would wait for ever."""
     answers = at_once(replicas, [agrees("U1"), agrees("U2")])
     assert refused(answers) == []
     assert found(replicas).state is RequestState.CONFIRMED
@@ -137,3 +137,22 @@ def test_two_requests_that_all_agree_to_act_once(replicas: list[Store]) -> None:
     (why,) = refused(answers)
     assert "still under way" in why
     assert acts_due(replicas) == 1
+
+
+def test_who_agrees_while_another_does_thinks_again(databases: Databases, opened: Open) -> None:
+    """Each would see one approval missing more than there is, and both would wait for ever."""
+    url = databases.create("postgresql")
+    here, there = opened(url), opened(url)
+    keep(here, incident(version=0), asked())
+    thoughts: list[Decision] = []
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        seen, votes = tx.request(ID), tx.votes(ID)
+        if not thoughts:
+            there.decide(agrees("U2"), now)
+        thoughts.append(approve(seen, in_flight(), votes, by="U1", allowed=ALLOWED, others=(), now=now))
+        return thoughts[-1]
+
+    here.decide(think, NOON)
+    assert len(thoughts) == 2
+    assert here.read(lambda tx: tx.request(ID)).state is RequestState.CONFIRMED
