@@ -9,7 +9,19 @@ from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
 from bot.intents import LEAVES
-from bot.model import Assignment, Change, EntryKind, Incident, Link, Phase, Request, RequestState, Role, Update
+from bot.model import (
+    Assignment,
+    Change,
+    EntryKind,
+    Incident,
+    Link,
+    Phase,
+    Request,
+    RequestState,
+    Role,
+    Task,
+    Update,
+)
 from bot.timeline import Line
 
 PUNCTUAL = timedelta(minutes=1)  # an update this little late was on time
@@ -31,6 +43,7 @@ class Case:
     requests: Sequence[Request]
     names: Mapping[str, str]
     now: datetime
+    tasks: Sequence[Task] = ()
 
     @property
     def began(self) -> datetime:

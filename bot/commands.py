@@ -84,13 +84,15 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "abort": Usage("SERVICE", "In flight: traffic back to the stable version, the spec as it is"),
         "retry": Usage("SERVICE", "Start an aborted rollout over"),
         "rollback": Usage("SERVICE [--to REV] [--now]", "Back to the stable version; --now skips the steps"),
+        "approve": Usage("ID", "Agree to what somebody else asked for"),
+        "object": Usage("ID why", "Stop what somebody asked for, with a reason"),
         "freeze": Usage(
             "SERVICE|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
         "gates": Usage("SERVICE", "The URLs that a controller or a pipeline asks before it moves"),
-        "confirm": Usage("ID", "Do what was previewed", hidden=True),
+        "confirm": Usage("ID [SERVICE]", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
         "help": Usage("", "This list"),
     },

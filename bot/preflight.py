@@ -102,6 +102,7 @@ class Surroundings:
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
     freezes: Sequence[Freeze] = ()  # that stand, and cover it
     holds: Sequence[Hold] = ()  # that stand, of this rollout
+    deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
     @property

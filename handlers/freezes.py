@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from bot import freezes, rollouts
+from bot import freezes
 from bot.commands import Ask
+from bot.consent import who_may
 from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.model import Change, Freeze, Role
@@ -82,7 +83,7 @@ def may(world: World, tx: Tx, scope: str) -> frozenset[str]:
         incident = next(
             (i for i in open_ones if (i.service, i.environment) == (service.name, service.environment)), None
         )
-        people |= rollouts.who_may(service, targets.roles_in(world, tx, incident, service), ())
+        people |= who_may(service, targets.roles_in(world, tx, incident, service), ())
     return frozenset(people)
 
 

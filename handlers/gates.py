@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import gates, rollouts
+from bot import gates
 from bot.cards import gates as cards
 from bot.commands import Ask
+from bot.consent import must_be_allowed
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.gates import Facts, Kind, Tick
-from bot.model import Gate
+from bot.model import Gate, Verb
 from bot.policy import Service
 from bot.text import code
 from handlers import targets
@@ -111,13 +112,13 @@ def pause(world: World, ask: Ask, service: Service, options: Options) -> Decisio
 
 def previewed(world: World, ask: Ask, service: Service, verb: str, options: Options) -> Decision:
     """First shown; done when it comes back with the revision that was looked at."""
-    called = targets.oncall(world, service)
+    circle = targets.circle(world, service, Verb(verb))
 
     def think(tx: Tx, now: datetime) -> Decision:
         known = facts(world, tx, service, now)
         here = next((i for i in known.incidents if i.service == service.name), next(iter(known.incidents), None))
-        allowed = rollouts.who_may(service, targets.roles_in(world, tx, here, service), called)
-        rollouts.must_be_allowed(ask.by, allowed, service.name, here.id if here else "")
+        allowed = circle.allowed(world, tx, here)
+        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
         if options.at:
             gates.must_be_at(known, options.at)
@@ -179,12 +180,12 @@ def urls(world: World, service: Service) -> dict[str, str]:
 def show_urls(world: World, ask: Ask, words: str) -> Decision:
     """To those who may act on the rollout: a URL is a key."""
     service = named(world, ask, words)
-    called = targets.oncall(world, service)
+    circle = targets.circle(world, service, Verb.PROMOTE)
 
     def answer(tx: Tx) -> Decision:
         here = next(iter(tx.open_incident_of(service.name, service.environment)), None)
-        allowed = rollouts.who_may(service, targets.roles_in(world, tx, here, service), called)
-        rollouts.must_be_allowed(ask.by, allowed, service.name, here.id if here else "")
+        allowed = circle.allowed(world, tx, here)
+        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         return Decision(say=cards.urls_card(service.name, urls(world, service)))
 
     return world.read(answer)

@@ -19,6 +19,7 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    ExpireRequest,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
@@ -26,13 +27,15 @@ from bot.decision import (
     OpenChannel,
     PostCard,
     Proclaim,
+    RemindTask,
     RemindUpdate,
     SendPost,
     SharePostmortem,
+    ShowRequest,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, events, freezes, incidents, postmortems, rollouts, updates
+from handlers import changes, consent, events, freezes, incidents, postmortems, rollouts, tasks, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -72,6 +75,12 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case ShowRequest():
+            return updates.show_request(world, id, job)
+        case ExpireRequest():
+            return consent.expire(world, id)
+        case RemindTask():
+            return tasks.remind(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

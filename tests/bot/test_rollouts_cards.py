@@ -18,7 +18,7 @@ from bot.model import RequestState, Revision, Rollout, RolloutPhase, Severity, V
 from bot.preflight import Surroundings, preflight
 from bot.rollouts import propose
 from tests.blockkit import check
-from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
+from tests.bot.rollout_values import ALONE, V40, V41, V42, idle, in_flight, request, stable
 from tests.golden import same_as
 from tests.values import NOON, incident
 
@@ -40,7 +40,7 @@ def preview(
     here = incident(severity=severity)
     around = Surroundings(incident=here, others=(here, incident(8, severity=severity)), respec=respec)
     values: dict[str, Any] = {"by": "U0DANA", "channel": "", "allowed": {"U0DANA"}, "number": 1, "now": NOON}
-    say = propose(verb, rollout, (stable(V42), stable(V41)), around, full=full, **values).say
+    say = propose(verb, rollout, (stable(V42), stable(V41)), around, full=full, rule=ALONE, **values).say
     assert isinstance(say, Card)
     return say
 

@@ -145,6 +145,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "CallResponders",
         "DraftPostmortem",
         "EndFreeze",
+        "ExpireRequest",
         "FurnishChannel",
         "HandleEvent",
         "InviteResponders",
@@ -152,9 +153,11 @@ def test_effect_names_are_a_stored_format() -> None:
         "OpenChannel",
         "PostCard",
         "Proclaim",
+        "RemindTask",
         "RemindUpdate",
         "SendPost",
         "SharePostmortem",
+        "ShowRequest",
         "VerifyRollout",
     }
 
