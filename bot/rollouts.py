@@ -99,7 +99,7 @@ def propose(
     request = _request(verb, meant, rollout, around.incident, channel, by, number, now)
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
-        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. I will report here.{risks}")
+        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. {_report(request)}{risks}")
     consent = needed(facts(meant, rollout, around), rule)
     request = reviewed(request, checked, consent, broken_glass)
     if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
@@ -215,6 +215,11 @@ def _request(
     )
 
 
+def _report(request: Request) -> str:
+    """Where the outcome can be read; what was typed outside of Slack has no channel."""
+    return "I will report here." if request.channel else f"Ask for `/rollout show {request.service}` to see it done."
+
+
 def _title(request: Request) -> str:
     words = esc(what(request))
     return words[0].upper() + words[1:]
@@ -252,7 +257,7 @@ def confirm(
     ended = _overtaken([other for other in others if other.id != request.id], request.verb, by, now)
     if why := void(request, rollout, allowed, now) or blocked_since(request, rollout, stables, around):
         return _withdrawn(request, now, why)
-    return ended + _confirmed(request, by, now, f"{_title(request)}. I will report here.")
+    return ended + _confirmed(request, by, now, f"{_title(request)}. {_report(request)}")
 
 
 def must_be_open(request: Request) -> None:

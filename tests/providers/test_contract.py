@@ -269,7 +269,7 @@ def test_a_read_that_fails_is_an_error_and_never_a_healthy_rollout(shop: Shop, s
 def test_two_clusters_are_kept_apart(shop: Shop, scene: Scene, tmp_path: Path) -> None:
     """One provider object serves both: acting on one leaves the other as it was."""
     other_front = Front()
-    other = Shop(other_front, tmp_path, "west")
+    other = Shop(other_front, tmp_path, name="west")
     try:
         both = type(shop.provider(scene.service))({"sandbox": shop.kubernetes, "west": other.kubernetes})  # type: ignore[call-arg]
         for here in (shop, other):
