@@ -82,6 +82,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE", "Go one step on"),
         "rollback": Usage("SERVICE [--to REV]", "Back to the stable version"),
+        "watch": Usage("SERVICE", "Its card in this channel, kept up while it moves"),
+        "unwatch": Usage("SERVICE", "No longer keep up its card in this channel"),
         "confirm": Usage("ID", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
         "help": Usage("", "This list"),

@@ -16,6 +16,7 @@ from bot.model import (
     Hold,
     Incident,
     Link,
+    LiveCard,
     Message,
     Pass,
     Post,
@@ -39,6 +40,7 @@ Noun = (
     | Hold
     | Incident
     | Link
+    | LiveCard
     | Message
     | Pass
     | Post
@@ -143,6 +145,26 @@ class VerifyRollout(_Effect):
         return f"rollout {self.subject}"
 
 
+class ShowRollout(_Effect):
+    """Post the live card `subject` of a rollout, or edit it in place where it has changed."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:  # of its own: a slow cluster must not hold up what people are told
+        return f"card {self.subject}"
+
+
+class PlotRollout(_Effect):
+    """Put a plot into the thread of a live card; `subject` is the card's id and the moment."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"plot {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -177,6 +199,8 @@ Effect = (
     | Broadcast
     | ActOnRollout
     | VerifyRollout
+    | ShowRollout
+    | PlotRollout
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

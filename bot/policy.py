@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bot.model import Incident, Phase, Role, Severity
+from bot.signals import Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     {f"sev{s.value}": s for s in Severity}
@@ -87,6 +88,7 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

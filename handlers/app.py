@@ -32,7 +32,7 @@ from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
 from handlers.web import server
 from handlers.web.guard import sign
-from handlers.world import Rollouts, World
+from handlers.world import Metrics, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -142,6 +142,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         now=now,
         commands={"incident": commands.incident, "rollout": commands.rollout},
         draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
+        metrics=metrics_provider(settings),
+        draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
     )
     tokens, made = hook_tokens(settings, store)
     web = server.build(
@@ -204,6 +206,15 @@ def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
         return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def metrics_provider(settings: Settings) -> Metrics | None:
+    """What is not configured is not loaded."""
+    part = settings.config.prometheus
+    made: Metrics | None = None
+    if part:
+        made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
+    return made
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

@@ -23,14 +23,16 @@ from bot.decision import (
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlotRollout,
     PostCard,
     RemindUpdate,
     SendPost,
     SharePostmortem,
+    ShowRollout,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, events, incidents, postmortems, rollouts, updates
+from handlers import changes, events, incidents, live, postmortems, rollouts, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -40,6 +42,7 @@ ATTEMPTS = 12  # with the backoff below: given up after some twenty minutes
 LONGEST_PAUSE = 600.0
 ACT_PAUSE = 5.0
 AWAY_ATTEMPTS = 2_000  # of a provider that does not answer at all: outages last hours, so about a day
+PLOT_ATTEMPTS = 6
 AWAY_PAUSE = 60.0  # and when it comes back, people are waiting
 
 
@@ -70,6 +73,10 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case ShowRollout():
+            return live.show(world, id, job)
+        case PlotRollout():
+            return live.plot(world, id, job)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():
@@ -84,6 +91,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     """What is said and noted when an effect will not be tried again."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return rollouts.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, ShowRollout | PlotRollout):  # whose lanes are their own
+        return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 
 
@@ -129,6 +138,8 @@ def patience(job: Job, error: ProviderError) -> tuple[int, float]:
     """How many attempts, and the longest pause between. Actions on a rollout do not wait; they give up by the clock."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return AWAY_ATTEMPTS, ACT_PAUSE
+    if isinstance(job.effect, PlotRollout):  # of use while it is news
+        return PLOT_ATTEMPTS, AWAY_PAUSE
     return (AWAY_ATTEMPTS, AWAY_PAUSE) if isinstance(error, Away) else (ATTEMPTS, LONGEST_PAUSE)
 
 

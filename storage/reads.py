@@ -20,6 +20,7 @@ from bot.model import (
     Event,
     Incident,
     Link,
+    LiveCard,
     Message,
     Post,
     Postmortem,
@@ -45,6 +46,7 @@ ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, E
 ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
+LIVE = table(LiveCard)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -216,6 +218,14 @@ class Tx:
         """Newest first."""
         here = (STABLES.c.service == service, STABLES.c.environment == environment)
         return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+
+    def live_card(self, id: str) -> LiveCard | None:
+        return self._get(LiveCard, id)
+
+    def live_cards(self, service: str, environment: str) -> tuple[LiveCard, ...]:
+        """Those of this rollout that nobody has stopped, in whatever channel."""
+        here = (LIVE.c.service == service, LIVE.c.environment == environment, LIVE.c.stopped_by == text("''"))
+        return self._all(LiveCard, select(LIVE).where(*here).order_by(LIVE.c.id))
 
     # ------------------------------------------------------------ outbox
 

@@ -32,6 +32,7 @@ from bot.model.incident import (
 from bot.model.rollout import (
     Freeze,
     Hold,
+    LiveCard,
     Pass,
     Request,
     RequestState,
@@ -61,6 +62,7 @@ __all__ = [
     "Hold",
     "Incident",
     "Link",
+    "LiveCard",
     "Message",
     "Migration",
     "Pass",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.intents import BLUE_GREEN
@@ -17,6 +19,9 @@ REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 UNOBSERVED = "waiting for rollout spec update to be observed"
 UNPAUSING = "waiting for rollout to unpause"
+GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+GO_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|ms|m|s|)")
+GO_DURATION = re.compile(r"\d{1,9}|(?:\d{1,6}(?:\.\d{1,9})?(?:h|ms|m|s)){1,4}", re.ASCII)
 GITOPS = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",
@@ -156,6 +161,8 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         paused=spec.get("paused") is True,
         waiting=str(pauses[0].get("reason") or "paused") if pauses else "",
         for_person=bool(pauses) and not _timed(seen),
+        goes_on_at=goes_on_at(seen),
+        routed=seen.canary.get("trafficRouting") is not None,
         aborted=status.get("abort") is True,
         full_promotion=status.get("promoteFull") is True,
         analysis=_analysis(status),
@@ -201,7 +208,8 @@ def _revision(seen: Seen, hash: str, *names: str) -> Revision:
     if found is not None:
         return _revision_of(found, *names)
     told = number(child(seen.meta, "annotations").get(REVISION))
-    return Revision(hash=hash, number=told, version=version(child(seen.spec, "template"), *names))
+    template = child(seen.spec, "template")
+    return Revision(hash=hash, number=told, version=version(template, *names), images=images(template))
 
 
 def _revision_of(replica_set: Json, *names: str) -> Revision:
@@ -209,6 +217,8 @@ def _revision_of(replica_set: Json, *names: str) -> Revision:
         hash=hash_of(replica_set),
         number=number(child(replica_set, "metadata", "annotations").get(REVISION)),
         version=version(child(replica_set, "spec", "template"), *names),
+        images=images(child(replica_set, "spec", "template")),
+        available=_available(replica_set),
     )
 
 
@@ -217,10 +227,19 @@ def _history(seen: Seen, *names: str) -> tuple[Revision, ...]:
     return tuple(sorted(revisions, key=lambda r: (-r.number, r.hash)))
 
 
+def containers(template: Json) -> list[Json]:
+    return [c for c in listed(child(template, "spec").get("containers")) if isinstance(c, dict)]
+
+
+def images(template: Json) -> tuple[str, ...]:
+    """What its containers run, as the spec names it."""
+    return tuple(str(c.get("image") or "") for c in containers(template))
+
+
 def version(template: Json, *names: str) -> str:
     """The image tag of the main container: the one called like the service, else the first."""
-    containers = [c for c in listed(child(template, "spec").get("containers")) if isinstance(c, dict)]
-    main = next((c for c in containers if c.get("name") in names), containers[0] if containers else {})
+    found = containers(template)
+    main = next((c for c in found if c.get("name") in names), found[0] if found else {})
     return tag(str(main.get("image") or ""))
 
 
@@ -286,6 +305,35 @@ def _timed(seen: Seen) -> bool:
     reason = child({"first": (listed(seen.status.get("pauseConditions")) or [None])[0]}, "first").get("reason")
     step = seen.steps[seen.index] if seen.index < len(seen.steps) else {}
     return reason == "CanaryPauseStep" and child(step, "pause").get("duration") is not None
+
+
+def goes_on_at(seen: Seen) -> datetime | None:
+    """When the pause it is in ends by itself. A pause by hand, or an abort, holds it beyond that."""
+    pauses = [p for p in listed(seen.status.get("pauseConditions")) if isinstance(p, dict)]
+    began = moment(pauses[0].get("startTime")) if pauses else None
+    if began is None or not _timed(seen) or seen.spec.get("paused") is True or seen.status.get("abort") is True:
+        return None
+    if seen.blue_green:
+        return began + timedelta(seconds=number(child(seen.spec, "strategy", "blueGreen").get("autoPromotionSeconds")))
+    lasts = go_duration(child(seen.steps[seen.index], "pause").get("duration"))
+    return began + lasts if lasts else None
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Kubernetes writes it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def go_duration(value: Any) -> timedelta | None:
+    """Seconds, or Go's way of writing a duration, such as 1h30m; None for anything else."""
+    if GO_DURATION.fullmatch(str(value)) is None:
+        return None
+    parts = GO_PART.findall(str(value))
+    return timedelta(seconds=sum(float(n) * GO_UNITS[unit or "s"] for n, unit in parts))
 
 
 def _per_cent(seen: Seen, weight: Any) -> int:

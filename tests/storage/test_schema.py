@@ -149,10 +149,12 @@ def test_effect_names_are_a_stored_format() -> None:
         "InviteResponders",
         "NameSuspects",
         "OpenChannel",
+        "PlotRollout",
         "PostCard",
         "RemindUpdate",
         "SendPost",
         "SharePostmortem",
+        "ShowRollout",
         "VerifyRollout",
     }
 
