@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.cards import rollout as cards
-from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
+from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, ShowRollout, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import UNDER_WAY, Plan, plan, waits_for
+from bot.live import card_id
 from bot.model import (
     Assignment,
     Entry,
@@ -90,6 +91,7 @@ def propose(
     return Decision(
         save=(request,),
         note=(_entry(request, now, f"asks for {what(request)}", by),),
+        do=_live(request),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
 
@@ -309,8 +311,13 @@ def _post(request: Request, name: str, card: Card) -> Decision:
     return Decision(save=(post,), do=(SendPost(post.id),))
 
 
-def _card(request: Request) -> tuple[PostCard, ...]:
-    return (PostCard(request.incident),) if request.incident else ()
+def _card(request: Request) -> tuple[PostCard | ShowRollout, ...]:
+    """What shows it in the incident's channel: the incident's card, and the rollout's."""
+    return (PostCard(request.incident), *_live(request)) if request.incident else ()
+
+
+def _live(request: Request) -> tuple[ShowRollout, ...]:
+    return (ShowRollout(card_id(request.incident, request.service)),) if request.incident else ()
 
 
 def _entry(request: Request, now: datetime, text: str, by: str = "") -> Entry:

@@ -95,6 +95,7 @@ class Twice:
 
 
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
+    story.plots()
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
