@@ -21,6 +21,7 @@ from bot.text import code
 NOT_SOONER = timedelta(seconds=5)  # between two edits
 LOOK = timedelta(seconds=10)  # while something goes on
 LOOK_SELDOM = timedelta(seconds=30)
+BEGUN = timedelta(seconds=5)  # from the word of a release until the cluster shows it
 QUIET = timedelta(minutes=5)  # then it is no longer kept up
 BLIND = timedelta(hours=1)  # so long it waits for a cluster that does not answer
 SETTLED = timedelta(seconds=20)  # until what a step did is measured

@@ -178,7 +178,7 @@ def _place(rollout: Rollout) -> str:
 
 # ---------------------------------------------------------------- kept up
 
-LIVE = ":arrows_counterclockwise: Kept up to date here while it moves"
+LIVE = "Kept up to date here while it moves"
 
 
 def with_footer(card: Card, text: str) -> Card:
@@ -188,7 +188,7 @@ def with_footer(card: Card, text: str) -> Card:
 
 def rested(service: str, at: datetime) -> str:
     again = code(f"/rollout watch {service}")
-    return f":zzz: As it was at {when(at)}, and no longer kept up. {again} shows it again."
+    return f"As it was at {when(at)}, and no longer kept up. {again} shows it again."
 
 
 def stale(since: datetime, why: str) -> str:

@@ -12,9 +12,19 @@ def card_of(story: Story, id: str = "INC-1/card/checkout") -> LiveCard:
     return found
 
 
-def test_an_incidents_channel_gets_the_card_with_the_first_request_and_one_only(story: Story) -> None:
+def test_an_incidents_channel_gets_the_card_when_a_release_begins(story: Story) -> None:
     story.alert()
+    assert story.live == []
     story.ships("v42")
+    (shown,) = story.live
+    assert "v42" in shown
+    story.ships("v43", service="payments")  # which is another's affair
+    assert len(story.live) == 1
+
+
+def test_an_incidents_channel_gets_the_card_with_the_first_request_and_one_only(story: Story) -> None:
+    story.ships("v42")
+    story.alert()
     assert story.live == []
     story.types("/rollout rollback checkout")
     story.passes(10)
