@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ from playwright.sync_api import Page, expect
 
 from sandbox.clock import FrozenClock
 from sandbox.server import Served, application, serve
+from sandbox.slack import files
 from sandbox.slack.events import Ack, Delivery
+from sandbox.slack.model import BOT_USER
 from sandbox.slack.workspace import Workspace
 from sandbox.world import Sandbox
 from tests.browser.conftest import PHONE, Pages
@@ -37,7 +40,7 @@ MANIFEST = {
             },
         ],
     },
-    "oauth_config": {"scopes": {"bot": ["chat:write", "commands"]}},
+    "oauth_config": {"scopes": {"bot": ["chat:write", "commands", "files:write"]}},
     "settings": {"interactivity": {"is_enabled": True}},
 }
 
@@ -45,6 +48,10 @@ MANIFEST = {
 def text(words: str) -> dict[str, str]:
     return {"type": "plain_text", "text": words}
 
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 CONFIRM = {
     "title": text("Roll back?"),
@@ -311,3 +318,17 @@ def test_a_channel_of_thousands_opens_at_its_end(visit: Callable[..., Page], spa
     expect(page.get_by_test_id("message")).to_have_count(200)
     page.get_by_test_id("earlier").click()
     expect(page.get_by_test_id("message")).to_have_count(400)
+
+
+def test_an_image_shows_in_its_message_and_large_when_pressed(pages: Pages, served: tuple[Sandbox, Served]) -> None:
+    space = served[0].workspace
+    file = files.announce(space, BOT_USER, "plot.png", len(DOT))
+    files.receive(space, file.id, DOT)
+    shown = [{"id": file.id, "title": "checkout: v42 is aborted"}]
+    assert space.call("files.completeUploadExternal", files=shown, channel_id=INCIDENTS).error == ""
+    page = pages.open(f"{served[1].url}/#U0DANA/{INCIDENTS}")
+    image = page.get_by_test_id("image")
+    expect(image).to_contain_text("checkout: v42 is aborted")
+    assert image.locator("img").evaluate("async one => (await one.decode(), one.naturalWidth)") == 1
+    image.get_by_role("button").click()
+    expect(page.get_by_test_id("preview").get_by_role("img")).to_be_visible()
