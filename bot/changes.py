@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import incidents
-from bot.decision import Decision, PostCard
+from bot.decision import Decision, PostCard, ShowRollout
 from bot.intents import LEAVES
 from bot.judgement import suspects
+from bot.live import BEGUN, card_id
 from bot.model import (
     BOT,
     Change,
@@ -63,7 +64,17 @@ def receive(
         for said, _ in news:
             if said.service in near:
                 decision += incidents.change_seen(incident, said, describe(said))
+                decision += Decision(do=_shown(incident, said, policy, now))
     return decision
+
+
+def _shown(incident: Incident, change: Change, policy: Policy, now: datetime) -> tuple[ShowRollout, ...]:
+    """A release of the incident's own service begins: its channel looks on, once the cluster has begun too."""
+    begins = change.change is ChangeKind.DEPLOY and change.status is ChangeStatus.STARTED
+    same = (change.service, change.environment) == (incident.service, incident.environment)
+    if not begins or not same or policy.service(change.service).rollout is None:
+        return ()
+    return (ShowRollout(card_id(incident.id, change.service), due=now + BEGUN),)
 
 
 def describe(change: Change) -> str:

@@ -91,6 +91,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
+        "watch": Usage("SERVICE", "Its card in this channel, kept up while it moves"),
+        "unwatch": Usage("SERVICE", "No longer keep up its card in this channel"),
         "gates": Usage("SERVICE", "The URLs that a controller or a pipeline asks before it moves"),
         "confirm": Usage("ID [SERVICE]", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),

@@ -17,6 +17,7 @@ from bot.model import (
     Hold,
     Incident,
     Link,
+    LiveCard,
     Message,
     Pass,
     Post,
@@ -41,6 +42,7 @@ Noun = (
     | Hold
     | Incident
     | Link
+    | LiveCard
     | Message
     | Pass
     | Post
@@ -159,6 +161,26 @@ class RemindTask(_Effect):
     """Remind the responders of task `subject`, which is due."""
 
 
+class ShowRollout(_Effect):
+    """Post the live card `subject` of a rollout, or edit it in place where it has changed."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:  # of its own: a slow cluster must not hold up what people are told
+        return f"card {self.subject}"
+
+
+class PlotRollout(_Effect):
+    """Put a plot into the thread of a live card; `subject` is the card's id and the moment."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"plot {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -204,6 +226,8 @@ Effect = (
     | ShowRequest
     | ExpireRequest
     | RemindTask
+    | ShowRollout
+    | PlotRollout
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bot.model import Incident, Phase, Role, Severity, Verb
+from bot.signals import Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     {f"sev{s.value}": s for s in Severity}
@@ -114,6 +115,7 @@ class Policy:
     longest_freeze: timedelta = timedelta(hours=24)
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
+    signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

@@ -21,10 +21,12 @@ from bot.decision import (
     PostCard,
     SendPost,
     ShowRequest,
+    ShowRollout,
     VerifyRollout,
 )
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import BY_HAND, UNDER_WAY, WITHOUT_STEPS, Intent, Plan, waits_for
+from bot.live import card_id
 from bot.model import (
     Entry,
     EntryKind,
@@ -109,6 +111,7 @@ def propose(
     return Decision(
         save=(request,),
         note=(_entry(request, now, _asks(request), by),),
+        do=_live(request),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
 
@@ -499,8 +502,16 @@ def _post(request: Request, name: str, card: Card) -> Decision:
     return Decision(save=(post,), do=(SendPost(post.id),))
 
 
-def _card(request: Request) -> tuple[PostCard | ShowRequest, ...]:
-    return (*((PostCard(request.incident),) if request.incident else ()), *_shown(request))
+def _card(request: Request) -> tuple[PostCard | ShowRequest | ShowRollout, ...]:
+    """What shows it in the incident's channel: the incident's card, the rollout's, and the one that asks to agree."""
+    about: tuple[PostCard | ShowRollout, ...] = ()
+    if request.incident:
+        about = (PostCard(request.incident), *_live(request))
+    return (*about, *_shown(request))
+
+
+def _live(request: Request) -> tuple[ShowRollout, ...]:
+    return (ShowRollout(card_id(request.incident, request.service)),) if request.incident else ()
 
 
 def _entry(request: Request, now: datetime, text: str, by: str = "") -> Entry:

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from bot import rollouts
 from bot.changes import ENDED, STANDING, merge
-from bot.decision import Decision, NameSuspects, PostCard, VerifyRollout
+from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout
 from bot.intents import named, replicas, step_in_words
+from bot.live import card_id
 from bot.model import (
     Change,
     ChangeKind,
@@ -45,6 +46,7 @@ class Known:
     requests: Sequence[Request] = ()
     incidents: Sequence[Incident] = ()  # open ones
     changes: Mapping[str, Change] = field(default_factory=dict)
+    cards: Sequence[str] = ()  # ids of the cards that show it live
 
 
 def sighting_id(service: str, environment: str) -> str:
@@ -72,7 +74,7 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
     if before and after == replace(before, at=read_at):
         return decision
     told = _Look(rollout, known, now, became_stable=bool(decision.save)).told()
-    return Decision(save=(after,)) + decision + _news(told, rollout, known, policy)
+    return Decision(save=(after,), do=_shown(rollout, known)) + decision + _news(told, rollout, known, policy)
 
 
 def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighting:
@@ -93,6 +95,14 @@ def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighti
         card=before.card if before else "",
         version=before.version if before else 0,
     )
+
+
+def _shown(rollout: Rollout, known: Known) -> tuple[ShowRollout, ...]:
+    """It has moved: on every card that shows it, and on a new one where a release begins amid an incident of it."""
+    begins = rollout.in_flight and (known.before is None or known.before.revision != rollout.current.hash)
+    mine = (rollout.service, rollout.environment)
+    hurt = [i.id for i in known.incidents if begins and (i.service, i.environment) == mine]
+    return tuple(ShowRollout(id) for id in sorted({*known.cards, *(card_id(id, rollout.service) for id in hurt)}))
 
 
 def _due(rollout: Rollout, requests: Sequence[Request], now: datetime) -> Decision:

@@ -35,7 +35,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import Rollouts, World
+from handlers.world import Metrics, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -152,6 +152,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         commands={"incident": commands.incident, "rollout": commands.rollout},
         draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
         gate_url=partial(gate_url, base, asking[0] if asking else ""),
+        metrics=metrics_provider(settings),
+        draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
     )
     web = server.build(
         world,
@@ -231,6 +233,15 @@ def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
         return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def metrics_provider(settings: Settings) -> Metrics | None:
+    """What is not configured is not loaded."""
+    part = settings.config.prometheus
+    made: Metrics | None = None
+    if part:
+        made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
+    return made
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 
 from bot.errors import NotYet, ProviderError
 from bot.policy import GATES, Group, Rota, Service, Target
+from bot.signals import Signal
 from handlers import app
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
@@ -20,6 +21,7 @@ from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
+from handlers.world import Metrics
 from storage.store import Busy, Store
 
 
@@ -36,6 +38,7 @@ def rows(settings: Settings) -> list[Row]:
         tried("database", lambda: database(settings)),
         *slack(settings),
         *rollouts(settings),
+        *prometheus(settings),
     ]
 
 
@@ -157,3 +160,19 @@ def rights(settings: Settings, provider: str, cluster: str, namespaces: list[str
             f"Kubernetes {cluster}", f"not allowed: {'; '.join(missing)} (see docs/rbac/watchkeeper.yml)"
         )
     return f"all there, in {', '.join(namespaces)}"
+
+
+def prometheus(settings: Settings) -> Iterator[Row]:
+    """Each signal, asked of each service that has a rollout."""
+    metrics = app.metrics_provider(settings)
+    if metrics is None:
+        return
+    names = [service.name for service in settings.policy.services.values() if service.rollout] or [""]
+    for signal in settings.policy.signals:
+        yield tried(f"signal {signal.title.lower()}", partial(measured, metrics, signal, names))
+
+
+def measured(metrics: Metrics, signal: Signal, names: Sequence[str]) -> str:
+    """Nothing measured is no failure: a service may have had no requests."""
+    silent = [name for name in names if not metrics.query(signal.asked_of(name))]
+    return f"nothing measured of {', '.join(silent)}" if any(silent) else "measured"

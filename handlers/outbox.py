@@ -25,6 +25,7 @@ from bot.decision import (
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlotRollout,
     PostCard,
     Proclaim,
     RemindTask,
@@ -32,10 +33,11 @@ from bot.decision import (
     SendPost,
     SharePostmortem,
     ShowRequest,
+    ShowRollout,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, consent, events, freezes, incidents, postmortems, rollouts, tasks, updates
+from handlers import changes, consent, events, freezes, incidents, live, postmortems, rollouts, tasks, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -45,6 +47,7 @@ ATTEMPTS = 12  # with the backoff below: given up after some twenty minutes
 LONGEST_PAUSE = 600.0
 ACT_PAUSE = 5.0
 AWAY_ATTEMPTS = 2_000  # of a provider that does not answer at all: outages last hours, so about a day
+PLOT_ATTEMPTS = 6
 AWAY_PAUSE = 60.0  # and when it comes back, people are waiting
 
 
@@ -81,6 +84,10 @@ def perform(world: World, job: Job) -> Think:
             return consent.expire(world, id)
         case RemindTask():
             return tasks.remind(world, id)
+        case ShowRollout():
+            return live.show(world, id, job)
+        case PlotRollout():
+            return live.plot(world, id, job)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():
@@ -99,6 +106,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     """What is said and noted when an effect will not be tried again."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return rollouts.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, ShowRollout | PlotRollout):  # whose lanes are their own
+        return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 
 
@@ -144,6 +153,8 @@ def patience(job: Job, error: ProviderError) -> tuple[int, float]:
     """How many attempts, and the longest pause between. Actions on a rollout do not wait; they give up by the clock."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return AWAY_ATTEMPTS, ACT_PAUSE
+    if isinstance(job.effect, PlotRollout):  # of use while it is news
+        return PLOT_ATTEMPTS, AWAY_PAUSE
     return (AWAY_ATTEMPTS, AWAY_PAUSE) if isinstance(error, Away) else (ATTEMPTS, LONGEST_PAUSE)
 
 

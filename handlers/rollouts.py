@@ -13,7 +13,7 @@ from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
 from bot.text import code
-from handlers import freezes, gates, sightings, targets
+from handlers import freezes, gates, live, sightings, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -37,6 +37,10 @@ def run(world: World, ask: Ask) -> Decision:
             return show(world, ask, words)
         case "check":
             return check(world, ask, words)
+        case "watch":
+            return live.watch(world, ask, words)
+        case "unwatch":
+            return live.unwatch(world, ask, words)
         case "confirm":
             return confirm(world, ask, words)
         case "cancel":

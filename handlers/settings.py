@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +32,7 @@ from bot.policy import (
     Service,
     Target,
 )
+from bot.signals import SIGNALS, Signal
 from handlers.intake import SENDERS
 
 
@@ -237,6 +238,25 @@ class ConsentPart(Part):
         )
 
 
+class PrometheusPart(Part):
+    url: str
+    token_env: str = ""
+    signals: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> PrometheusPart:
+        for name in self.signals:
+            _known(name, SIGNALS, "prometheus.signals", "signal")
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("write url with http:// or https://")
+        return self
+
+    def policy(self) -> tuple[Signal, ...]:
+        """The signals that are plotted, with their queries; an empty query leaves one out."""
+        asked = ((signal, self.signals.get(name, signal.query).strip()) for name, signal in SIGNALS.items())
+        return tuple(replace(signal, query=query) for signal, query in asked if query)
+
+
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
@@ -269,6 +289,7 @@ class Config(Part):
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
+    prometheus: PrometheusPart | None = None
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
@@ -309,6 +330,7 @@ class Config(Part):
             channel_prefix=self.channel_prefix,
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
+            signals=self.prometheus.policy() if self.prometheus else (),
             public_url=self.url,
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,
@@ -333,6 +355,7 @@ class Settings:
     policy: Policy
     hooks: Mapping[str, str | None] = field(default_factory=dict)  # sender → token; None means no authentication
     configured: bool = False
+    prometheus_token: str = field(default="", repr=False)
 
     @property
     def socket_mode(self) -> bool:
@@ -358,7 +381,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
         raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
     config = parse(_text(path), str(path)) if path.exists() else Config()
-    return Settings(environment, config, config.policy(), _hooks(config, environment, environ), path.exists())
+    hooks, token = _hooks(config, environment, environ), _prometheus_token(config, environ)
+    return Settings(environment, config, config.policy(), hooks, path.exists(), token)
 
 
 def _text(path: Path) -> str:
@@ -368,6 +392,15 @@ def _text(path: Path) -> str:
         raise Misconfigured(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise Misconfigured(f"{path} is not a text file in UTF-8.") from None
+
+
+def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
+    if config.prometheus is None or not config.prometheus.token_env:
+        return ""
+    token = secret(config.prometheus.token_env, environ)
+    if not token:
+        raise Misconfigured(f"prometheus.token_env names {config.prometheus.token_env}, which is not set.")
+    return token
 
 
 def _hooks(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, str | None]:

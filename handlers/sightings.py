@@ -47,6 +47,7 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         requests=tx.requests_of(service, environment, now - JUST_NOW),
         incidents=tx.incidents(open_only=True),
         changes={key: change for key, change in changes.items() if change},
+        cards=[card.id for card in tx.live_cards(service, environment)],
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
 from bot.model import Message, Request, Rollout, Verb
 from bot.policy import Policy, Target
+from bot.signals import Chart
 from storage.store import Job, Store, Tx
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Chat(Protocol):
     def link(self, channel: str, ts: str) -> str: ...
     def open_view(self, trigger: str, view: dict[str, Any]) -> None: ...
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str: ...
+    def attach(self, channel: str, thread: str, name: str, title: str, content: bytes, *, since: datetime) -> str: ...
     def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
 
 
@@ -88,6 +90,15 @@ class Rollouts(Protocol):
     def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]: ...
 
 
+class Metrics(Protocol):
+    """What is measured of services, by queries in the tongue of the provider. Reads only; raises ProviderError."""
+
+    def query(self, query: str, at: datetime | None = None) -> list[tuple[Mapping[str, str], float]]: ...
+    def range(
+        self, query: str, start: datetime, end: datetime, step: timedelta
+    ) -> list[tuple[Mapping[str, str], tuple[tuple[datetime, float], ...]]]: ...
+
+
 @dataclass(frozen=True)
 class World:
     store: Store
@@ -98,6 +109,8 @@ class World:
     commands: Mapping[str, str] = field(default_factory=lambda: {"incident": "/incident", "rollout": "/rollout"})
 
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
+    metrics: Metrics | None = None
+    draw: Callable[[Chart], bytes] | None = None  # a chart as PNG
 
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 

@@ -23,6 +23,7 @@ from bot.model import (
     Hold,
     Incident,
     Link,
+    LiveCard,
     Message,
     Pass,
     Post,
@@ -54,6 +55,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 )
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
+LIVE = table(LiveCard)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -288,6 +290,14 @@ class Tx:
         """As they were asked last, the latest news first."""
         here = (GATES.c.service == service, GATES.c.environment == environment)
         return self._all(Gate, select(GATES).where(*here).order_by(GATES.c.at.desc(), GATES.c.id))
+
+    def live_card(self, id: str) -> LiveCard | None:
+        return self._get(LiveCard, id)
+
+    def live_cards(self, service: str, environment: str) -> tuple[LiveCard, ...]:
+        """Those of this rollout that nobody has stopped, in whatever channel."""
+        here = (LIVE.c.service == service, LIVE.c.environment == environment, LIVE.c.stopped_by == text("''"))
+        return self._all(LiveCard, select(LIVE).where(*here).order_by(LIVE.c.id))
 
     # ------------------------------------------------------------ outbox
 

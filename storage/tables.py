@@ -410,6 +410,28 @@ class SightingRow(Row, table=True):
     version: int
 
 
+class LiveCardRow(Row, table=True):
+    __tablename__ = "live_card"
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    at: datetime = time()
+    shown_at: datetime = time()
+    quiet_since: datetime | None = time()
+    unread_since: datetime | None = time()
+    stopped_at: datetime | None = time()
+    stopped_by: str = words()
+    revision: str = words()
+    stable: str = words()
+    step: int
+    held: str = words()
+    aborted: bool
+    marks: list[str] = Field(sa_type=Json)
+    plotted: list[str] = Field(sa_type=Json)
+    version: int
+
+
 class EntryRow(Row, table=True):
     """Append-only: triggers refuse UPDATE and DELETE. `seq` has no gap, so a missing line is noticed."""
 

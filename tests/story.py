@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target
-from handlers import outbox, rollouts
+from bot.signals import SIGNALS
+from handlers import outbox, plots, rollouts
 from handlers.manifest import manifest
 from handlers.providers import ROLLOUTS, load
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.prometheus import Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.slack import bolt
@@ -124,6 +126,7 @@ class Story:
         self.policy = policy
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
+        self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -140,6 +143,8 @@ class Story:
             rollouts={kind: load(kind)({"shop": self.kubernetes}) for kind in ROLLOUTS},
             policy=self.policy,
             now=self.clock.now,
+            metrics=self.prometheus,
+            draw=plots.draw,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -149,6 +154,11 @@ class Story:
         self.http = TestClient(web, raise_server_exceptions=False)
         return world
 
+    def plots(self) -> None:
+        """From now on the releases' signals are plotted."""
+        self.policy = replace(self.policy, signals=tuple(SIGNALS.values()))
+        self.world = self.wire()
+
     def about_to_call(self, method: str) -> None:
         assert not self.store.busy, f"{method} was called inside a transaction"
         for spoiler in self.spoilers:
@@ -156,6 +166,7 @@ class Story:
 
     def close(self) -> None:
         self.http.close()
+        self.prometheus.close()
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
@@ -354,6 +365,17 @@ class Story:
         """The effects that were given up, as the API lists them."""
         letters: list[dict[str, Any]] = self.http.get("/api/dead-letters", headers=self.bearer(API_TOKEN)).json()
         return letters
+
+    @property
+    def live(self) -> list[str]:
+        """The live cards in the newest incident's channel, as they read now."""
+        return [text for text in self.said() if "kept up" in text.lower() or "Not read since" in text]
+
+    @property
+    def files(self) -> list[str]:
+        """Titles of what stands in the channel, threads included."""
+        messages = self.slack.channel(self.channel).messages.values()
+        return [str(file["title"]) for message in messages for file in message.get("files") or ()]
 
     def cards(self) -> int:
         """How many cards of the newest incident stand in its channel."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
@@ -23,9 +24,10 @@ from bot.intents import (
 )
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.preflight import Preflight, Safety
-from bot.text import brief, code, fallback, mrkdwn, plural, span
+from bot.text import brief, code, fallback, mrkdwn, plural, span, when, when_exactly
 
 BAR = 10  # characters
+IMAGES = 3  # shown of each side
 NEAR = 3  # steps shown before and after the current one
 ROWS = 40  # a message has at most 50 blocks
 FEW = 4  # of them for freezes, and for rollouts that only ask
@@ -63,6 +65,7 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
     blocks: list[Block] = [
         header(f"{rollout.service} · {rollout.environment}"),
         section("\n".join(_state(rollout))),
+        {"type": "section", "fields": [mrkdwn(field, LINE) for field in _sides(rollout)]},
     ]
     if rollout.steps and rollout.in_flight:
         blocks.append(section("\n".join(_steps(rollout))))
@@ -94,26 +97,71 @@ def _versions(rollout: Rollout) -> str:
 
 
 def _state(rollout: Rollout) -> Iterator[str]:
-    phase = "aborted" if rollout.aborted else rollout.phase.value
-    held = waits_for(rollout)
-    message = WAITS.get(held, held) or rollout.message
-    yield f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
+    yield _phase(rollout)
     if rollout.stable is None:
         yield f"First deploy: {shown(rollout.current)}"
     elif rollout.in_flight:
-        yield f"{shown(rollout.stable)} is stable → {shown(rollout.current)} is new"
-        share = f"{rollout.weight} % of the traffic on {_name(str(rollout.current))}{_aim(rollout)}"
+        share = f"{rollout.weight} % of {_share(rollout)} on {_name(str(rollout.current))}{_aim(rollout)}"
         yield f"`{bar(rollout.weight)}` {share}"
     else:
         yield f"{shown(rollout.current)} is stable and has all the traffic"
-    updated = f", {rollout.updated} of {_name(str(rollout.current))}" if rollout.in_flight else ""
-    yield f"{replicas(rollout)}{updated}"
+    yield replicas(rollout)
     if rollout.analysis:
         yield f"Analysis {brief(rollout.analysis, 200)}"
 
 
+def _phase(rollout: Rollout) -> str:
+    """ "*Paused*: at a pause step, goes on at 12:05:00"."""
+    phase = "aborted" if rollout.aborted else rollout.phase.value
+    held = waits_for(rollout)
+    message = WAITS.get(held, held) or rollout.message
+    said = f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
+    return said + _until(rollout)
+
+
+def _until(rollout: Rollout) -> str:
+    if rollout.goes_on_at:
+        does = "switches" if rollout.strategy == BLUE_GREEN else "goes on"
+        return f", {does} by itself at {when_exactly(rollout.goes_on_at)}"
+    return ", until somebody promotes it" if rollout.for_person and not rollout.paused else ""
+
+
+def _share(rollout: Rollout) -> str:
+    """Without a router the weight is only what the numbers of pods make it."""
+    return "the traffic" if rollout.routed or rollout.strategy == BLUE_GREEN else "the pods"
+
+
 def _aim(rollout: Rollout) -> str:
-    return f", {rollout.weight_set} % wanted" if rollout.weight_set != rollout.weight else ""
+    return f", {rollout.weight_set} % set" if rollout.weight_set != rollout.weight else ""
+
+
+def _sides(rollout: Rollout) -> Iterator[str]:
+    """What runs on either side: version, images, pods."""
+    if rollout.stable is None or not rollout.in_flight:
+        yield _side("Running", rollout.stable or rollout.current, plural(rollout.available, "pod"))
+        return
+    preview = rollout.strategy == BLUE_GREEN and rollout.weight == 0
+    yield _side("Stable", rollout.stable, plural(rollout.stable_available, "pod"))
+    yield _side("Preview" if preview else "New", rollout.current, _pods(rollout.current.available, rollout.updated))
+
+
+def _pods(available: int, made: int) -> str:
+    return f"{available} of {plural(made, 'pod')}" if made else plural(available, "pod")
+
+
+def _side(label: str, revision: Revision, pods: str) -> str:
+    images = [code(image_name(image), 80) for image in revision.images[:IMAGES] if image]
+    more = len(revision.images) - IMAGES
+    rest = [f"… and {plural(more, 'image')} more"] if more > 0 else []
+    return "\n".join([f"*{label}: {shown(revision)}*", *images, *rest, f"{pods} available"])
+
+
+def image_name(image: str) -> str:
+    """Short enough to read: without the registry, and a digest in twelve digits."""
+    name, _, digest = image.partition("@")
+    host, slash, rest = name.partition("/")
+    short = rest if slash and ("." in host or ":" in host or host == "localhost") else name
+    return f"{short}@{digest.removeprefix('sha256:')[:12]}" if digest else short
 
 
 def bar(weight: int) -> str:
@@ -142,7 +190,27 @@ def _step(rollout: Rollout, number: int) -> str:
 def _place(rollout: Rollout) -> str:
     where = f"{rollout.strategy} · cluster {_name(rollout.cluster)} · {_name(rollout.namespace)}/{_name(rollout.name)}"
     owner = f" · also written by {_name(rollout.owner)}" if rollout.owner else ""
-    return where + owner + (" · autoscaled" if rollout.autoscaled else "")
+    fights = f", which {_name(rollout.fights)}" if rollout.owner and rollout.fights else ""
+    return where + owner + fights + (" · autoscaled" if rollout.autoscaled else "")
+
+
+# ---------------------------------------------------------------- kept up
+
+LIVE = "Kept up to date here while it moves"
+
+
+def with_footer(card: Card, text: str) -> Card:
+    """With a last line, which says how far the card can be believed."""
+    return replace(card, blocks=(*card.blocks, context(text)))
+
+
+def rested(service: str, at: datetime) -> str:
+    again = code(f"/rollout watch {service}")
+    return f"As it was at {when(at)}, and no longer kept up. {again} shows it again."
+
+
+def stale(since: datetime, why: str) -> str:
+    return f":warning: Not read since {when(since)}, so this may have changed: {brief(why, 300)}"
 
 
 # ---------------------------------------------------------------- many

@@ -306,3 +306,29 @@ class Sighting:
     at: datetime
     card: str = ""  # id of the post that shows it live, "" if nobody watches
     version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCard:
+    """One message that shows a rollout as it goes, edited in place; the post of the same id is the message.
+
+    What it showed last is kept too: what has happened since is the difference.
+    """
+
+    id: str  # "INC-7/card/checkout" in an incident's channel, "C024BE91L/card/checkout" in another
+    service: str
+    environment: str
+    at: datetime
+    shown_at: datetime  # when it was last posted or edited
+    quiet_since: datetime | None = None  # nothing has been going on since
+    unread_since: datetime | None = None  # the cluster has not answered since
+    stopped_at: datetime | None = None  # it is no longer kept up; a rollout that moves again revives it
+    stopped_by: str = ""  # who wanted no more of it: nothing but their word revives it
+    revision: str = ""
+    stable: str = ""
+    step: int = 0
+    held: str = ""  # what held it, "" if nothing did
+    aborted: bool = False
+    marks: tuple[str, ...] = ()  # what has happened, oldest first, as bot/signals.py writes it
+    plotted: tuple[str, ...] = ()  # the moments that have a plot, oldest first
+    version: int = 0

@@ -11,6 +11,8 @@ ROLLOUTS: Mapping[str, str] = {
     "deployment": "handlers.providers.deployment:Deployments",
     "statefulset": "handlers.providers.statefulset:StatefulSets",
 }
+METRICS: Mapping[str, str] = {"prometheus": "handlers.providers.prometheus:Prometheus"}
+DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 60 MB that not every bot needs
 EXTRAS: Mapping[str, str] = {"argo": "kubernetes", "deployment": "kubernetes", "statefulset": "kubernetes"}
 
 
@@ -18,14 +20,14 @@ class Missing(Exception):
     """A provider is configured that is unknown or not installed; the message says what to do."""
 
 
-def load(name: str) -> Any:
-    """The provider's class. Raises Missing."""
-    if name not in ROLLOUTS:
-        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(ROLLOUTS))}.")
-    module, _, attribute = ROLLOUTS[name].partition(":")
+def load(name: str, known: Mapping[str, str] = ROLLOUTS) -> Any:
+    """What is registered under a name: the provider's class, or a function. Raises Missing."""
+    if name not in known:
+        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(known))}.")
+    module, _, attribute = known[name].partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise Missing(
-            f"The rollout provider {name!r} needs an extra: pip install 'watchkeeper[{EXTRAS[name]}]' ({error})."
-        ) from None
+        extra = EXTRAS.get(name)
+        fix = f"needs an extra: pip install 'watchkeeper[{extra}]'" if extra else "is not installed whole"
+        raise Missing(f"The provider {name!r} {fix} ({error}).") from None

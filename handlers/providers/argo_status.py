@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.intents import BLUE_GREEN
@@ -17,6 +18,9 @@ REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 UNOBSERVED = "waiting for rollout spec update to be observed"
 UNPAUSING = "waiting for rollout to unpause"
+GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+GO_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|ms|m|s|)")
+GO_DURATION = re.compile(r"\d{1,9}|(?:\d{1,6}(?:\.\d{1,9})?(?:h|ms|m|s)){1,4}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         paused=spec.get("paused") is True,
         waiting=str(pauses[0].get("reason") or "paused") if pauses else "",
         for_person=bool(pauses) and not _timed(seen),
+        goes_on_at=goes_on_at(seen),
+        routed=seen.canary.get("trafficRouting") is not None,
         aborted=status.get("abort") is True,
         full_promotion=status.get("promoteFull") is True,
         analysis=_analysis(status),
@@ -261,6 +267,26 @@ def _timed(seen: Seen) -> bool:
     reason = child({"first": (listed(seen.status.get("pauseConditions")) or [None])[0]}, "first").get("reason")
     step = seen.steps[seen.index] if seen.index < len(seen.steps) else {}
     return reason == "CanaryPauseStep" and child(step, "pause").get("duration") is not None
+
+
+def goes_on_at(seen: Seen) -> datetime | None:
+    """When the pause it is in ends by itself. A pause by hand, or an abort, holds it beyond that."""
+    pauses = [p for p in listed(seen.status.get("pauseConditions")) if isinstance(p, dict)]
+    began = moment(pauses[0].get("startTime")) if pauses else None
+    if began is None or not _timed(seen) or seen.spec.get("paused") is True or seen.status.get("abort") is True:
+        return None
+    if seen.blue_green:
+        return began + timedelta(seconds=number(child(seen.spec, "strategy", "blueGreen").get("autoPromotionSeconds")))
+    lasts = go_duration(child(seen.steps[seen.index], "pause").get("duration"))
+    return began + lasts if lasts else None
+
+
+def go_duration(value: Any) -> timedelta | None:
+    """Seconds, or Go's way of writing a duration, such as 1h30m; None for anything else."""
+    if GO_DURATION.fullmatch(str(value)) is None:
+        return None
+    parts = GO_PART.findall(str(value))
+    return timedelta(seconds=sum(float(n) * GO_UNITS[unit or "s"] for n, unit in parts))
 
 
 def _per_cent(seen: Seen, weight: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
+from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, ShowRollout, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import BLUE_GREEN, BY_HAND, Intent
 from bot.model import (
@@ -73,7 +73,7 @@ def test_a_rollback_is_shown_first_and_nothing_is_due() -> None:
     assert (found.id, found.state) == ("INC-7/rollback/checkout/1", RequestState.PROPOSED)
     assert (found.intent, found.from_version, found.to_version) == ("abort", "v42", "v41")
     assert (found.reviewed_step, found.reviewed_wait, found.channel) == (1, "", "@incident")
-    assert decision.do == ()
+    assert decision.do == (ShowRollout("INC-7/card/checkout"),)  # only to be seen
     assert isinstance(decision.say, Card)
     assert [e.text for e in decision.note] == ["asks for rollback of checkout: v42 → v41"]
 
@@ -123,7 +123,8 @@ def confirmed(asked: Request | None = None, rollout: Rollout | None = None, **ot
 def test_confirm_makes_it_due_and_says_where_the_outcome_will_be() -> None:
     decision = confirmed()
     assert (saved(decision).state, saved(decision).confirmed_by) == (RequestState.CONFIRMED, DANA)
-    assert decision.do == (ActOnRollout("INC-7/rollback/checkout/1"), PostCard("INC-7"))
+    shown = (PostCard("INC-7"), ShowRollout("INC-7/card/checkout"))
+    assert decision.do == (ActOnRollout("INC-7/rollback/checkout/1"), *shown)
     assert decision.say == "Rollback of checkout: v42 → v41. I will report here."
     assert (decision.note[0].by, decision.note[0].kind) == (DANA, EntryKind.ACTION)
 

@@ -98,6 +98,7 @@ class Twice:
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
     story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
     story.world = story.wire()
+    story.plots()
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False

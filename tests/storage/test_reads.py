@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.model import Phase, Request, RequestState, Role, RolloutPhase, Sighting
@@ -198,6 +199,16 @@ def test_requests(store: Store) -> None:
 def test_stables_newest_first(store: Store) -> None:
     keep(store, STABLE, replace(STABLE, revision="b", at=later(5)), replace(STABLE, revision="c", at=later(1)))
     assert [s.revision for s in store.read(lambda tx: tx.stables("checkout", "production"))] == ["b", "c", "abc"]
+
+
+def test_the_live_cards_of_a_rollout_are_those_that_nobody_stopped(store: Store) -> None:
+    card = live.new("INC-7/card/checkout", "production", NOON)
+    elsewhere = replace(live.new("C1/card/checkout", "production", NOON), stopped_at=later(1))
+    stopped = replace(live.new("C2/card/checkout", "production", NOON), stopped_by="U0BOB")
+    keep(store, card, elsewhere, stopped, live.new("C1/card/payments", "production", NOON))
+    found = store.read(lambda tx: tx.live_cards("checkout", "production"))
+    assert [one.id for one in found] == ["C1/card/checkout", "INC-7/card/checkout"]
+    assert store.read(lambda tx: tx.live_card("C9/card/checkout")) is None
 
 
 def test_a_read_sees_one_moment(store: Store, open_store: object) -> None:

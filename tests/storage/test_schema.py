@@ -151,6 +151,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "InviteResponders",
         "NameSuspects",
         "OpenChannel",
+        "PlotRollout",
         "PostCard",
         "Proclaim",
         "RemindTask",
@@ -158,6 +159,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "SendPost",
         "SharePostmortem",
         "ShowRequest",
+        "ShowRollout",
         "VerifyRollout",
     }
 

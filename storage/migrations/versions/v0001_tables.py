@@ -401,6 +401,27 @@ def consent_and_watch() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sighting"),
     )
+    op.create_table(
+        "live_card",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("shown_at", TIME, nullable=False),
+        sa.Column("quiet_since", TIME, nullable=True),
+        sa.Column("unread_since", TIME, nullable=True),
+        sa.Column("stopped_at", TIME, nullable=True),
+        sa.Column("stopped_by", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("stable", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("aborted", sa.Boolean(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("plotted", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_live_card"),
+    )
 
 
 def slack() -> None:
