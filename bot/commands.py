@@ -82,6 +82,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE", "Go one step on"),
         "rollback": Usage("SERVICE [--to REV]", "Back to the stable version"),
+        "verify": Usage("SERVICE", "Does every server run the approved version? Each that does not is named"),
         "confirm": Usage("ID", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
         "help": Usage("", "This list"),

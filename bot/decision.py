@@ -143,6 +143,16 @@ class VerifyRollout(_Effect):
         return f"rollout {self.subject}"
 
 
+class VerifyFleet(_Effect):
+    """Ask whether every server of `subject` ("checkout/production") runs the approved version."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:
+        return f"fleet {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -177,6 +187,7 @@ Effect = (
     | Broadcast
     | ActOnRollout
     | VerifyRollout
+    | VerifyFleet
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

@@ -46,6 +46,22 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verification:
+    """How one learns what the servers of a service run. Pods are looked at anyway; the rest is asked where it is given.
+
+    `up` and `build_info` are PromQL, `version_url` has {server} in it, `version_field` is a key of the JSON it answers
+    ("" for plain text), `config_key` an annotation or label of the pods and a label of `build_info`.
+    """
+
+    container: str = ""
+    up: str = ""
+    build_info: str = ""
+    version_url: str = ""
+    version_field: str = "version"
+    config_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rota:
     """People who take turns, each for `turn`, the first from `start` on."""
 
@@ -71,6 +87,8 @@ class Service:
     rollout: Target | None = None
     broadcast: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()  # who should be there, where a list of it is kept
+    verification: Verification = field(default_factory=Verification)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +105,7 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

@@ -18,7 +18,7 @@ from bot.intents import (
     shown,
     step_in_words,
 )
-from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.model import Change, ChangeStatus, Hold, Incident, Request, Rollout, RolloutPhase, Skew, Stable, Verb
 from bot.text import brief, esc, mention
 
 
@@ -68,6 +68,7 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
+FORWARD = frozenset({"resume", "promote", "retry"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,8 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    holds: Sequence[Hold] = ()  # that stand, of this rollout
+    skew: Skew | None = None  # the check of its servers, while it is not settled
 
 
 def preflight(
@@ -90,6 +93,7 @@ def preflight(
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = around or Surroundings()
+    held = _held(verb, around)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = plan(verb, rollout, stables, to)
@@ -97,9 +101,31 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    reasons = [*busy, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    mixed = _mixed(meant, around)
+    reasons = [*busy, *held, *mixed, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
+
+
+def _held(verb: Verb, around: Surroundings) -> list[Reason]:
+    """Holds are about going forward: nothing keeps people from stopping, or from going back."""
+    return [blocking(_hold(hold)) for hold in around.holds] if verb in FORWARD else []
+
+
+def _hold(hold: Hold) -> str:
+    return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
+
+
+def _mixed(meant: Plan, around: Surroundings) -> list[Reason]:
+    """Some servers run the old version: whatever fails may fail there, and going back would spread it."""
+    skew = around.skew
+    if skew is None or meant.intent not in (Intent.ABORT, Intent.UNDO) or str(meant.to) not in skew.elsewhere:
+        return []
+    text = (
+        f"{brief(skew.text, 200)}: {shown(meant.to)} is what the odd server runs. If the errors come from there, "
+        f"going back puts them on all {skew.expected}. Mend that server first"
+    )
+    return [blocking(text) if skew.alerted_at else Reason(text)]
 
 
 def _under_way(request: Request) -> str:

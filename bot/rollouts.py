@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import skews
 from bot.cards import rollout as cards
 from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
@@ -87,11 +88,18 @@ def propose(
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
         return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. I will report here.{risks}")
+    if checked.verdict is Safety.BLOCKED:
+        why = "; ".join(str(reason) for reason in checked.reasons if reason.weight is Safety.BLOCKED)
+        raise Refused(f"{_title(request)} is blocked: {why}. Nothing was changed.", instead=_check(request))
     return Decision(
         save=(request,),
         note=(_entry(request, now, f"asks for {what(request)}", by),),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
+
+
+def _check(request: Request) -> str:
+    return f"/rollout check {request.service}"
 
 
 def _overtaken(requests: Sequence[Request], verb: Verb, by: str, now: datetime) -> Decision:
@@ -278,11 +286,22 @@ def settle(request: Request, finding: Finding, now: datetime) -> Decision:
     words = {RequestState.DONE: "proven", RequestState.NOTHING: "changed nothing"}.get(finding.state, "failed")
     card = cards.outcome(settled, _title(settled))
     posted = _post(settled, "outcome", card)
-    return posted + Decision(
-        save=(settled,),
-        note=(_entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
-        do=_card(settled),
+    return (
+        posted
+        + _servers(settled, now)
+        + Decision(
+            save=(settled,),
+            note=(_entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
+            do=_card(settled),
+        )
     )
+
+
+def _servers(request: Request, now: datetime) -> Decision:
+    """What the cluster calls done may have left a server behind."""
+    if request.state is not RequestState.DONE or request.verb is Verb.PAUSE:
+        return Decision()
+    return skews.after(request.service, request.environment, now)
 
 
 def _slow(request: Request, why: str, now: datetime) -> Decision:
@@ -333,4 +352,4 @@ def observed(rollout: Rollout, stables: Sequence[Stable], now: datetime) -> Deci
         version=str(rollout.stable),
         at=now,
     )
-    return Decision(save=(stable,))
+    return Decision(save=(stable,)) + skews.after(rollout.service, rollout.environment, now)

@@ -24,15 +24,17 @@ from slack_sdk import WebClient
 from bot.errors import ProviderError
 from handlers import providers, schedule
 from handlers.outbox import Workers
+from handlers.providers.prometheus import Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.version_page import VersionPage
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
 from handlers.web import server
 from handlers.web.guard import sign
-from handlers.world import Rollouts, World
+from handlers.world import Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -140,6 +142,9 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         rollouts=rollout_providers(settings),
         policy=settings.policy,
         now=now,
+        pods=pods(settings),
+        prometheus=prometheus(settings),
+        version_page=VersionPage(),
         commands={"incident": commands.incident, "rollout": commands.rollout},
         draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
     )
@@ -204,6 +209,25 @@ def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
         return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def pods(settings: Settings) -> Pods | None:
+    """Who reads the pods of the configured rollouts, if there are any."""
+    if not any(service.rollout for service in settings.policy.services.values()):
+        return None
+    try:
+        reader: Pods = providers.load("pods", providers.READERS).connect(settings.config.clusters)
+    except (providers.Missing, ProviderError) as error:
+        raise CannotStart(str(error)) from None
+    return reader
+
+
+def prometheus(settings: Settings) -> Prometheus | None:
+    return (
+        Prometheus(settings.config.prometheus.url, settings.prometheus_token)
+        if settings.config.prometheus.url
+        else None
+    )
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

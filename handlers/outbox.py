@@ -27,10 +27,11 @@ from bot.decision import (
     RemindUpdate,
     SendPost,
     SharePostmortem,
+    VerifyFleet,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, events, incidents, postmortems, rollouts, updates
+from handlers import changes, events, fleet, incidents, postmortems, rollouts, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -70,6 +71,8 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case VerifyFleet():
+            return fleet.verify(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

@@ -15,7 +15,7 @@ from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Service
 from bot.preflight import preflight
 from bot.text import code
-from handlers import targets
+from handlers import fleet, targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -39,6 +39,8 @@ def run(world: World, ask: Ask) -> Decision:
             return show(world, ask, words)
         case "check":
             return check(world, ask, words)
+        case "verify":
+            return fleet.show(world, ask, words)
         case "confirm":
             return confirm(world, ask, words)
         case "cancel":

@@ -19,7 +19,7 @@ from yaml.constructor import ConstructorError
 
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity
-from bot.policy import SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target
+from bot.policy import SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target, Verification
 from handlers.intake import SENDERS
 
 
@@ -157,6 +157,18 @@ class RolloutPart(Part):
     name: str = ""
 
 
+class VerifyPart(Part):
+    container: str = ""
+    up: str = ""
+    build_info: str = ""
+    version_url: str = Field(default="", pattern=r"^(https?://\S*\{server\}\S*)?$")
+    version_field: str = "version"
+    config_key: str = ""
+
+    def policy(self) -> Verification:
+        return Verification(**self.model_dump())
+
+
 class ServicePart(Part):
     environment: str = "production"
     oncall: str = ""
@@ -165,6 +177,8 @@ class ServicePart(Part):
     rollout: RolloutPart | None = None
     broadcast: list[str] = []
     depends_on: list[str] = []
+    servers: list[str] = []
+    verify: VerifyPart = VerifyPart()
 
     def policy(self, name: str) -> Service:
         target = (
@@ -186,12 +200,19 @@ class ServicePart(Part):
             rollout=target,
             broadcast=tuple(self.broadcast),
             depends_on=tuple(self.depends_on),
+            servers=tuple(self.servers),
+            verification=self.verify.policy(),
         )
 
 
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
+
+
+class PrometheusPart(Part):
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    token_env: str = ""
 
 
 class Config(Part):
@@ -203,12 +224,14 @@ class Config(Part):
     opens_at: Level = Severity.SEV3
     cooling: Duration = timedelta(minutes=30)
     suspect_window: Duration = timedelta(hours=3)
+    verify_within: Duration = timedelta(minutes=10)
     channel_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
     severities: dict[str, Level] = {}
     updates: dict[Phase, dict[Level, int]] = {}
     commands: Commands = Commands()
     hooks: dict[str, Hook] | None = None
     clusters: dict[str, Cluster] = {}
+    prometheus: PrometheusPart = PrometheusPart()
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
 
@@ -248,6 +271,7 @@ class Config(Part):
             services={name: part.policy(name) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
             public_url=self.url,
+            verify_within=self.verify_within,
         )
 
 
@@ -266,6 +290,7 @@ class Settings:
     policy: Policy
     hooks: Mapping[str, str | None] = field(default_factory=dict)  # sender → token; None means no authentication
     configured: bool = False
+    prometheus_token: str = field(default="", repr=False)
 
     @property
     def socket_mode(self) -> bool:
@@ -291,7 +316,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
         raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
     config = parse(_text(path), str(path)) if path.exists() else Config()
-    return Settings(environment, config, config.policy(), _hooks(config, environment, environ), path.exists())
+    hooks = _hooks(config, environment, environ)
+    return Settings(environment, config, config.policy(), hooks, path.exists(), _prometheus_token(config, environ))
 
 
 def _text(path: Path) -> str:
@@ -318,6 +344,16 @@ def _token(name: str, hook: Hook, environment: Environment, environ: Mapping[str
     token = secret(hook.token_env, environ)
     if not token:
         raise Misconfigured(f"hooks.{name}.token_env names {hook.token_env}, which is not set.")
+    return token
+
+
+def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
+    name = config.prometheus.token_env
+    if not name:
+        return ""
+    token = secret(name, environ)
+    if not token:
+        raise Misconfigured(f"prometheus.token_env names {name}, which is not set.")
     return token
 
 
@@ -350,6 +386,8 @@ EXPECTED = {
     "rollout": "a slash command, such as /rollout",
     "channel_prefix": "small letters, digits, - and _",
     "auth": "bearer or none",
+    "url": "http:// or https://, and a host",
+    "version_url": "an address with {server} in it, such as http://{server}:8080/version",
 }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import roles
+from bot import roles, skews
 from bot.commands import Ask, nearest
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
@@ -106,11 +106,14 @@ def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundi
     others = tx.open_incident_of(service.name, service.environment)
     here = tx.incident_in(ask.channel) if ask.channel else None
     incident = here if here and here.is_open else next(iter(others), None)
+    skew = tx.skew(skews.skew_id(service.name, service.environment))
     return Surroundings(
         incident=incident,
         others=others,
         changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
+        holds=tx.holds(service.name, service.environment),
+        skew=skew if skew and skew.settled_at is None else None,
     )
 
 

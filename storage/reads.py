@@ -18,6 +18,7 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Hold,
     Incident,
     Link,
     Message,
@@ -26,6 +27,7 @@ from bot.model import (
     Request,
     RequestState,
     Role,
+    Skew,
     Stable,
     Update,
 )
@@ -45,6 +47,7 @@ ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, E
 ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
+HOLDS = table(Hold)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -216,6 +219,23 @@ class Tx:
         """Newest first."""
         here = (STABLES.c.service == service, STABLES.c.environment == environment)
         return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+
+    def find_hold(self, id: str) -> Hold | None:
+        """Lifted ones too."""
+        return self._get(Hold, id)
+
+    def holds(self, service: str, environment: str) -> tuple[Hold, ...]:
+        """Those that stand, oldest first."""
+        here = (HOLDS.c.service == service, HOLDS.c.environment == environment, text("lifted_at IS NULL"))
+        return self._all(Hold, select(HOLDS).where(*here).order_by(HOLDS.c.at, HOLDS.c.id))
+
+    def skew(self, id: str) -> Skew | None:
+        return self._get(Skew, id)
+
+    def deploys(self, service: str, environment: str, limit: int = 50) -> tuple[Change, ...]:
+        """Newest first."""
+        here = (CHANGES.c.service == service, CHANGES.c.environment == environment, CHANGES.c.change == "deploy")
+        return self._all(Change, select(CHANGES).where(*here).order_by(CHANGES.c.at.desc(), CHANGES.c.key).limit(limit))
 
     # ------------------------------------------------------------ outbox
 

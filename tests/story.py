@@ -21,13 +21,16 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Group, Policy, Rota, Service, Target
+from bot.policy import Group, Policy, Rota, Service, Target, Verification
 from handlers import outbox, rollouts
 from handlers.manifest import manifest
 from handlers.providers.argo import ArgoRollouts
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.pods import Pods
+from handlers.providers.prometheus import Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
@@ -65,6 +68,7 @@ SHOP = Policy(
             rollout=target("checkout"),
             broadcast=("#support",),
             depends_on=("payments",),
+            verification=Verification(build_info='build_info{service="checkout"}'),
         ),
         "payments": Service(name="payments", oncall="payments", rollout=target("payments")),
     },
@@ -123,6 +127,8 @@ class Story:
         self.policy = policy
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
+        self.prometheus = Prometheus(f"{self.served.url}/prometheus")
+        self.version_page = VersionPage()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -139,6 +145,9 @@ class Story:
             rollouts={"argo": ArgoRollouts({"shop": self.kubernetes})},
             policy=self.policy,
             now=self.clock.now,
+            pods=Pods({"shop": self.kubernetes}),
+            prometheus=self.prometheus,
+            version_page=self.version_page,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -157,6 +166,8 @@ class Story:
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
+        self.prometheus.close()
+        self.version_page.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens

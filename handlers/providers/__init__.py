@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 ROLLOUTS: Mapping[str, str] = {"argo": "handlers.providers.argo:ArgoRollouts"}
-EXTRAS: Mapping[str, str] = {"argo": "kubernetes"}
+READERS: Mapping[str, str] = {"pods": "handlers.providers.pods:Pods"}
+EXTRAS: Mapping[str, str] = {"argo": "kubernetes", "pods": "kubernetes"}
 
 
 class Missing(Exception):
     """A provider is configured that is unknown or not installed; the message says what to do."""
 
 
-def load(name: str) -> Any:
+def load(name: str, among: Mapping[str, str] = ROLLOUTS) -> Any:
     """The provider's class. Raises Missing."""
-    if name not in ROLLOUTS:
-        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(ROLLOUTS))}.")
-    module, _, attribute = ROLLOUTS[name].partition(":")
+    if name not in among:
+        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(among))}.")
+    module, _, attribute = among[name].partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:

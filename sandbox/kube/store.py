@@ -42,7 +42,9 @@ REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
-KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, PODS, EVENTS)
+SERVICES = Kind("", "v1", "services", "Service")
+ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, PODS, EVENTS, SERVICES, ENDPOINT_SLICES)
 
 
 class Missing(Exception):

@@ -153,6 +153,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "RemindUpdate",
         "SendPost",
         "SharePostmortem",
+        "VerifyFleet",
         "VerifyRollout",
     }
 
