@@ -11,7 +11,7 @@ from bot.model import Skew
 from bot.text import brief, code, fallback, plural
 
 ROWS = 12  # servers named on a card
-NAMES = 10
+NAMES = 8
 ICONS = {State.OK: ":white_check_mark:", State.WRONG: ":no_entry:", State.UNKNOWN: ":grey_question:"}
 VERDICTS = {State.OK: "*good*", State.WRONG: "*bad*", State.UNKNOWN: "*inconclusive*"}
 
@@ -24,8 +24,9 @@ def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
     if rows := list(_rows(fleet)):
         blocks.append(section("\n".join(rows)))
     if differences := list(_differences(fleet)):
-        blocks.append(section("\n".join(differences)))
-    blocks += [context(f":information_source: {brief(note, 400)}") for note in fleet.notes[:4]]
+        blocks.append(section("\n".join(differences), n=2000))
+    if fleet.notes:
+        blocks.append(context("\n".join(f":information_source: {brief(note, 300)}" for note in fleet.notes[:4]), 1500))
     blocks.append(context(_sources(fleet)))
     again = press("Look again", f"rollout verify {service}", f"verify {service}"[:200])
     if again:
@@ -70,11 +71,11 @@ def _verdict(fleet: Fleet, state: State, moving: str) -> str:
 def _rows(fleet: Fleet) -> Iterator[str]:
     for server in fleet.odd[:ROWS]:
         yield f"{ICONS[server.state]} {code(server.name, 80)} {brief(server.why, 200)}"
-    if len(fleet.odd) > ROWS:
-        yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')}"
 
 
 def _differences(fleet: Fleet) -> Iterator[str]:
+    if len(fleet.odd) > ROWS:
+        yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')} that are not right"
     if fleet.missing:
         yield f"*Should be there and is not*: {_some(fleet.missing)}"
     if fleet.stray:

@@ -35,6 +35,7 @@ from bot.model import (
 )
 from storage.store import Conflict, Store, Tx
 from storage.types import NUL, fit
+from tests.bot.rollout_values import hold, skew
 from tests.storage.helpers import entry, keep, later
 from tests.values import NOON, alert, change, incident, minutes
 
@@ -94,6 +95,8 @@ CASES: list[tuple[Noun, Any]] = [
     (POSTMORTEM, lambda tx: tx.postmortem("INC-7")),
     (STABLE, lambda tx: tx.stables("checkout", "production")[0]),
     (REQUEST, lambda tx: tx.request("INC-7/rollback/1")),
+    (skew(version=0), lambda tx: tx.skew("checkout/production")),
+    (hold(version=0), lambda tx: tx.find_hold("checkout/production/verify")),
 ]
 
 

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Phase, RequestState, Role
+from bot.model import ChangeKind, Phase, RequestState, Role
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Store
+from tests.bot.rollout_values import hold
 from tests.storage.helpers import entry, keep, later
 from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, UPDATE
 from tests.values import NOON, alert, change, incident, minutes
@@ -218,3 +219,18 @@ def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(Exception, match=r"read-only|readonly"):
         store.read(lambda tx: tx.connection.execute(text("INSERT INTO kept VALUES ('a', 'b')")))
     assert store.remember("a", "c") == "c"
+
+
+def test_only_holds_that_stand(store: Store) -> None:
+    lifted = hold(id="checkout/production/INC-7", holder="INC-7", lifted_at=NOON, version=0)
+    keep(store, hold(version=0), lifted, hold(id="payments/production/verify", service="payments", version=0))
+    assert [h.holder for h in store.read(lambda tx: tx.holds("checkout", "production"))] == ["verify"]
+    assert store.read(lambda tx: tx.find_hold(lifted.id)) == replace(lifted, version=1)
+
+
+def test_deploys_of_one_service_newest_first(store: Store) -> None:
+    old, new = change("a", version="v41", at=later(1)), change("b", digests=("sha256:1",), at=later(2))
+    flag, other = change("c", change=ChangeKind.FLAG, at=later(3)), change("d", service="payments", at=later(3))
+    keep(store, old, new, flag, other, change("e", environment="staging"))
+    assert store.read(lambda tx: tx.deploys("checkout", "production")) == (new, old)
+    assert store.read(lambda tx: tx.deploys("checkout", "production", 1)) == (new,)
