@@ -298,14 +298,14 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "ship": ship,
     "serve": serve,
     "steps": steps,
-    "scale": scale,
-    "stuck": stuck,
-    "clean": clean,
-    "flag": flag,
     "type": type_,
     "press": press,
     "submit": submit,
     "pin": pin,
+    "scale": scale,
+    "stuck": stuck,
+    "clean": clean,
+    "flag": flag,
 }
 EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "channel": channel_exists,
