@@ -181,6 +181,16 @@ class PlotRollout(_Effect):
         return f"plot {self.subject}"
 
 
+class VerifyFleet(_Effect):
+    """Ask whether every server of `subject` ("checkout/production") runs the approved version."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:
+        return f"fleet {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -228,6 +238,7 @@ Effect = (
     | RemindTask
     | ShowRollout
     | PlotRollout
+    | VerifyFleet
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

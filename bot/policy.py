@@ -50,6 +50,22 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verification:
+    """How one learns what the servers of a service run. Pods are looked at anyway; the rest is asked where it is given.
+
+    `up` and `build_info` are PromQL, `version_url` has {server} in it, `version_field` is a key of the JSON it answers
+    ("" for plain text), `config_key` an annotation or label of the pods and a label of `build_info`.
+    """
+
+    container: str = ""
+    up: str = ""
+    build_info: str = ""
+    version_url: str = ""
+    version_field: str = "version"
+    config_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rota:
     """People who take turns, each for `turn`, the first from `start` on."""
 
@@ -76,6 +92,8 @@ class Service:
     broadcast: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     respec: bool = False  # a rollback in flight also puts the stable template back into the spec
+    servers: tuple[str, ...] = ()  # who should be there, where a list of it is kept
+    verification: Verification = field(default_factory=Verification)
 
 
 GROUP = "group:"  # before a Slack group's id, among who may
@@ -116,6 +134,7 @@ class Policy:
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
+    verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

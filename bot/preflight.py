@@ -36,6 +36,7 @@ from bot.model import (
     Rollout,
     RolloutPhase,
     Severity,
+    Skew,
     Stable,
     Verb,
 )
@@ -102,6 +103,7 @@ class Surroundings:
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
     freezes: Sequence[Freeze] = ()  # that stand, and cover it
     holds: Sequence[Hold] = ()  # that stand, of this rollout
+    skew: Skew | None = None  # the check of its servers, while it is not settled
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
@@ -144,7 +146,9 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    reasons = [*busy, *held, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    mixed = _mixed(meant, around)
+    found = [*busy, *held, *mixed, *map(Reason, risks)]
+    reasons = found or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
 
@@ -159,6 +163,18 @@ def _held(verb: Verb, around: Surroundings) -> list[Reason]:
 
 def _hold(hold: Hold) -> str:
     return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
+
+
+def _mixed(meant: Plan, around: Surroundings) -> list[Reason]:
+    """Some servers run the old version: whatever fails may fail there, and going back would spread it."""
+    skew = around.skew
+    if skew is None or meant.intent not in BACK or str(meant.to) not in skew.elsewhere:
+        return []
+    text = (
+        f"{brief(skew.text, 200)}: {shown(meant.to)} is what the odd server runs. If the errors come from there, "
+        f"going back puts them on all {skew.expected}. Mend that server first"
+    )
+    return [blocking(text) if skew.alerted_at else Reason(text)]
 
 
 def _under_way(request: Request) -> str:

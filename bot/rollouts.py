@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import skews
 from bot.cards import consent as consent_cards
 from bot.cards import rollout as cards
 from bot.consent import Consent, must_be_allowed, needed
@@ -469,11 +470,22 @@ def settle(request: Request, finding: Finding, now: datetime) -> Decision:
     words = {RequestState.DONE: "proven", RequestState.NOTHING: "changed nothing"}.get(finding.state, "failed")
     card = cards.outcome(settled, _title(settled))
     posted = _post(settled, "outcome", card)
-    return posted + Decision(
-        save=(settled,),
-        note=(_entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
-        do=_card(settled),
+    return (
+        posted
+        + _servers(settled, now)
+        + Decision(
+            save=(settled,),
+            note=(_entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
+            do=_card(settled),
+        )
     )
+
+
+def _servers(request: Request, now: datetime) -> Decision:
+    """What the cluster calls done may have left a server behind."""
+    if request.state is not RequestState.DONE or request.verb is Verb.PAUSE:
+        return Decision()
+    return skews.after(request.service, request.environment, now)
 
 
 def _slow(request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:
@@ -534,7 +546,7 @@ def observed(rollout: Rollout, stables: Sequence[Stable], now: datetime) -> Deci
         version=str(rollout.stable),
         at=now,
     )
-    return Decision(save=(stable,))
+    return Decision(save=(stable,)) + skews.after(rollout.service, rollout.environment, now)
 
 
 def unsure(rollout: Rollout) -> bool:

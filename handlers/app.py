@@ -27,6 +27,7 @@ from handlers import providers, schedule
 from handlers.outbox import Workers
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.version_page import VersionPage
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
@@ -35,7 +36,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import Metrics, Rollouts, World
+from handlers.world import Metrics, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -149,6 +150,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         rollouts=rollout_providers(settings),
         policy=settings.policy,
         now=now,
+        pods=pods(settings),
+        version_page=VersionPage(),
         commands={"incident": commands.incident, "rollout": commands.rollout},
         draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
         gate_url=partial(gate_url, base, asking[0] if asking else ""),
@@ -242,6 +245,17 @@ def metrics_provider(settings: Settings) -> Metrics | None:
     if part:
         made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
     return made
+
+
+def pods(settings: Settings) -> Pods | None:
+    """Who reads the pods of the configured rollouts, if there are any."""
+    if not any(service.rollout for service in settings.policy.services.values()):
+        return None
+    try:
+        reader: Pods = providers.load("pods", providers.READERS).connect(settings.config.clusters)
+    except (providers.Missing, ProviderError) as error:
+        raise CannotStart(str(error)) from None
+    return reader
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

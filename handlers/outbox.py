@@ -34,10 +34,11 @@ from bot.decision import (
     SharePostmortem,
     ShowRequest,
     ShowRollout,
+    VerifyFleet,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, consent, events, freezes, incidents, live, postmortems, rollouts, tasks, updates
+from handlers import changes, consent, events, fleet, freezes, incidents, live, postmortems, rollouts, tasks, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -88,6 +89,8 @@ def perform(world: World, job: Job) -> Think:
             return live.show(world, id, job)
         case PlotRollout():
             return live.plot(world, id, job)
+        case VerifyFleet():
+            return fleet.verify(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

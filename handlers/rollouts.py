@@ -13,7 +13,7 @@ from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
 from bot.text import code
-from handlers import freezes, gates, live, sightings, targets
+from handlers import fleet, freezes, gates, live, sightings, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -41,6 +41,8 @@ def run(world: World, ask: Ask) -> Decision:
             return live.watch(world, ask, words)
         case "unwatch":
             return live.unwatch(world, ask, words)
+        case "verify":
+            return fleet.show(world, ask, words)
         case "confirm":
             return confirm(world, ask, words)
         case "cancel":

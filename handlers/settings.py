@@ -31,6 +31,7 @@ from bot.policy import (
     Rule,
     Service,
     Target,
+    Verification,
 )
 from bot.signals import SIGNALS, Signal
 from handlers.intake import SENDERS
@@ -191,6 +192,18 @@ class RollbackPart(Part):
     respec: bool = False
 
 
+class VerifyPart(Part):
+    container: str = ""
+    up: str = ""
+    build_info: str = ""
+    version_url: str = Field(default="", pattern=r"^(https?://\S*\{server\}\S*)?$")
+    version_field: str = "version"
+    config_key: str = ""
+
+    def policy(self) -> Verification:
+        return Verification(**self.model_dump())
+
+
 class ServicePart(Part):
     environment: str = "production"
     oncall: str = ""
@@ -200,6 +213,8 @@ class ServicePart(Part):
     broadcast: list[str] = []
     depends_on: list[str] = []
     rollback: RollbackPart | None = None
+    servers: list[str] = []
+    verify: VerifyPart = VerifyPart()
 
     def policy(self, name: str, rollback: RollbackPart) -> Service:
         return Service(
@@ -212,6 +227,8 @@ class ServicePart(Part):
             broadcast=tuple(self.broadcast),
             depends_on=tuple(self.depends_on),
             respec=(self.rollback or rollback).respec,
+            servers=tuple(self.servers),
+            verification=self.verify.policy(),
         )
 
 
@@ -281,6 +298,7 @@ class Config(Part):
     opens_at: Level = Severity.SEV3
     cooling: Duration = timedelta(minutes=30)
     suspect_window: Duration = timedelta(hours=3)
+    verify_within: Duration = timedelta(minutes=10)
     channel_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
     severities: dict[str, Level] = {}
     updates: dict[Phase, dict[Level, int]] = {}
@@ -337,6 +355,7 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
+            verify_within=self.verify_within,
         )
 
 
@@ -451,6 +470,8 @@ EXPECTED = {
     "channel_prefix": "small letters, digits, - and _",
     "auth": "bearer or none",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
+    "url": "http:// or https://, and a host",
+    "version_url": "an address with {server} in it, such as http://{server}:8080/version",
 }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, freezes, roles
+from bot import consent, freezes, roles, skews
 from bot.commands import Ask, nearest
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
@@ -126,6 +126,7 @@ def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundi
 
 def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -> Surroundings:
     """The same for an incident that is known already."""
+    skew = tx.skew(skews.skew_id(service.name, service.environment))
     return Surroundings(
         incident=incident,
         others=tx.open_incident_of(service.name, service.environment),
@@ -135,6 +136,7 @@ def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -
         respec=service.respec,
         freezes=freezes.standing(tx.freezes(now), service.name, service.environment, now),
         holds=tx.holds(service.name, service.environment),
+        skew=skew if skew and skew.settled_at is None else None,
     )
 
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
+from bot.fleet import Expected, Instance
 from bot.model import Message, Request, Rollout, Verb
-from bot.policy import Policy, Target
+from bot.policy import Policy, Target, Verification
 from bot.signals import Chart
 from storage.store import Job, Store, Tx
 
@@ -100,6 +101,27 @@ class Metrics(Protocol):
 
 
 @dataclass(frozen=True)
+class Instances:
+    """Who runs a service, and who, by another source, should."""
+
+    seen: tuple[Instance, ...] = ()
+    expected: tuple[Expected, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Pods(Protocol):
+    """The pods of a workload. Those of another revision than `revision` are called older. Raises ProviderError."""
+
+    def instances(self, target: Target, verification: Verification, revision: str) -> Instances: ...
+
+
+class VersionPage(Protocol):
+    """The page where a server says its version. Raises ProviderError."""
+
+    def version(self, url: str, field: str) -> str: ...
+
+
+@dataclass(frozen=True)
 class World:
     store: Store
     chat: Chat
@@ -107,6 +129,9 @@ class World:
     policy: Policy
     now: Callable[[], datetime]
     commands: Mapping[str, str] = field(default_factory=lambda: {"incident": "/incident", "rollout": "/rollout"})
+
+    pods: Pods | None = None  # None where no cluster is configured
+    version_page: VersionPage | None = None
 
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
     metrics: Metrics | None = None

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from sandbox.clock import Clock
-from sandbox.kube import argo, deployments, patch
+from sandbox.kube import argo, deployments, patch, services
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
@@ -33,6 +33,7 @@ from sandbox.kube.store import (
     PODS,
     REPLICA_SETS,
     ROLLOUTS,
+    SERVICES,
     STATEFUL_SETS,
     Kind,
     Object,
@@ -171,6 +172,7 @@ class Cluster:
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
         self._moment: datetime | None = None  # the past moment that is being caught up with
         self._due: dict[Key, datetime] = {}
+        self._sliced = 0  # the store's version that the EndpointSlices are of
         self._splits: dict[str, list[Split]] = {}
         with self._at(clock.now() - AGE):
             for manifest in yaml.safe_load(MANIFESTS.read_text()) if manifests is None else manifests:
@@ -188,12 +190,39 @@ class Cluster:
     # --- what people, pipelines and tests do
 
     def create(self, manifest: Object, by: str = "ci") -> None:
-        kind = next(k for k in MANAGERS if k.kind == manifest["kind"])
-        self._touch(kind, self.store.create(kind, manifest, by))
+        kind = next(k for k in (*MANAGERS, SERVICES) if k.kind == manifest["kind"])
+        made = self.store.create(kind, manifest, by)
+        if kind in MANAGERS:
+            self._touch(kind, made)
 
     def deploy(self, name: str, image: str, by: str = "ci") -> None:
         """Put another image into the pod template, as a pipeline does."""
         self.patch(name, {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}}, by=by)
+
+    def keep_old_image(self, node: str, image: str, old: str) -> None:
+        """The node has `old` under the name of `image`, from when the tag meant that, and does not pull it again."""
+        self.replicas.cached[node, image] = old
+
+    def clean_node(self, node: str) -> None:
+        """Somebody empties the node's cache and starts its pods anew: they run what they should."""
+        with self.store.lock:
+            self.reconcile()
+            self.replicas.clean(node)
+            for kind in MANAGERS:
+                for obj in self.store.all(kind):
+                    self._touch(kind, obj)
+
+    def stray(self, name: str, image: str, service: str) -> None:
+        """A pod that nobody's controller knows, with the labels that get it the service's traffic."""
+        labels = self.workload(service).object["spec"]["selector"]["matchLabels"]
+        self.replicas.by_hand(name, NAMESPACE, labels, image)
+
+    def pods(self, service: str) -> list[Object]:
+        """Those that get the traffic of a service, by name."""
+        with self.store.lock:
+            self.reconcile()
+            front = self.store.find(SERVICES, NAMESPACE, service)
+            return [pod for pod in self.store.all(PODS, NAMESPACE) if front and services.selects(front, pod)]
 
     def patch(self, name: str, body: Object, subresource: str = MAIN, by: str = "kubectl") -> None:
         """Merge `body` into a workload (members of named lists by their name), with no precondition."""
@@ -270,9 +299,12 @@ class Cluster:
             for _ in range(MOMENTS):
                 key = min(self._due, key=lambda k: self._due[k], default=None)
                 if key is None or self._due[key] > now:
-                    return
+                    break
                 with self._at(self._due.pop(key)):
                     self._run(key)
+            if self._sliced != self.store.version:
+                services.follow(self.store)
+                self._sliced = self.store.version
 
     def _run(self, key: Key) -> None:
         """Let one controller work until it is content with this moment."""
@@ -439,10 +471,17 @@ def split(obj: Object, sets: Sequence[Set]) -> tuple[Share, ...]:
         if not (s.ready or weights.get(s.hash)):
             continue
         track = "canary" if s.hash == canary != stable and obj["kind"] == ROLLOUTS.kind else "stable"
-        weight, up = shares.get((track, s.version), (0.0, False))
-        shares[track, s.version] = (weight + weights.get(s.hash, 0.0), up or s.ready > 0)
+        for version, part in parts(s).items():
+            weight, up = shares.get((track, version), (0.0, False))
+            shares[track, version] = (weight + part * weights.get(s.hash, 0.0), up or s.ready > 0)
     found = tuple(Share(track, version, weight, up) for (track, version), (weight, up) in sorted(shares.items()))
     return found or (Share("stable", sets[0].version, 100.0, up=False),)
+
+
+def parts(s: Set) -> dict[str, float]:
+    """What part of a set's pods runs which version: not all of them run what the set asks for."""
+    odd = {version: count / s.ready for version, count in s.odd.items()}
+    return {s.version: 1.0 - sum(odd.values())} | odd
 
 
 def weights_of(status: Object, ready: Mapping[str, int]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.prometheus import metrics_text
+from sandbox.kube.replicas import is_ready
+from sandbox.prometheus import build_of, metrics_text
 from sandbox.shop import SERVICES, release
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *(Route(f"/panel/{name}", lever(work), methods=["POST"]) for name, work in posts.items()),
         Route("/shop/metrics", lambda request: PlainTextResponse(metrics_text(world.shop, world.clock.now()))),
         Route("/shop/{service}", panel.page),
+        Route("/servers/{address}/version", panel.version),
         *world.cluster.api.routes("/cluster"),
         *world.prometheus.routes("/prometheus"),
     ]
@@ -145,6 +147,14 @@ class Panel:
         if not isinstance(speed, int | float) or speed < 0:
             raise ValueError("speed is a number, 0 or more")
         self.world.stories.start(str(args["name"]), pace=1 / speed if speed else 0.0)
+
+    def version(self, request: Request) -> Response:
+        """What the server with this address says of itself, asked past every balancer."""
+        wanted = request.path_params["address"]
+        found = [p for s in SERVICES for p in self.world.cluster.pods(s) if p["status"]["podIP"] == wanted]
+        if not found or not is_ready(found[0]):
+            return PlainTextResponse("connection refused", 502)
+        return JSONResponse(build_of(self.world.cluster.replicas.runs(found[0])))
 
     def page(self, request: Request) -> Response:
         service = request.path_params["service"]

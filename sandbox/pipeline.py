@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.alertmanager import rfc3339
 from sandbox.cluster import Cluster, Workload
 from sandbox.hooks import Hooks
+from sandbox.kube.replicas import digest
 
 PATH, AGENT = "/hooks/deploys", "shop-ci/2.4"
 
@@ -32,7 +33,12 @@ class Deploy:
             "at": rfc3339(at),
             "url": f"https://ci.shop.example/{self.service}/builds/{self.build}",
             "actor": self.actor,
+            "digests": digests(self.image),
         }
+
+    @property
+    def image(self) -> str:
+        return f"shop/{self.service}:{self.version}"
 
 
 class Pipeline:
@@ -51,7 +57,7 @@ class Pipeline:
                 self.outbox.append(old.event("cancelled", now))
             self._builds += 1
             deploy = Deploy(service, version, environment, actor, self._builds)
-            self.cluster.deploy(service, f"shop/{service}:{version}")
+            self.cluster.deploy(service, deploy.image)
             self.running[service] = deploy
             self.outbox.append(deploy.event("started", now))
             return deploy
@@ -71,6 +77,11 @@ class Pipeline:
             if status == 0 or status >= 500:
                 return
             self.outbox.popleft()
+
+
+def digests(image: str) -> list[str]:
+    """Whatever a node may report of an image that was pushed: its index, and the manifest of the one platform."""
+    return [digest(image).partition("@")[2], digest(f"{image}/linux/amd64").partition("@")[2]]
 
 
 def outcome(deploy: Deploy, workload: Workload) -> str:

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.clock import Clock
 from sandbox.evaluation import Labels, Point, Vector, evaluate
 from sandbox.flows import BOUNDS, Counters, Flow
+from sandbox.kube.replicas import digest, is_ready, tag_of
 from sandbox.promql import BadQuery, Matcher, Parser, Selector, seconds
 from sandbox.shop import SERVICES, Shop
 
@@ -31,6 +32,7 @@ METRICS = {
     "http_requests_total": ("counter", "Requests by status code."),
     "http_request_duration_seconds": ("histogram", "How long requests took."),
     "shop_orders_total": ("counter", "Orders placed."),
+    "build_info": ("gauge", "Which build a pod runs."),
 }
 BUILD = {"version": "3.7.3", "revision": "0a41f0000ed0", "branch": "HEAD", "goVersion": "go1.25.3"}
 
@@ -62,6 +64,9 @@ class Prometheus:
         result = {labelled({"__name__": "up"} | TARGET): float(up)}
         for labels, value in exposition(self.shop, at) if up else ():
             result[labelled(dict(labels) | TARGET)] = value
+        # Pods keep no past: a scrape that nobody asked for when it was new has none of them.
+        if up and self.clock.now() - at < timedelta(seconds=EVERY):
+            result |= dict(pods(self.shop))
         self._scrapes[number] = result
         if len(self._scrapes) > KEPT_SCRAPES:
             self._scrapes.popitem(last=False)
@@ -263,6 +268,24 @@ def exposition(shop: Shop, at: datetime) -> Iterator[tuple[Labels, float]]:
     for service in SERVICES:
         for flow, counters in shop.counters(service, at).items():
             yield from samples(service, flow, counters)
+
+
+def pods(shop: Shop) -> Iterator[tuple[Labels, float]]:
+    """What each pod of a service exposes by itself, and that it was reached."""
+    for service in SERVICES:
+        for pod in shop.cluster.pods(service):
+            target = {"namespace": "shop", "service": service, "job": service, "pod": pod["metadata"]["name"]}
+            target["instance"] = f"{pod['status']['podIP']}:8080"
+            ready = is_ready(pod)
+            yield labelled({"__name__": "up"} | target), float(ready)
+            if ready:
+                build = build_of(shop.cluster.replicas.runs(pod))
+                yield labelled({"__name__": "build_info"} | target | build), 1.0
+
+
+def build_of(image: str) -> dict[str, str]:
+    """What a program knows about itself: the version, and the commit it was built from."""
+    return {"version": tag_of(image), "revision": digest(image).rpartition(":")[2][:12]}
 
 
 def samples(service: str, flow: Flow, counters: Counters) -> Iterator[tuple[Labels, float]]:

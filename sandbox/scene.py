@@ -154,6 +154,28 @@ def pace_of(step: dict[str, Any], tempo: float) -> dict[str, Any]:
     return {"pause": {"duration": f"{lasts}ms" if lasts % 1000 else f"{lasts // 1000}s"}}
 
 
+def scale(scene: Scene, service: str, servers: int) -> None:
+    """Give a service so many servers."""
+    scene.world.cluster.patch(service, {"spec": {"replicas": servers}}, by="setup")
+
+
+def stuck(scene: Scene, node: str, service: str, version: str, runs: str) -> None:
+    """A node takes another version for this one, as it has that under the same name. Nobody is told."""
+    scene.world.cluster.keep_old_image(node, f"shop/{service}:{version}", f"shop/{service}:{runs}")
+
+
+def clean(scene: Scene, who: str, node: str) -> None:
+    """Somebody empties a node's image cache and starts its pods anew."""
+    scene.world.cluster.clean_node(node)
+    scene.did(who, node, "empties the image cache and starts the pods anew")
+
+
+def flag(scene: Scene, who: str, service: str, misread_by: str) -> None:
+    """Somebody switches on a flag, whose name meant another thing to an old version."""
+    scene.world.shop.reuse_flag(service, misread_by)
+    scene.did(who, service, "switches on a flag")
+
+
 def type_(scene: Scene, who: str, where: str, text: str, thread: str = "") -> None:
     """Somebody writes: a command if it begins with a slash, in the thread of the newest message that says `thread`."""
     workspace, (user, channel) = scene.world.workspace, scene.enter(who, where)
@@ -283,6 +305,10 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "press": press,
     "submit": submit,
     "pin": pin,
+    "scale": scale,
+    "stuck": stuck,
+    "clean": clean,
+    "flag": flag,
 }
 EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "channel": channel_exists,

@@ -76,6 +76,9 @@ class Conditions:
 
     broken_content: frozenset[str] = frozenset()  # services that answer 200 with the wrong page
     vendor_down: bool = False
+    misread: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # (service, version): code to which a reused flag means the old thing
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,11 @@ class Shop:
         """Take the payment processor down, or bring it back."""
         self._change(replace(self.conditions, vendor_down=down))
 
+    def reuse_flag(self, service: str, misread_by: str) -> None:
+        """Switch on a flag that an old version takes for what it meant in its days: it does the wrong thing since."""
+        check_service(service)
+        self._change(replace(self.conditions, misread=self.conditions.misread | {(service, misread_by)}))
+
     def storm(self, count: int, service: str = "search") -> None:
         """Fire so many alerts of one kind; they clear after a minute, or at the next storm."""
         now = self.clock.now()
@@ -172,7 +180,8 @@ class Shop:
     def _behaviour(self, service: Service, share: Share) -> Behaviour:
         quality = release(share.version)
         down = self.conditions.vendor_down
-        errors = quality.error_ratio if share.up else 1.0
+        misread = (service.name, share.version) in self.conditions.misread
+        errors = (0.9 if misread else quality.error_ratio) if share.up else 1.0
         errors += (1 - errors) * (0.9 * service.needs_vendor if down else 0.0)
         wrong = service.name in self.conditions.broken_content
         # Who does not get through the shop window never reaches the till.

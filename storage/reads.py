@@ -32,6 +32,7 @@ from bot.model import (
     RequestState,
     Role,
     Sighting,
+    Skew,
     Stable,
     Task,
     Update,
@@ -298,6 +299,14 @@ class Tx:
         """Those of this rollout that nobody has stopped, in whatever channel."""
         here = (LIVE.c.service == service, LIVE.c.environment == environment, LIVE.c.stopped_by == text("''"))
         return self._all(LiveCard, select(LIVE).where(*here).order_by(LIVE.c.id))
+
+    def skew(self, id: str) -> Skew | None:
+        return self._get(Skew, id)
+
+    def deploys(self, service: str, environment: str, limit: int = 50) -> tuple[Change, ...]:
+        """Newest first."""
+        here = (CHANGES.c.service == service, CHANGES.c.environment == environment, CHANGES.c.change == "deploy")
+        return self._all(Change, select(CHANGES).where(*here).order_by(CHANGES.c.at.desc(), CHANGES.c.key).limit(limit))
 
     # ------------------------------------------------------------ outbox
 

@@ -387,6 +387,8 @@ class SkewRow(Row, table=True):
     checked_at: datetime = time()
     alerted_at: datetime | None = time()
     settled_at: datetime | None = time()
+    elsewhere: list[str] = Field(sa_type=Json)
+    in_a_row: int
     version: int
 
 

@@ -21,15 +21,17 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Group, Policy, Rota, Rule, Service, Target
+from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
 from bot.signals import SIGNALS
 from handlers import outbox, plots, rollouts
 from handlers.manifest import manifest
 from handlers.providers import ROLLOUTS, load
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.pods import Pods
 from handlers.providers.prometheus import Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
@@ -68,6 +70,7 @@ SHOP = Policy(
             rollout=target("checkout"),
             broadcast=("#support",),
             depends_on=("payments",),
+            verification=Verification(build_info='build_info{service="checkout"}'),
         ),
         "payments": Service(name="payments", oncall="payments", rollout=target("payments")),
     },
@@ -127,6 +130,7 @@ class Story:
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
+        self.version_page = VersionPage()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -145,6 +149,8 @@ class Story:
             now=self.clock.now,
             metrics=self.prometheus,
             draw=plots.draw,
+            pods=Pods({"shop": self.kubernetes}),
+            version_page=self.version_page,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -170,6 +176,8 @@ class Story:
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
+        self.prometheus.close()
+        self.version_page.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens

@@ -284,6 +284,8 @@ class Skew:
     checked_at: datetime
     alerted_at: datetime | None = None
     settled_at: datetime | None = None
+    elsewhere: tuple[str, ...] = ()  # the versions that other servers run
+    in_a_row: int = 0  # looks without a fault since the last one with
     version: int = 0
 
 

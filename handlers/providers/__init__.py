@@ -11,9 +11,10 @@ ROLLOUTS: Mapping[str, str] = {
     "deployment": "handlers.providers.deployment:Deployments",
     "statefulset": "handlers.providers.statefulset:StatefulSets",
 }
+READERS: Mapping[str, str] = {"pods": "handlers.providers.pods:Pods"}
 METRICS: Mapping[str, str] = {"prometheus": "handlers.providers.prometheus:Prometheus"}
 DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 60 MB that not every bot needs
-EXTRAS: Mapping[str, str] = {"argo": "kubernetes", "deployment": "kubernetes", "statefulset": "kubernetes"}
+EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS), "kubernetes")
 
 
 class Missing(Exception):

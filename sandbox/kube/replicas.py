@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sandbox.kube.store import DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Kind, Object, Store, stamp
@@ -56,6 +58,7 @@ class Set:
     deadline: datetime | None
     version: str
     object: Object = field(repr=False, compare=False)
+    odd: dict[str, int] = field(default_factory=dict, compare=False)  # version → ready pods that run that instead
 
 
 @dataclass
@@ -65,6 +68,8 @@ class Replicas:
     store: Store
     tempo: float = 1.0
     broken_images: set[str] = field(default_factory=set)  # their pods never become ready
+    # (node, image) → what the node has under that name: a tag that was pushed again is not pulled again.
+    cached: dict[tuple[str, str], str] = field(default_factory=dict)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _serial: int = 0
 
@@ -87,11 +92,25 @@ class Replicas:
             deadline=parse(deadline) if deadline else None,
             version=version_of(rs["spec"]["template"]),
             object=rs,
+            odd=self._odd(rs) if self.cached else {},
         )
 
     def holds(self, owner: Object, flavour: Flavour) -> bool:
         """There is a ReplicaSet of the owner's present template."""
         return any(s.hash == template_hash(owner["spec"]["template"]) for s in self.sets(owner, flavour))
+
+    def _odd(self, rs: Object) -> dict[str, int]:
+        asked, found = version_of(rs["spec"]["template"]), dict[str, int]()
+        for pod in self.store.owned(PODS, rs):
+            version = tag_of(self.runs(pod))
+            if version != asked and is_ready(pod):
+                found[version] = found.get(version, 0) + 1
+        return found
+
+    def runs(self, pod: Object) -> str:
+        """The image that the pod's node really started for its first container."""
+        image = str(pod["spec"]["containers"][0]["image"])
+        return self.cached.get((pod["spec"]["nodeName"], image), image)
 
     def ensure(self, owner: Object, flavour: Flavour, manager: str) -> tuple[Set, bool]:
         """The ReplicaSet of the owner's present template, made if there is none, with the highest revision number."""
@@ -187,7 +206,20 @@ class Replicas:
 
     def _new_pod(self, rs: Object) -> Object:
         self._serial += 1
-        return new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5))
+        return new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5), self._free_node(rs))
+
+    def by_hand(self, name: str, namespace: str, labels: Object, image: str) -> None:
+        """A pod without an owner, ready at once, as somebody starts it to try something."""
+        meta = {"name": name, "namespace": namespace, "labels": dict(labels)}
+        spec = {"containers": [{"name": "app", "image": image}], "nodeName": "node-1"}
+        pod = self.store.create(PODS, {"metadata": meta, "spec": spec}, "kubectl")
+        self._ready_at[pod["metadata"]["uid"]] = self.store.now()
+        self._report(pod, ready=True)
+
+    def _free_node(self, rs: Object) -> str:
+        """Pods of one set go to different nodes."""
+        taken = {pod["spec"]["nodeName"] for pod in self.store.owned(PODS, rs)}
+        return next(node for n in count(1) if (node := f"node-{n}") not in taken)
 
     def make_ready(self, pod: Object, at: datetime) -> bool:
         ready = self.due(pod) <= at
@@ -197,12 +229,19 @@ class Replicas:
 
     def _report(self, pod: Object, ready: bool) -> Object:
         broken = self.due(pod) == NEVER
-        pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()))
+        pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()), self.cached)
         return self.store.update(PODS, pod, KUBELET, "status")
 
     def stop(self, pod: Object) -> None:
         del self._ready_at[pod["metadata"]["uid"]]
         self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def clean(self, node: str) -> None:
+        """Forget what the node has cached, and start its pods anew."""
+        self.cached = {key: image for key, image in self.cached.items() if key[0] != node}
+        for pod in self.store.all(PODS):
+            if pod["spec"]["nodeName"] == node:
+                self.stop(pod)
 
     def remove(self, owner: Object) -> None:
         """What the garbage collector does when an owner is deleted."""
@@ -238,8 +277,20 @@ def digest(image: str) -> str:
 
 def version_of(template: Object) -> str:
     """The tag of the first container's image: what people call the version."""
-    image = str(template["spec"]["containers"][0]["image"])
+    return tag_of(str(template["spec"]["containers"][0]["image"]))
+
+
+def tag_of(image: str) -> str:
     return image.rsplit(":", 1)[1] if ":" in image else image
+
+
+def is_ready(pod: Object) -> bool:
+    return bool(pod["status"]["containerStatuses"][0]["ready"])
+
+
+def address(pod: Object) -> str:
+    """Of its own, and always the same."""
+    return "10." + ".".join(str(b) for b in hashlib.sha256(pod["metadata"]["uid"].encode()).digest()[:3])
 
 
 def parse(text: str) -> datetime:
@@ -276,7 +327,7 @@ def owner_reference(owner: Object) -> Object:
     }
 
 
-def new_pod(rs: Object, suffix: str) -> Object:
+def new_pod(rs: Object, suffix: str, node: str) -> Object:
     template = rs["spec"]["template"]
     return {
         "metadata": {
@@ -286,25 +337,27 @@ def new_pod(rs: Object, suffix: str) -> Object:
             "labels": dict(template["metadata"]["labels"]),
             "ownerReferences": [owner_reference(rs)],
         },
-        "spec": template["spec"] | {"nodeName": "node-1"},
+        "spec": template["spec"] | {"nodeName": node},
     }
 
 
-def pod_status(pod: Object, ready: bool, broken: bool, at: str) -> Object:
+def pod_status(pod: Object, ready: bool, broken: bool, at: str, cached: Mapping[tuple[str, str], str]) -> Object:
     waiting: dict[str, Any] = (
         {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
         if broken
         else {"reason": "ContainerCreating"}
     )
     state: dict[str, Any] = {"running": {"startedAt": at}} if ready else {"waiting": waiting}
+    node = pod["spec"]["nodeName"]
     return {
         "phase": "Running" if ready or broken else "Pending",
+        "podIP": address(pod),
         "conditions": [{"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": at}],
         "containerStatuses": [
             {
                 "name": c["name"],
                 "image": c["image"],
-                "imageID": digest(c["image"]) if ready or broken else "",
+                "imageID": digest(cached.get((node, c["image"]), c["image"])) if ready or broken else "",
                 "ready": ready,
                 "started": ready,
                 "restartCount": 2 if broken else 0,

@@ -44,7 +44,20 @@ STATEFUL_SETS = Kind("apps", "v1", "statefulsets", "StatefulSet")
 CONTROLLER_REVISIONS = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
-KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, CONTROLLER_REVISIONS, PODS, EVENTS)
+SERVICES = Kind("", "v1", "services", "Service")
+ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+KINDS = (
+    ROLLOUTS,
+    ANALYSIS_RUNS,
+    REPLICA_SETS,
+    DEPLOYMENTS,
+    STATEFUL_SETS,
+    CONTROLLER_REVISIONS,
+    PODS,
+    EVENTS,
+    SERVICES,
+    ENDPOINT_SLICES,
+)
 
 
 class Missing(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bot.model import Request, Revision, Rollout, RolloutPhase, Stable, Verb
+from bot.model import Hold, Request, Revision, Rollout, RolloutPhase, Skew, Stable, Verb
 from bot.policy import Rule
 from tests.values import NOON
 
@@ -84,3 +84,36 @@ def request(**other: Any) -> Request:
         "version": 1,
     }
     return Request(**values | other)
+
+
+def skew(**other: Any) -> Skew:
+    """One of eight servers runs v41, and that was said."""
+    values: dict[str, Any] = {
+        "id": "checkout/production",
+        "service": "checkout",
+        "environment": "production",
+        "approved": "v42",
+        "matching": 7,
+        "seen": 8,
+        "expected": 8,
+        "text": "7 of 8: checkout-8 runs v41",
+        "since": NOON,
+        "checked_at": NOON,
+        "alerted_at": NOON,
+        "elsewhere": ("v41",),
+        "version": 1,
+    }
+    return Skew(**values | other)
+
+
+def hold(**other: Any) -> Hold:
+    values: dict[str, Any] = {
+        "id": "checkout/production/verify",
+        "service": "checkout",
+        "environment": "production",
+        "holder": "verify",
+        "why": "7 of 8: checkout-8 runs v41",
+        "at": NOON,
+        "version": 1,
+    }
+    return Hold(**values | other)

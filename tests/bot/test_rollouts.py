@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, ShowRollout, VerifyRollout
+from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, ShowRollout, VerifyFleet, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import BLUE_GREEN, BY_HAND, Intent
 from bot.model import (
@@ -358,7 +358,7 @@ def test_a_proven_rollback_says_what_the_cluster_shows() -> None:
 
 def test_outside_an_incident_and_a_channel_there_is_nobody_to_tell_but_the_record() -> None:
     decision = verify(acting(incident="", channel=""), BACK, NOON)
-    assert decision.do == ()
+    assert decision.do == (VerifyFleet("checkout/production", due=NOON + timedelta(seconds=10)),)
     assert saved(decision).state is RequestState.DONE
 
 

@@ -23,8 +23,8 @@ from bot.model import (
     Stable,
     Verb,
 )
-from bot.preflight import Safety, Surroundings, preflight
-from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
+from bot.preflight import Preflight, Safety, Surroundings, preflight
+from tests.bot.rollout_values import V40, V41, V42, hold, idle, in_flight, request, skew, stable
 from tests.values import NOON, change, incident, minutes
 
 
@@ -365,6 +365,45 @@ def test_what_a_rollout_waits_for() -> None:
     assert waits_for(in_flight(waiting="CanaryPauseStep")) == "CanaryPauseStep"
 
 
+# ---------------------------------------------------------------- servers of two versions
+
+
+DONE = idle(current=V42, stable=V42, history=(V42, V41), steps=(), step=0)
+
+
+def checked(verb: Verb, rollout: Rollout, **around: Any) -> Preflight:
+    return preflight(verb, rollout, (stable(V42), stable(V41)), Surroundings(**around))
+
+
+def test_going_back_to_what_the_odd_server_runs_is_blocked() -> None:
+    """Knight Capital's rollback put the code that did the damage on the seven servers that were right."""
+    found = checked(Verb.ROLLBACK, DONE, skew=skew())
+    assert (found.verdict, found.overridable) == (Safety.BLOCKED, True)
+    assert "7 of 8: checkout-8 runs v41" in str(found.reasons[0])
+    assert "all 8" in str(found.reasons[0])
+
+
+def test_before_the_deadline_it_is_a_risk() -> None:
+    """The last servers may be on their way, and an emergency does not wait for them."""
+    assert checked(Verb.ROLLBACK, DONE, skew=skew(alerted_at=None)).verdict is Safety.RISKY
+
+
+def test_going_back_to_another_version_than_the_odd_servers_is_not_blocked() -> None:
+    assert checked(Verb.ROLLBACK, DONE, skew=skew(elsewhere=("v40",))).verdict is Safety.SAFE
+
+
+@pytest.mark.parametrize("verb", [Verb.RESUME, Verb.PROMOTE])
+def test_a_hold_blocks_going_forward_and_may_be_overridden(verb: Verb) -> None:
+    found = checked(verb, in_flight(phase=RolloutPhase.PAUSED, waiting="CanaryPauseStep"), holds=[hold()])
+    assert (found.verdict, found.overridable) == (Safety.BLOCKED, True)
+    assert str(found.reasons[0]) == "verify holds it: 7 of 8: checkout-8 runs v41"
+
+
+@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.ROLLBACK])
+def test_a_hold_keeps_nobody_from_stopping_or_going_back(verb: Verb) -> None:
+    assert checked(verb, in_flight(), holds=[hold()]).verdict is Safety.SAFE
+
+
 # ---------------------------------------------------------------- for all rollouts
 
 revisions = st.sampled_from([V40, V41, V42])
@@ -400,6 +439,8 @@ arounds = st.builds(
     incident=st.none() | st.just(incident(7)),
     others=st.lists(st.just(incident(8)), max_size=1),
     requests=st.lists(st.sampled_from([request(state=state) for state in RequestState]), max_size=2),
+    holds=st.lists(st.just(hold()), max_size=1),
+    skew=st.sampled_from([None, skew()]),
 )
 words = st.sampled_from(["", "v40", "v41", "v42", "nope"])
 
@@ -414,6 +455,7 @@ def test_every_verdict_has_a_reason_and_the_same_facts_give_the_same_one(
     assert found.reasons
     assert all(map(str, found.reasons))
     assert found.plan is not None or found.verdict is Safety.BLOCKED
+    assert found.plan is not None or not found.overridable
 
 
 @given(rollouts, words)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model import Alert, Change, ChangeKind, ChangeStatus
+from bot.model import Alert, Change, ChangeKind, ChangeStatus, Migration
 from handlers.intake import SENDERS, alertmanager, deploys, shown
 from handlers.intake.fields import Malformed, environment, to_time
 
@@ -101,6 +101,16 @@ def test_a_deploy_in_six_fields():
     assert isinstance(change, Change)
     assert (change.change, change.status, change.environment) == (ChangeKind.DEPLOY, ChangeStatus.STARTED, "production")
     assert shown(change)["at"] == "2026-11-21T01:18:00.000Z"
+
+
+def test_a_deploy_says_what_was_approved_and_what_it_does_to_the_data():
+    body = {
+        "service": "checkout", "version": "v42", "status": "started", "digests": ["sha256:1", None, "sha256:2"],
+        "config_hash": "abc", "migration": "irreversible", "floor": "v40",
+    }  # fmt: skip
+    [change] = deploys.parse(json.dumps(body).encode(), NOW)
+    assert (change.digests, change.config_hash) == (("sha256:1", "sha256:2"), "abc")
+    assert (change.migration, change.floor) == (Migration.IRREVERSIBLE, "v40")
 
 
 def test_start_and_end_of_a_deploy_share_a_key():

@@ -14,6 +14,7 @@ from sandbox.alertmanager import Alert, Alertmanager, fingerprint
 from sandbox.clock import FrozenClock
 from sandbox.cluster import Cluster
 from sandbox.hooks import Hooks
+from sandbox.pipeline import digests
 from sandbox.shop import Shop
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "alertmanager"
@@ -255,6 +256,7 @@ def test_ci_reports_how_a_deploy_ends(
         "at": "2026-11-21T09:00:00.000Z",
         "url": "https://ci.shop.example/checkout/builds/1801",
         "actor": "alice",
+        "digests": digests("shop/checkout:v42"),
     }
 
 

@@ -37,6 +37,7 @@ from bot.model import (
 )
 from storage.store import Conflict, Store, Tx
 from storage.types import NUL, fit
+from tests.bot.rollout_values import hold, skew
 from tests.storage.helpers import entry, keep, later
 from tests.values import NOON, alert, change, incident, minutes
 
@@ -103,6 +104,8 @@ CASES: list[tuple[Noun, Any]] = [
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
+    (skew(version=0), lambda tx: tx.skew("checkout/production")),
+    (hold(version=0), lambda tx: tx.find_hold("checkout/production/verify")),
 ]
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Phase, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import ChangeKind, Phase, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
+from tests.bot.rollout_values import hold
 from tests.storage.helpers import entry, keep, later
 from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, TASK, UPDATE, VOTE
 from tests.values import NOON, alert, change, incident, minutes
@@ -281,3 +282,18 @@ def test_tasks_of_an_incident_oldest_first(store: Store) -> None:
     )
     assert [task.id for task in store.read(lambda tx: tx.tasks("INC-7"))] == ["INC-7/task/1", "INC-7/task/2"]
     assert [task.id for task in store.read(lambda tx: tx.tasks(""))] == ["rollout/task/1"]
+
+
+def test_only_holds_that_stand(store: Store) -> None:
+    lifted = hold(id="checkout/production/INC-7", holder="INC-7", lifted_at=NOON, version=0)
+    keep(store, hold(version=0), lifted, hold(id="payments/production/verify", service="payments", version=0))
+    assert [h.holder for h in store.read(lambda tx: tx.holds("checkout", "production"))] == ["verify"]
+    assert store.read(lambda tx: tx.find_hold(lifted.id)) == replace(lifted, version=1)
+
+
+def test_deploys_of_one_service_newest_first(store: Store) -> None:
+    old, new = change("a", version="v41", at=later(1)), change("b", digests=("sha256:1",), at=later(2))
+    flag, other = change("c", change=ChangeKind.FLAG, at=later(3)), change("d", service="payments", at=later(3))
+    keep(store, old, new, flag, other, change("e", environment="staging"))
+    assert store.read(lambda tx: tx.deploys("checkout", "production")) == (new, old)
+    assert store.read(lambda tx: tx.deploys("checkout", "production", 1)) == (new,)

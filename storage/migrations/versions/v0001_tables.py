@@ -379,6 +379,8 @@ def consent_and_watch() -> None:
         sa.Column("checked_at", TIME, nullable=False),
         sa.Column("alerted_at", TIME, nullable=True),
         sa.Column("settled_at", TIME, nullable=True),
+        sa.Column("elsewhere", sa.Text(), nullable=False),
+        sa.Column("in_a_row", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_skew"),
     )

@@ -1,0 +1,98 @@
+"""What people see of a service's servers: how many run what was approved, and each that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.cards.kit import Block, actions, context, header, press, section
+from bot.decision import Card
+from bot.fleet import Fleet, State, summary
+from bot.model import Skew
+from bot.text import brief, code, fallback, plural
+
+ROWS = 12  # servers named on a card
+NAMES = 8
+ICONS = {State.OK: ":white_check_mark:", State.WRONG: ":no_entry:", State.UNKNOWN: ":grey_question:"}
+VERDICTS = {State.OK: "*good*", State.WRONG: "*bad*", State.UNKNOWN: "*inconclusive*"}
+
+
+def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
+    """`moving`: a rollout that is under way, plain text: while it is, nothing is good."""
+    state = State.UNKNOWN if moving and fleet.state is State.OK else fleet.state
+    head = f"{ICONS[state]} {code(service)}: {brief(summary(fleet), 300)}"
+    blocks: list[Block] = [header(f"Servers of {service}"), section(f"{head}\n{_verdict(fleet, state, moving)}")]
+    if rows := list(_rows(fleet)):
+        blocks.append(section("\n".join(rows)))
+    if differences := list(_differences(fleet)):
+        blocks.append(section("\n".join(differences), n=2000))
+    if fleet.notes:
+        blocks.append(context("\n".join(f":information_source: {brief(note, 300)}" for note in fleet.notes[:4]), 1500))
+    blocks.append(context(_sources(fleet)))
+    again = press("Look again", f"rollout verify {service}", f"verify {service}"[:200])
+    if again:
+        blocks.append(actions(again))
+    return Card(text=fallback(head), blocks=tuple(blocks))
+
+
+def skew_card(skew: Skew, fleet: Fleet | None, *, held: bool) -> Card:
+    """What a check has to say in an incident: what it found and holds, or that all is right now."""
+    if not held:
+        text = f":white_check_mark: All {skew.expected} servers of {code(skew.service)} run {brief(skew.approved, 60)}."
+        return Card(text=fallback(text), blocks=(section(f"{text} Promotion is no longer held."),))
+    text = f":no_entry: {code(skew.service)}: {brief(skew.text, 500)}"
+    blocks: list[Block] = [section(f"{text}\n{_reflex(skew)}")]
+    if fleet and (rows := [*_rows(fleet), *_differences(fleet)]):
+        blocks.append(section("\n".join(rows)))
+    blocks.append(context(f"Promotion is held until every server runs {brief(skew.approved, 60)}; I lift it then."))
+    if button := press("Look again", f"rollout verify {skew.service}", f"verify {skew.service}"[:200]):
+        blocks.append(actions(button))
+    return Card(text=fallback(text), blocks=tuple(blocks))
+
+
+def _reflex(skew: Skew) -> str:
+    """What Knight Capital did next put the old version on the seven servers that were right."""
+    if not skew.elsewhere:
+        return "Mend these servers, or take them out of the traffic."
+    old = brief(", ".join(skew.elsewhere), 100)
+    return (
+        f"Mend these servers, or take them out of the traffic. *Do not roll back by reflex*: if the errors come from "
+        f"{old}, that puts {old} on every server."
+    )
+
+
+def _verdict(fleet: Fleet, state: State, moving: str) -> str:
+    if moving:
+        return f"Verdict {VERDICTS[state]}: {brief(moving, 200)}. Ask again when it is over."
+    if state is State.UNKNOWN:
+        return f"Verdict {VERDICTS[state]}: what cannot be known is not right."
+    return f"Verdict {VERDICTS[state]}."
+
+
+def _rows(fleet: Fleet) -> Iterator[str]:
+    for server in fleet.odd[:ROWS]:
+        yield f"{ICONS[server.state]} {code(server.name, 80)} {brief(server.why, 200)}"
+
+
+def _differences(fleet: Fleet) -> Iterator[str]:
+    if len(fleet.odd) > ROWS:
+        yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')} that are not right"
+    if fleet.missing:
+        yield f"*Should be there and is not*: {_some(fleet.missing)}"
+    if fleet.stray:
+        yield f"*Is there and should not be*: {_some([server.name for server in fleet.stray])}"
+    if fleet.surplus:
+        yield f"*More than should be there*: {fleet.surplus}"
+
+
+def _some(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return ", ".join(code(name, 80) for name in names[:NAMES]) + more
+
+
+def _sources(fleet: Fleet) -> str:
+    approved = plural(len(fleet.approved.digests), "digest")
+    config = f", configuration {brief(fleet.approved.config_hash, 20)}" if fleet.approved.config_hash else ""
+    return (
+        f"Approved: {brief(fleet.approved.version, 60)} ({approved}{config}) · "
+        f"expected: {fleet.expected.count}, by {fleet.expected.authority}"
+    )

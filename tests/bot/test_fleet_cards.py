@@ -1,0 +1,32 @@
+"""The card of a service's servers, within Slack's limits whatever the cluster says."""
+
+from __future__ import annotations
+
+from bot.cards.fleet import fleet_card
+from bot.fleet import compare
+from tests.blockkit import check
+from tests.bot.fleet_values import APPROVED, EIGHT, OLD, pod, pods, seven_of_eight
+
+UGLY = "<!channel> & *_~`" * 40
+
+
+def test_the_card_names_the_server_and_both_counts() -> None:
+    card = fleet_card("checkout", seven_of_eight())
+    check(card)
+    assert "7 of 8: checkout-8 runs v41" in card.text
+    assert "Verdict *bad*" in str(card.blocks)
+    assert "expected: 8, by the replicas that are asked for" in str(card.blocks)
+
+
+def test_while_a_rollout_is_under_way_nothing_is_good() -> None:
+    card = fleet_card("checkout", compare(APPROVED, EIGHT, pods()), "v42 → v43 is under way")
+    assert "Verdict *inconclusive*: v42 → v43 is under way" in str(card.blocks)
+    assert "*good*" not in str(card.blocks)
+
+
+def test_a_fleet_of_nothing_but_trouble_fits_into_a_message() -> None:
+    servers = [pod(n, OLD, name=f"{n}{UGLY}", older=UGLY, stray=n > 50, address="") for n in range(100)]
+    card = fleet_card("checkout", compare(APPROVED, EIGHT, servers, [UGLY] * 9))
+    check(card)
+    assert "and 88 more servers" in str(card.blocks)
+    assert "<!channel>" not in str(card.blocks)
