@@ -406,7 +406,7 @@ def test_what_fails_after_the_abort_is_not_called_untouched(shop: Shop) -> None:
 def test_the_whole_line_from_asked_to_proven(shop: Shop) -> None:
     request = aborting(shop)
     sent = acted(request, shop.acts(request), shop.clock.now())
-    assert [type(effect).__name__ for effect in sent.do] == ["VerifyRollout", "PostCard"]
+    assert [type(effect).__name__ for effect in sent.do] == ["VerifyRollout", "PostCard", "ShowRollout"]
     shop.passes(60)
     finding = judge(request, shop.get())
     assert finding.why.startswith("stable revision v41 (revision 1), canary weight 0 %, 10/10 available")

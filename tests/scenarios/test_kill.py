@@ -16,8 +16,10 @@ from typing import Any
 
 import httpx
 import yaml
+from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.decision import PlotRollout, ShowRollout, VerifyFleet
 from handlers.app import utc_now
 from handlers.manifest import manifest
 from sandbox.clock import Clock
@@ -27,6 +29,7 @@ from sandbox.slack.model import Channel, SlackError
 from sandbox.world import Sandbox
 from storage.outbox import clear_leases
 from storage.store import Store
+from storage.tables import OutboxRow, table_of
 from tests import processes
 
 READS = {
@@ -34,6 +37,8 @@ READS = {
     "conversations.replies", "files.info", "pins.list", "usergroups.users.list", "users.conversations", "users.info",
 }  # fmt: skip
 SECONDS = 90.0
+OUTBOX = table_of(OutboxRow)
+LOOKS = (ShowRollout, PlotRollout, VerifyFleet)  # they look again as long as there may be news
 
 
 class Trigger:
@@ -201,12 +206,17 @@ def tell(world: Sandbox, bot: Phoenix, url: str, armed: threading.Event) -> None
 
 
 def rest(database: str) -> None:
-    """Until nothing is left to do but the reminder of the next update, which is minutes away."""
+    """Until nothing is left to do but the reminder of the next update, which is minutes away, and to look again."""
     store = Store(database)
+    left = select(OUTBOX.c.kind).where(
+        OUTBOX.c.state.in_(["pending", "running"]),
+        OUTBOX.c.kind.not_in([effect.__name__ for effect in LOOKS]),
+        OUTBOX.c.due_at < utc_now() + timedelta(minutes=5),
+    )
 
     def quiet() -> bool:
-        due, now = store.next_due(utc_now()), utc_now()
-        return due is None or due - now > timedelta(minutes=1)
+        with store.transactions.reading() as connection:
+            return connection.scalars(left).first() is None
 
     try:
         until(quiet, "the outbox to rest")
@@ -261,7 +271,9 @@ def ours(room: Channel, says: str) -> list[dict[str, Any]]:
 def check(world: Sandbox, bot: Phoenix) -> None:
     rooms = [channel for channel in world.workspace.channels.values() if channel.creator == "U0WATCH"]
     assert [room.name for room in rooms] == ["inc-1-checkout"]
-    assert len(ours(rooms[0], "header")) == 1, "one card"
+    assert len(posts(world, "INC-1/card")) == 1, "one card of the incident"
+    assert len(posts(world, "INC-1/card/checkout")) == 1, "one card of the rollout"
+    assert len(ours(rooms[0], "header")) == 2, "and no third"
     assert len(ours(rooms[0], "is *proven*")) == 1, "one outcome"
     assert len(ours(world.workspace.channel("C0INCIDENTS"), "INC-1")) == 1, "one announcement"
     links = [mark["link"] for mark in rooms[0].bookmarks]
