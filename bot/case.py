@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
-from bot.model import Assignment, Change, EntryKind, Incident, Link, Phase, Request, RequestState, Role, Update, Verb
+from bot.model import (
+    Assignment,
+    Change,
+    EntryKind,
+    Incident,
+    Link,
+    Phase,
+    Request,
+    RequestState,
+    Role,
+    Task,
+    Update,
+    Verb,
+)
 from bot.timeline import Line
 
 PUNCTUAL = timedelta(minutes=1)  # an update this little late was on time
@@ -30,6 +43,7 @@ class Case:
     requests: Sequence[Request]
     names: Mapping[str, str]
     now: datetime
+    tasks: Sequence[Task] = ()
 
     @property
     def began(self) -> datetime:

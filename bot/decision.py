@@ -143,6 +143,20 @@ class VerifyRollout(_Effect):
         return f"rollout {self.subject}"
 
 
+class ShowRequest(_Effect):
+    """Post the card that asks to agree to rollout request `subject`, or edit it in place."""
+
+    priority = 2
+
+
+class ExpireRequest(_Effect):
+    """End rollout request `subject` if nobody has confirmed it in time."""
+
+
+class RemindTask(_Effect):
+    """Remind the responders of task `subject`, which is due."""
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -177,6 +191,9 @@ Effect = (
     | Broadcast
     | ActOnRollout
     | VerifyRollout
+    | ShowRequest
+    | ExpireRequest
+    | RemindTask
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from bot.model import Incident, Phase, Role, Severity
+from bot.model import Incident, Phase, Role, Severity, Verb
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     {f"sev{s.value}": s for s in Severity}
@@ -73,6 +73,24 @@ class Service:
     depends_on: tuple[str, ...] = ()
 
 
+GROUP = "group:"  # before a Slack group's id, among who may
+WHO = ("roles", "owners", "oncall")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Who may do what where. No verbs or environments are all of them; None leaves it to the table of `bot/consent`."""
+
+    verbs: frozenset[Verb] = frozenset()
+    environments: frozenset[str] = frozenset()
+    who: tuple[str, ...] = WHO  # those, or a role, or group:S0SRE
+    approvals: int | None = None
+    typed: bool | None = None
+
+    def fits(self, verb: Verb, environment: str) -> bool:
+        return (not self.verbs or verb in self.verbs) and (not self.environments or environment in self.environments)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
@@ -87,6 +105,7 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    consent: tuple[Rule, ...] = ()  # the first that fits counts
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""
@@ -95,6 +114,9 @@ class Policy:
     def service(self, name: str) -> Service:
         """The configured service, or one with defaults: services need no configuration to have incidents."""
         return self.services.get(name) or Service(name=name)
+
+    def rule(self, verb: Verb, environment: str) -> Rule:
+        return next((rule for rule in self.consent if rule.fits(verb, environment)), Rule())
 
     def next_update(self, incident: Incident, now: datetime) -> datetime | None:
         minutes = self.update_minutes.get(incident.phase, {}).get(incident.severity)

@@ -21,6 +21,7 @@ from bot.model import (
     Request,
     RequestState,
     Role,
+    Task,
     Update,
     Verdict,
 )
@@ -43,6 +44,7 @@ def draft(
     requests: Sequence[Request],
     names: Mapping[str, str],
     now: datetime,
+    tasks: Sequence[Task] = (),
 ) -> str:
     """Markdown. The same facts make the same text; `names` is Slack id → display name."""
     case = Case(
@@ -54,6 +56,7 @@ def draft(
         requests=sorted(requests, key=lambda request: (request.at, request.id)),
         names=names,
         now=now,
+        tasks=tasks,
     )
     parts = [
         _title(case),
@@ -338,7 +341,10 @@ def _lucky(case: Case) -> Iterator[str]:
 
 
 def _follow_ups(case: Case) -> Iterator[str]:
-    """Few, and each checkable. Offered, not decided."""
+    """Few, and each checkable: what was decided, then what is offered."""
+    for task in case.tasks:
+        owner, due = md(name_of(task.owner, case.names)), _stamp(task.due_at) if task.due_at else BLANK
+        yield f"- [{'x' if task.done_at else ' '}] {md(task.text)} — owner: {owner}, due: {due}"
     for request in case.rollbacks:
         bad, service = md(request.from_version), md(request.service)
         yield _task(f"Take {bad} out of what {service} is released from, so that no later sync or retry ships it again")

@@ -78,6 +78,7 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
 
 
 def preflight(

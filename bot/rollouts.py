@@ -5,16 +5,27 @@ Everything is compared with what was reviewed. What the cluster shows afterwards
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.cards import consent as consent_cards
 from bot.cards import rollout as cards
-from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
+from bot.consent import Consent, must_be_allowed, needed
+from bot.consent import who_may as who_may
+from bot.decision import (
+    ActOnRollout,
+    Card,
+    Decision,
+    ExpireRequest,
+    PostCard,
+    SendPost,
+    ShowRequest,
+    VerifyRollout,
+)
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import UNDER_WAY, Plan, plan, waits_for
 from bot.model import (
-    Assignment,
     Entry,
     EntryKind,
     Incident,
@@ -25,37 +36,32 @@ from bot.model import (
     RolloutPhase,
     Stable,
     Verb,
+    Vote,
 )
-from bot.policy import Service
-from bot.preflight import Safety, Surroundings, preflight
-from bot.proof import Finding, failed, fulfilled, judge, moved, shows
-from bot.text import code, esc, mention
+from bot.policy import WHO, Rule
+from bot.preflight import Preflight, Safety, Surroundings, preflight
+from bot.proof import Finding, failed, judge, shows
+from bot.review import (
+    APPROVAL_LASTS,
+    PREVIEW_LASTS,
+    blocked,
+    blocked_since,
+    facts,
+    missing,
+    must_be_named,
+    reviewed,
+    void,
+)
+from bot.review import what as what
+from bot.text import brief, code, esc, mention, plural, span
+from bot.text import channel as channel_link
 
 CHANNEL = "@incident"
-PREVIEW_LASTS = timedelta(minutes=10)
 ACT_WITHIN = timedelta(minutes=20)  # from the preview: a cluster that comes back later gets no surprise
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_SELDOM = timedelta(seconds=10)
 SLOW = timedelta(seconds=60)
 DEADLINE = timedelta(minutes=30)
-
-
-# ---------------------------------------------------------------- who may
-
-
-def who_may(service: Service, roles: Sequence[Assignment], oncall: Collection[str]) -> frozenset[str]:
-    """Who may resume, promote and roll back. Pausing is open to everybody."""
-    return frozenset({a.user for a in roles if a.user} | set(service.owners) | set(oncall))
-
-
-def must_be_allowed(by: str, allowed: Collection[str], service: str, incident: str) -> None:
-    """`incident`: the open one of the service, or "". Raises Refused."""
-    if by not in allowed:
-        raise Refused(
-            f"Only who holds a role in the incident, owns {code(service)} or is on call for it may do that; "
-            "nothing was changed. Everybody may pause.",
-            instead=f"/incident role {incident} ops" if incident else f"/incident declare {service} …",
-        )
 
 
 # ---------------------------------------------------------------- asked
@@ -73,13 +79,17 @@ def propose(
     number: int,
     now: datetime,
     to: str = "",
+    rule: Rule | None = None,
+    broken_glass: str = "",
 ) -> Decision:
-    """A pause is due at once; everything else is first shown to whoever asked. Raises Refused.
+    """A pause is due at once; everything else is first shown to whoever asked, or to those who have to agree.
 
-    `number` makes the id unique; `channel` is where the outcome goes if there is no incident.
+    `number` makes the id unique; `channel` is where the outcome goes if there is no incident. `broken_glass`: why the
+    rules are to be overridden. Raises Refused.
     """
+    rule = rule or Rule()
     if verb is not Verb.PAUSE:
-        must_be_allowed(by, allowed, rollout.service, around.incident.id if around.incident else "")
+        must_be_allowed(by, allowed, rollout.service, rule.who, around.incident.id if around.incident else "")
     ended = _overtaken(around.requests, verb, by, now)
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
     meant = plan(verb, rollout, stables, to)
@@ -88,11 +98,69 @@ def propose(
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
         return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. I will report here.{risks}")
+    consent = needed(facts(meant, rollout, around), rule)
+    request = reviewed(request, checked, consent, broken_glass)
+    if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
+        raise blocked(request, checked)
+    if request.approvals:
+        return _asked(request, rollout, checked, consent, around.incident, set(allowed) - {by})
     return Decision(
         save=(request,),
-        note=(_entry(request, now, f"asks for {what(request)}", by),),
+        note=(_entry(request, now, _asks(request), by),),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
+
+
+def _asks(request: Request) -> str:
+    why = f", breaking the glass: {request.broken_glass}" if request.broken_glass else ""
+    return f"asks for {what(request)}{why}"
+
+
+def _asked(
+    request: Request,
+    rollout: Rollout,
+    checked: Preflight,
+    consent: Consent,
+    incident: Incident | None,
+    others: Collection[str],
+) -> Decision:
+    """The card on which others agree, where they are. `others`: who may."""
+    count = plural(request.approvals, "approval")
+    if not request.channel:
+        raise Refused(
+            f"{_title(request)} needs {count} of others. Ask for it in a channel, so that they see it; "
+            "nothing was changed."
+        )
+    card = consent_cards.asked(request, rollout, checked, consent.why)
+    post = Post(
+        id=approval_post(request.id),
+        incident=request.incident,
+        channel=request.channel,
+        text=card.text,
+        blocks=card.blocks,
+    )
+    few = f" Only {plural(len(others), 'other person', 'other people')} may agree now." if _few(request, others) else ""
+    where = channel_link(incident.channel, incident.channel_name) if incident and incident.channel else "the channel"
+    return Decision(
+        save=(request, post),
+        note=(
+            _entry(
+                request, request.at, f"{_asks(request)}; {plural(request.approvals, 'approval')} needed", request.by
+            ),
+        ),
+        do=(ShowRequest(request.id), ExpireRequest(request.id, due=request.expires_at)),
+        say=f"{_title(request)} needs {count}: {'; '.join(consent.why)}. I asked for it in {where}; it is good for "
+        f"{span(APPROVAL_LASTS)}.{few}",
+    )
+
+
+def _few(request: Request, others: Collection[str]) -> bool:
+    return len(others) < request.approvals
+
+
+def approval_post(request: str) -> str:
+    """The id of the post on which others agree to a request."""
+    return f"{request}/approval"
 
 
 def _overtaken(requests: Sequence[Request], verb: Verb, by: str, now: datetime) -> Decision:
@@ -145,13 +213,6 @@ def _request(
     )
 
 
-def what(request: Request) -> str:
-    """ "rollback of checkout: v42 → v41", "pause of checkout at v42"; plain text."""
-    if request.from_revision == request.to_revision:
-        return f"{request.verb} of {request.service} at {request.from_version}"
-    return f"{request.verb} of {request.service}: {request.from_version} → {request.to_version}"
-
-
 def _title(request: Request) -> str:
     words = esc(what(request))
     return words[0].upper() + words[1:]
@@ -168,17 +229,27 @@ def confirm(
     allowed: Collection[str],
     others: Sequence[Request],
     now: datetime,
+    votes: Iterable[Vote] = (),
+    around: Surroundings | None = None,
+    stables: Sequence[Stable] = (),
+    who: Sequence[str] = WHO,
+    name: str = "",
 ) -> Decision:
-    """Due now, if the rollout is still where the preview showed it. Raises Refused where nothing is to be saved."""
+    """Due now, if enough have agreed and the rollout is still where the preview showed it.
+
+    `name` is what was typed as the service's. Raises Refused where nothing is to be saved.
+    """
     must_be_open(request)
-    must_be_allowed(by, allowed, request.service, request.incident)
+    must_be_allowed(by, allowed, request.service, who, request.incident)
+    if left := missing(request, votes):
+        raise Refused(
+            f"{_title(request)} still needs {plural(left, 'approval')} of others; nothing was changed.",
+            instead=f"/rollout approve {request.id}",
+        )
+    must_be_named(request, name)
     ended = _overtaken([other for other in others if other.id != request.id], request.verb, by, now)
-    if now - request.at > PREVIEW_LASTS:
-        return _withdrawn(request, now, "the preview is older than 10 minutes")
-    if why := moved(request, rollout):
+    if why := void(request, rollout, allowed, now) or blocked_since(request, rollout, stables, around):
         return _withdrawn(request, now, why)
-    if fulfilled(request, rollout):
-        return _withdrawn(request, now, f"it is done already; the cluster shows {shows(rollout)}")
     return ended + _confirmed(request, by, now, f"{_title(request)}. I will report here.")
 
 
@@ -186,15 +257,17 @@ def must_be_open(request: Request) -> None:
     if request.confirmed_by:
         raise Refused(f"{_title(request)} was already confirmed by {mention(request.confirmed_by)}.")
     if request.state is not RequestState.PROPOSED:
-        raise Refused(f"{_title(request)} was withdrawn; nothing was changed. Ask again to see it anew.")
+        why = f" ({esc(request.outcome)})" if request.outcome else ""
+        raise Refused(f"{_title(request)} was withdrawn{why}; nothing was changed. Ask again to see it anew.")
 
 
 def _confirmed(request: Request, by: str, now: datetime, say: str) -> Decision:
     confirmed = replace(request, state=RequestState.CONFIRMED, confirmed_by=by)
     verb = "asks for" if request.verb is Verb.PAUSE else "confirms"
+    broken = f", breaking the glass: {request.broken_glass}" if request.broken_glass else ""
     return Decision(
         save=(confirmed,),
-        note=(_entry(confirmed, now, f"{verb} {what(confirmed)}", by),),
+        note=(_entry(confirmed, now, f"{verb} {what(confirmed)}{broken}", by),),
         do=(ActOnRollout(confirmed.id), *_card(confirmed)),
         say=say,
     )
@@ -205,18 +278,113 @@ def _withdrawn(request: Request, now: datetime, why: str) -> Decision:
     return Decision(
         save=(gone,),
         note=(_entry(gone, now, f"{what(gone)} withdrawn: {why}"),),
+        do=_shown(gone),
         say=f":no_entry: Not done: {esc(why)}. Nothing was changed; ask again to see it as it is now.",
     )
 
 
 def cancel(request: Request, by: str, now: datetime) -> Decision:
     must_be_open(request)
+    if by != request.by:
+        raise Refused(
+            f"{_title(request)} is {mention(request.by)}'s to cancel; nothing was changed. You may object to it.",
+            instead=f"/rollout object {request.id} why",
+        )
     gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome="cancelled")
     return Decision(
         save=(gone,),
         note=(_entry(gone, now, f"cancels {what(gone)}", by),),
+        do=_shown(gone),
         say=f"{_title(gone)} is cancelled; nothing was changed.",
     )
+
+
+# ---------------------------------------------------------------- agreed or not
+
+
+def approve(
+    request: Request,
+    rollout: Rollout,
+    votes: Sequence[Vote],
+    *,
+    by: str,
+    allowed: Collection[str],
+    others: Sequence[Request],
+    now: datetime,
+    around: Surroundings | None = None,
+    stables: Sequence[Stable] = (),
+    who: Sequence[str] = WHO,
+) -> Decision:
+    """With the last approval that it needs it is due, unless the name has to be typed. Raises Refused."""
+    must_be_open(request)
+    if by == request.by:
+        raise Refused("Nobody approves their own request; somebody else has to agree. Nothing was changed.")
+    must_be_allowed(by, allowed, request.service, who, request.incident)
+    left = missing(request, votes)
+    if not left or any(vote.user == by for vote in votes):
+        lacks = f"it needs {plural(left, 'more approval')}" if left else "it needs no more approvals"
+        raise Refused(f"{_title(request)}: {lacks}, and not yours. Nothing was changed.")
+    if why := void(request, rollout, allowed, now):
+        return _withdrawn(request, now, why)
+    vote = Vote(request=request.id, user=by, approves=True, why="", at=now)
+    count = f"{request.approvals - left + 1} of {request.approvals}"
+    agreed = Decision(save=(vote,), note=(_entry(request, now, f"approves {what(request)} ({count})", by),))
+    if left > 1 or request.typed:
+        # Saved anew, though it is the same: of two who vote at once the second thinks again.
+        needs = f"It needs {plural(left - 1, 'more approval')}." if left > 1 else "Now it can be confirmed."
+        say = f"You approved the {esc(what(request))}. {needs}"
+        return agreed + Decision(save=(request,), do=_shown(request), say=say)
+    return agreed + confirm(
+        request,
+        rollout,
+        by=by,
+        allowed=allowed,
+        others=others,
+        now=now,
+        votes=(*votes, vote),
+        around=around,
+        stables=stables,
+        who=who,
+    )
+
+
+def must_give_a_reason(request: Request, why: str) -> None:
+    if not why:
+        raise Refused("An objection needs a reason; nothing was changed.", instead=f"/rollout object {request.id} why")
+
+
+def object_(
+    request: Request, why: str, *, by: str, allowed: Collection[str], now: datetime, who: Sequence[str] = WHO
+) -> Decision:
+    """It ends here; whoever asked is told, and may ask again when the reason is gone. Raises Refused."""
+    must_be_open(request)
+    if by != request.by:
+        must_be_allowed(by, allowed, request.service, who, request.incident)
+    must_give_a_reason(request, why)
+    gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=f"objected to: {why}")
+    vote = Vote(request=request.id, user=by, approves=False, why=why, at=now)
+    text = (
+        f":hand: {mention(by)} objects to the {esc(what(gone))}, which {mention(gone.by)} asked for: {brief(why, 1000)}"
+    )
+    return _post(gone, "objection", cards.words(f"{text}. Nothing was changed.")) + Decision(
+        save=(gone, vote),
+        note=(_entry(gone, now, f"objects to {what(gone)}: {why}", by),),
+        do=_shown(gone),
+        say=f"{_title(gone)} is stopped; nothing was changed.",
+    )
+
+
+def expire(request: Request, now: datetime) -> Decision:
+    """Nobody confirmed it in time, or not enough agreed."""
+    if request.state is not RequestState.PROPOSED or request.expires_at is None:
+        return Decision()
+    if now < request.expires_at:
+        return Decision(do=(ExpireRequest(request.id, due=request.expires_at),))
+    return replace(_withdrawn(request, now, "nobody confirmed it in time"), say="")
+
+
+def _shown(request: Request) -> tuple[ShowRequest, ...]:
+    return (ShowRequest(request.id),) if request.approvals else ()
 
 
 # ---------------------------------------------------------------- sent
@@ -310,8 +478,8 @@ def _post(request: Request, name: str, card: Card) -> Decision:
     return Decision(save=(post,), do=(SendPost(post.id),))
 
 
-def _card(request: Request) -> tuple[PostCard, ...]:
-    return (PostCard(request.incident),) if request.incident else ()
+def _card(request: Request) -> tuple[PostCard | ShowRequest, ...]:
+    return (*((PostCard(request.incident),) if request.incident else ()), *_shown(request))
 
 
 def _entry(request: Request, now: datetime, text: str, by: str = "") -> Entry:

@@ -6,7 +6,7 @@ from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
-from handlers import incidents, postmortems, rollouts, updates
+from handlers import consent, incidents, postmortems, rollouts, updates
 from handlers.world import World
 
 
@@ -49,6 +49,8 @@ def tray(world: World, ask: Ask) -> Decision:
 def submit(world: World, form: Submission) -> Decision:
     """A submitted form. Raises Invalid (a Refused) with the field to mend."""
     match form.callback:
+        case "rollout.confirm" | "rollout.object":
+            return consent.submit(world, form)
         case "incident.update":
             return updates.submit(world, form)
         case "incident.declare" | "incident.resolve" | "role.handoff":

@@ -18,19 +18,22 @@ from bot.decision import (
     Decision,
     DraftPostmortem,
     Effect,
+    ExpireRequest,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
     NameSuspects,
     OpenChannel,
     PostCard,
+    RemindTask,
     RemindUpdate,
     SendPost,
     SharePostmortem,
+    ShowRequest,
     VerifyRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, events, incidents, postmortems, rollouts, updates
+from handlers import changes, consent, events, incidents, postmortems, rollouts, tasks, updates
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -70,6 +73,12 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case ShowRequest():
+            return updates.show_request(world, id, job)
+        case ExpireRequest():
+            return consent.expire(world, id)
+        case RemindTask():
+            return tasks.remind(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

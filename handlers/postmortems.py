@@ -95,7 +95,8 @@ def compose(tx: Tx, id: str, names: dict[str, str], now: datetime, heard: tuple[
     messages = {message.id: message for message in (*stored, *unspoiled(tx, id, heard))}
     assignments = tx.assignments(id)
     lines = timeline.timeline(incident, tx.entries(id), tuple(messages.values()), assignments, names)
-    return postmortem.draft(incident, lines, assignments, linked(tx, id), tx.updates(id), tx.requests(id), names, now)
+    updates, requests, tasks = tx.updates(id), tx.requests(id), tx.tasks(id)
+    return postmortem.draft(incident, lines, assignments, linked(tx, id), updates, requests, names, now, tasks)
 
 
 def share(world: World, id: str, job: Job) -> Think:

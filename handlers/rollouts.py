@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import changes, rollouts
+from bot import changes, glass, rollouts
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
@@ -16,6 +16,7 @@ from bot.policy import Service
 from bot.preflight import preflight
 from bot.text import code
 from handlers import targets
+from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -43,6 +44,10 @@ def run(world: World, ask: Ask) -> Decision:
             return confirm(world, ask, words)
         case "cancel":
             return cancel(world, ask, words)
+        case "approve":
+            return approve(world, ask, words)
+        case "object":
+            return object_(world, ask, words)
         case "pause" | "resume" | "promote" | "rollback":
             return request(world, ask, Verb(verb), words)
         case _:
@@ -93,10 +98,11 @@ def _verb(word: str) -> Verb:
 
 def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     """A pause is done; everything else answers with a preview."""
+    words, broken_glass = glass.taken_out(words, verb)
     service, rest = targets.find(world, ask, words, verb)
     to = _destination(verb, rest)
     rollout = targets.read(world, service)
-    called = targets.oncall(world, service)
+    circle = targets.circle(world, service, verb)
 
     def think(tx: Tx, now: datetime) -> Decision:
         around = targets.surroundings(tx, ask, service, now)
@@ -107,10 +113,12 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
             around,
             by=ask.by,
             channel=ask.channel,
-            allowed=rollouts.who_may(service, targets.roles_in(world, tx, around.incident, service), called),
+            allowed=circle.allowed(world, tx, around.incident, breaking=bool(broken_glass)),
             number=tx.count_requests() + 1,
             now=now,
             to=to,
+            rule=circle.rule,
+            broken_glass=broken_glass,
         )
 
     return world.decide(think)
@@ -127,37 +135,8 @@ def _destination(verb: Verb, words: str) -> str:
     raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE{usage}")
 
 
-def confirm(world: World, ask: Ask, id: str) -> Decision:
-    asked = world.read(lambda tx: find_request(tx, id))
-    rollouts.must_be_open(asked)
-    service = targets.of_request(world, asked)
-    rollout = targets.read(world, service)
-    called = targets.oncall(world, service)
-
-    def think(tx: Tx, now: datetime) -> Decision:
-        fresh = find_request(tx, id)
-        incident = tx.find_incident(fresh.incident) if fresh.incident else None
-        return rollouts.confirm(
-            fresh,
-            rollout,
-            by=ask.by,
-            allowed=rollouts.who_may(service, targets.roles_in(world, tx, incident, service), called),
-            others=tx.open_requests(fresh.service, fresh.environment),
-            now=now,
-        )
-
-    return world.decide(think)
-
-
 def cancel(world: World, ask: Ask, id: str) -> Decision:
     return world.decide(lambda tx, now: rollouts.cancel(find_request(tx, id), ask.by, now))
-
-
-def find_request(tx: Tx, id: str) -> Request:
-    try:
-        return tx.request(id)
-    except LookupError:
-        raise Refused(f"I know of no request {code(id, 60)}.", instead="/rollout list") from None
 
 
 # ---------------------------------------------------------------- effects

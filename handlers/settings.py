@@ -18,8 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from yaml.constructor import ConstructorError
 
 from bot.commands import nearest
-from bot.model import Phase, Role, Severity
-from bot.policy import SEVERITY_WORDS, UPDATE_MINUTES, Group, Policy, Rota, Service, Target
+from bot.model import Phase, Role, Severity, Verb
+from bot.policy import GROUP, SEVERITY_WORDS, UPDATE_MINUTES, WHO, Group, Policy, Rota, Rule, Service, Target
 from handlers.intake import SENDERS
 
 
@@ -105,6 +105,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Level = Annotated[Severity, BeforeValidator(_severity)]
 
 
+WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
 Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
 
 
@@ -189,6 +190,29 @@ class ServicePart(Part):
         )
 
 
+class ConsentPart(Part):
+    verbs: list[Verb] = []
+    environments: list[str] = []
+    who: list[Annotated[str, Field(pattern=WHO_MAY)]] = Field(default=list(WHO), min_length=1)
+    approvals: int | None = Field(default=None, ge=0, le=5)
+    typed: bool | None = None
+
+    @model_validator(mode="after")
+    def _pause_is_free(self) -> ConsentPart:
+        if Verb.PAUSE in self.verbs:
+            raise ValueError("pausing is one press, for everybody; take pause out")
+        return self
+
+    def policy(self) -> Rule:
+        return Rule(
+            verbs=frozenset(self.verbs),
+            environments=frozenset(self.environments),
+            who=tuple(self.who),
+            approvals=self.approvals,
+            typed=self.typed,
+        )
+
+
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
@@ -211,6 +235,7 @@ class Config(Part):
     clusters: dict[str, Cluster] = {}
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
+    consent: list[ConsentPart] = [ConsentPart()]
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -248,6 +273,7 @@ class Config(Part):
             services={name: part.policy(name) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
             public_url=self.url,
+            consent=tuple(part.policy() for part in self.consent),
         )
 
 
@@ -350,7 +376,13 @@ EXPECTED = {
     "rollout": "a slash command, such as /rollout",
     "channel_prefix": "small letters, digits, - and _",
     "auth": "bearer or none",
+    "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
 }
+
+
+def _expected(path: tuple[str, ...]) -> str:
+    """By the setting's name, which the place in a list may follow."""
+    return next((EXPECTED[part] for part in reversed(path) if part in EXPECTED), EXPECTED["people"])
 
 
 def _sentence(name: str, error: ValidationError, lines: Mapping[tuple[str, ...], int]) -> str:
@@ -358,7 +390,7 @@ def _sentence(name: str, error: ValidationError, lines: Mapping[tuple[str, ...],
     path = tuple(str(part) for part in first["loc"])
     what = SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
-        what = f"{first['input']!r} does not look right ({EXPECTED.get(path[-1], EXPECTED['people'])})"
+        what = f"{first['input']!r} does not look right ({_expected(path)})"
     line = next((lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in lines), 1)
     where = f"{'.'.join(path)}: " if path else ""
     more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""

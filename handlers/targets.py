@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
-from bot import roles
+from bot import consent, roles
 from bot.commands import Ask, nearest
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
-from bot.model import Assignment, Incident, Request, Rollout, Stable
-from bot.policy import Group, Rota, Service, Target
+from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb
+from bot.policy import GROUP, Group, Rota, Rule, Service, Target
 from bot.preflight import Surroundings
 from bot.text import code
 from handlers.world import Rollouts, World
@@ -21,6 +23,7 @@ from storage.store import Tx
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 8  # rollouts read at the same time
+DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promoted, or left, may have been deployed
 RECENT = 50  # incidents looked through for earlier rollbacks
 
 
@@ -103,14 +106,19 @@ def _try_read(world: World, service: Service) -> Rollout | ProviderError:
 
 
 def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundings:
-    others = tx.open_incident_of(service.name, service.environment)
     here = tx.incident_in(ask.channel) if ask.channel else None
-    incident = here if here and here.is_open else next(iter(others), None)
+    newest = next(iter(tx.open_incident_of(service.name, service.environment)), None)
+    return around(tx, here if here and here.is_open else newest, service, now)
+
+
+def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -> Surroundings:
+    """The same for an incident that is known already."""
     return Surroundings(
         incident=incident,
-        others=others,
+        others=tx.open_incident_of(service.name, service.environment),
         changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
+        deploys=tx.changes(now - DEPLOYS, now, [service.name]),
     )
 
 
@@ -131,6 +139,30 @@ def roles_in(world: World, tx: Tx, incident: Incident | None, service: Service) 
         return ()
     near = {incident.service, *world.policy.service(incident.service).depends_on}
     return tx.assignments(incident.id) if service.name in near else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circle:
+    """Who may ask for a verb on a service, and agree to it. What Slack says of it is asked before the transaction."""
+
+    service: Service
+    rule: Rule
+    oncall: frozenset[str]
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def allowed(self, world: World, tx: Tx, incident: Incident | None, *, breaking: bool = False) -> frozenset[str]:
+        """`breaking` the glass is also the commander's, whatever the configuration says."""
+        held = roles_in(world, tx, incident, self.service)
+        commander = {a.user for a in held if breaking and a.user and a.role is Role.COMMANDER}
+        return consent.who_may(self.service, held, self.oncall, self.rule.who, self.groups) | commander
+
+
+def circle(world: World, service: Service, verb: Verb) -> Circle:
+    rule = world.policy.rule(verb, service.environment)
+    ids = [word.removeprefix(GROUP) for word in rule.who if word.startswith(GROUP)]
+    groups = {id: frozenset(_members(world, Group(id=id))) for id in ids}
+    called = oncall(world, service) if "oncall" in rule.who else frozenset[str]()
+    return Circle(service=service, rule=rule, oncall=called, groups=groups)
 
 
 def oncall(world: World, service: Service) -> frozenset[str]:

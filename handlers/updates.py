@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot import incidents, updates
+from bot import incidents, review, rollouts, updates
+from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
 from bot.cards.update import update_card
 from bot.commands import Ask, Invalid, Submission
 from bot.decision import Card, Decision
 from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident, Phase, Post
-from handlers.incidents import find
+from handlers import consent
+from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -35,6 +37,23 @@ def send(world: World, id: str, job: Job) -> Think:
     card = Card(text=post.text, blocks=post.blocks)
     ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again, thread=post.thread)
     return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
+
+
+def show_request(world: World, id: str, job: Job) -> Think:
+    """The one card of a request, as it stands."""
+
+    def ask(tx: Tx) -> tuple[Post, Incident | None, Card]:
+        request, votes, post = tx.request(id), tx.votes(id), tx.post(rollouts.approval_post(id))
+        card = consent_cards.approval(request, votes, review.missing(request, votes), post.blocks)
+        return post, consent.incident_of(tx, request), card
+
+    post, incident, card = world.read(ask)
+    channel = _channel(world, post, incident.channel if incident else "")
+    if post.ts:
+        edited(world, channel, post.ts, card)  # one that was taken away stays away
+        return nothing
+    ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again)
+    return lambda tx, now: Decision(save=(replace(tx.post(post.id), ts=ts),))
 
 
 def _channel(world: World, post: Post, of_incident: str) -> str:

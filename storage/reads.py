@@ -27,7 +27,9 @@ from bot.model import (
     RequestState,
     Role,
     Stable,
+    Task,
     Update,
+    Vote,
 )
 from storage.outbox import DeadLetter, dead_letters, unfinished
 from storage.rows import table, to_noun
@@ -45,6 +47,7 @@ ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, E
 ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
+TASKS, VOTES = table(Task), table(Vote)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -164,6 +167,14 @@ class Tx:
         mine = select(UPDATES).where(UPDATES.c.incident == incident)
         return self._all(Update, mine.order_by(UPDATES.c.number))
 
+    def tasks(self, incident: str) -> tuple[Task, ...]:
+        """Oldest first; those of no incident for ""."""
+        mine = select(TASKS).where(TASKS.c.incident == incident)
+        return self._all(Task, mine.order_by(TASKS.c.at, TASKS.c.id))
+
+    def task(self, id: str) -> Task:
+        return self._need(Task, id)
+
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
 
@@ -211,6 +222,11 @@ class Tx:
 
     def count_requests(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0
+
+    def votes(self, request: str) -> tuple[Vote, ...]:
+        """Oldest first."""
+        mine = select(VOTES).where(VOTES.c.request == request)
+        return self._all(Vote, mine.order_by(VOTES.c.at, VOTES.c.id))
 
     def stables(self, service: str, environment: str) -> tuple[Stable, ...]:
         """Newest first."""

@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Group, Policy, Rota, Service, Target
+from bot.policy import Group, Policy, Rota, Rule, Service, Target
 from handlers import outbox, rollouts
 from handlers.manifest import manifest
 from handlers.providers.argo import ArgoRollouts
@@ -54,6 +54,7 @@ SHOP = Policy(
     must_announce=True,
     broadcast=("#status-updates",),
     public_url="http://watchkeeper.example",
+    consent=(Rule(approvals=0, typed=False),),  # whoever may, may alone; the default is in test_consent
     oncall={
         "storefront": Rota(people=(DANA, ALICE), start=NOON - timedelta(days=1), turn=timedelta(days=7)),
         "payments": Group(id="S0PAY"),

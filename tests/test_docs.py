@@ -92,6 +92,8 @@ def parts_of(annotation: Any) -> list[tuple[type[BaseModel], tuple[str, ...]]]:
 def shown(content: Any, path: tuple[str, ...]) -> bool:
     if not path:
         return True
+    if isinstance(content, list):
+        return any(shown(each, path) for each in content)
     if not isinstance(content, dict):
         return False
     inside = list(content.values()) if path[0] == "*" else [content[path[0]]] if path[0] in content else []

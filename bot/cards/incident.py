@@ -39,11 +39,12 @@ from bot.model import (
     Link,
     Role,
     Severity,
+    Task,
     Verdict,
 )
 from bot.policy import Policy
 
-SUSPECTS, ENTRIES, TROUBLES, LISTED = 3, 5, 3, 20
+SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS = 3, 5, 3, 20, 3
 TOPIC = 250
 LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
 
@@ -73,16 +74,18 @@ def incident_card(
     entries: Sequence[Entry],
     policy: Policy,
     troubles: Sequence[str] = (),
+    tasks: Sequence[Task] = (),
 ) -> Card:
     """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
     if not incident.is_open:
-        return _resolved_card(incident, suspects, troubles)
+        return _resolved_card(incident, suspects, troubles, tasks)
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
         section("\n".join(_state(incident, holders)), n=2000),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_troubles(troubles),
+        *_tasks(tasks),
         _steering(incident),
         actions(*(_role_button(incident, role, holders) for role in Role)),
     ]
@@ -186,6 +189,20 @@ def _troubles(troubles: Sequence[str]) -> Iterator[Block]:
     yield section("\n".join(f":warning: {line}" for line in said + more), n=1000)
 
 
+def _tasks(tasks: Sequence[Task]) -> Iterator[Block]:
+    """What is left to do, the earliest due first."""
+    left = sorted((t for t in tasks if not t.done_at), key=lambda t: (t.due_at is None, t.due_at or t.at, t.id))
+    if left:
+        lines = [_task(task) for task in left[:TASKS]]
+        lines += [f"and {len(left) - TASKS} more"] if len(left) > TASKS else []
+        yield section("\n".join(lines), n=1000)
+
+
+def _task(task: Task) -> str:
+    due = f", due {task.due_at:%d %b %H:%M} UTC" if task.due_at else ""
+    return f":pushpin: {text.brief(task.text, 200)} ({text.mention(task.owner)}{due})"
+
+
 def _entry(entry: Entry, n: int = 160) -> str:
     """One line. Alerts and changes carry names from outside: those are text, never a mention."""
     foreign = entry.kind in (EntryKind.ALERT, EntryKind.CHANGE)
@@ -194,7 +211,9 @@ def _entry(entry: Entry, n: int = 160) -> str:
     return text.cut(f"{text.when(entry.at)} {whom}{text.brief(entry.text, n)}", 400) + by
 
 
-def _resolved_card(incident: Incident, suspects: Sequence[tuple[Link, Change]], troubles: Sequence[str]) -> Card:
+def _resolved_card(
+    incident: Incident, suspects: Sequence[tuple[Link, Change]], troubles: Sequence[str], tasks: Sequence[Task]
+) -> Card:
     """Calm, and short: what it was, how long it took, what is left to do."""
     cause = [_suspect(link, change) for link, change in suspects if link.verdict is Verdict.CAUSED][:SUSPECTS]
     lines = [
@@ -207,6 +226,7 @@ def _resolved_card(incident: Incident, suspects: Sequence[tuple[Link, Change]], 
         section("\n".join(filter(None, lines)), n=2800),
         *(section(line, n=1000) for line in cause),
         *_troubles(troubles),
+        *_tasks(tasks),
         actions(press("Draft postmortem", f"incident postmortem {incident.id}", "postmortem")),
     )
     return Card(text=text.fallback(_line(incident)), blocks=blocks)

@@ -162,20 +162,34 @@ def tray(services: Sequence[str]) -> Card:
 
 def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timedelta) -> Card:
     """Everything one should know before pressing Confirm."""
-    title = f"{LABELS[request.verb]} {request.service}?"
+    blocks = reviewed(request, rollout, checked)
+    if request.broken_glass:
+        loud = "When you confirm, everybody hears of it, and a follow-up is yours."
+        blocks.append(section(f"*:rotating_light: Breaking the glass*: {brief(request.broken_glass, 500)}\n{loud}"))
+    confirm = press("Confirm", f"rollout confirm {request.id}", "confirm", _style(request.verb) or "primary")
+    cancel = press("Cancel", f"rollout cancel {request.id}", "cancel")
+    blocks.append(actions(confirm, cancel))
+    typed = " To confirm, type the service's name." if request.typed else ""
+    blocks.append(context(f"Good for {span(lasts)}, and only while the rollout stays where it is.{typed}"))
+    return Card(text=fallback(_name(_question(request))), blocks=tuple(blocks))
+
+
+def _question(request: Request) -> str:
+    return f"{LABELS[request.verb]} {request.service}?"
+
+
+def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Block]:
+    """What is asked for, what it will do, and what speaks against it."""
     blocks: list[Block] = [
-        header(title),
+        header(_question(request)),
         {"type": "section", "fields": [mrkdwn(field, LINE) for field in _facts(request, rollout)]},
         section(f"*What will happen*\n{' '.join(_will_happen(request, rollout))}"),
         section(f"*What it will not undo*\n{'; '.join(_will_not(request, rollout))}."),
     ]
-    if checked.verdict is Safety.RISKY:
-        blocks.append(section("*:warning: Risky*\n" + _bullets(map(str, checked.reasons))))
-    confirm = press("Confirm", f"rollout confirm {request.id}", "confirm", _style(request.verb) or "primary")
-    cancel = press("Cancel", f"rollout cancel {request.id}", "cancel")
-    blocks.append(actions(confirm, cancel))
-    blocks.append(context(f"Good for {span(lasts)}, and only while the rollout stays where it is."))
-    return Card(text=fallback(_name(title)), blocks=tuple(blocks))
+    if checked.verdict is not Safety.SAFE:
+        head = "*:no_entry: Blocked*" if checked.verdict is Safety.BLOCKED else "*:warning: Risky*"
+        blocks.append(section(f"{head}\n" + _bullets(map(str, checked.reasons))))
+    return blocks
 
 
 def _facts(request: Request, rollout: Rollout) -> Iterator[str]:

@@ -50,7 +50,7 @@ def run(world: World, ask: Ask, me: Identity, team: str) -> Decision:
 
 
 def moves_a_rollout(ask: Ask) -> bool:
-    return ask.command == "rollout" and ask.split()[0] in ("resume", "promote", "rollback", "confirm")
+    return ask.command == "rollout" and ask.split()[0] in ("resume", "promote", "rollback", "confirm", "approve")
 
 
 def demand_member(world: World, me: Identity, user: str, team: str, *, sure: bool = False) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
+from bot.cards.consent import CONFIRM
 from bot.commands import Submission
 from bot.decision import Card, Decision, Modal, Say
 from bot.model import Event
@@ -51,7 +52,8 @@ def register(app: App, world: World, answers: Answers, me: Identity) -> None:
         place: list[str] = []
 
         def do() -> Say:
-            demand_member(world, me, form.by, str(user.get("team_id") or ""))
+            sure = form.callback == CONFIRM
+            demand_member(world, me, form.by, str(user.get("team_id") or ""), sure=sure)
             say = commands.submit(once(world, view), form).say
             place.append(channel_of(world, form))
             return say

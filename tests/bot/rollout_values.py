@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.model import Request, Revision, Rollout, RolloutPhase, Stable, Verb
+from bot.policy import Rule
 from tests.values import NOON
+
+ALONE = Rule(approvals=0, typed=False)  # whoever may, may alone
 
 V40 = Revision(hash="hash40", number=0, version="v40")
 V41 = Revision(hash="hash41", number=1, version="v41")

@@ -38,7 +38,7 @@ from bot.rollouts import (
     verify,
     who_may,
 )
-from tests.bot.rollout_values import V41, V42, V43, idle, in_flight, request, stable
+from tests.bot.rollout_values import ALONE, V41, V42, V43, idle, in_flight, request, stable
 from tests.values import NOON, incident, minutes
 
 DANA, BOB, CAROL = "U0DANA", "U0BOB", "U0CAROL"
@@ -47,7 +47,7 @@ DANA, BOB, CAROL = "U0DANA", "U0BOB", "U0CAROL"
 def proposed(verb: Verb, rollout: Rollout | None = None, **other: Any) -> Decision:
     values: dict[str, Any] = {"by": DANA, "channel": "C1", "allowed": {DANA}, "number": 1, "now": NOON}
     around = other.pop("around", Surroundings(incident=incident()))
-    return propose(verb, rollout or in_flight(), (), around, **values | other)
+    return propose(verb, rollout or in_flight(), (), around, **{"rule": ALONE} | values | other)
 
 
 def saved(decision: Decision) -> Request:

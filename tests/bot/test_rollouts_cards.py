@@ -18,7 +18,7 @@ from bot.model import RequestState, Revision, Rollout, RolloutPhase, Verb
 from bot.preflight import Surroundings, preflight
 from bot.rollouts import propose
 from tests.blockkit import check
-from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
+from tests.bot.rollout_values import ALONE, V40, V41, V42, idle, in_flight, request, stable
 from tests.golden import same_as
 from tests.values import NOON, incident
 
@@ -32,7 +32,7 @@ FIRST = in_flight(stable=None, history=(V42,), weight=100, weight_set=100)
 def preview(verb: Verb, rollout: Rollout, to: str = "") -> Card:
     around = Surroundings(incident=incident(), others=(incident(), incident(8)))
     values: dict[str, Any] = {"by": "U0DANA", "channel": "", "allowed": {"U0DANA"}, "number": 1, "now": NOON}
-    say = propose(verb, rollout, (stable(V42), stable(V41)), around, to=to, **values).say
+    say = propose(verb, rollout, (stable(V42), stable(V41)), around, to=to, rule=ALONE, **values).say
     assert isinstance(say, Card)
     return say
 

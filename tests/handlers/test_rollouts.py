@@ -13,7 +13,7 @@ from bot.commands import Ask
 from bot.decision import ActOnRollout, Card, Decision, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
 from bot.model import Assignment, Request, RequestState, Role
-from bot.policy import Group, Policy, Rota, Service
+from bot.policy import Group, Policy, Rota, Rule, Service
 from handlers import rollouts
 from handlers.world import World
 from storage.store import Store
@@ -22,6 +22,7 @@ from tests.values import NOON, incident
 
 DANA, BOB, CAROL = "U0DANA", "U0BOB", "U0CAROL"
 POLICY = Policy(
+    consent=(Rule(approvals=0, typed=False),),
     oncall={
         "shop": Rota(people=(DANA, BOB), start=NOON - timedelta(days=1), turn=timedelta(days=7)),
         "pay": Group(id="S0"),

@@ -144,15 +144,18 @@ def test_effect_names_are_a_stored_format() -> None:
         "Broadcast",
         "CallResponders",
         "DraftPostmortem",
+        "ExpireRequest",
         "FurnishChannel",
         "HandleEvent",
         "InviteResponders",
         "NameSuspects",
         "OpenChannel",
         "PostCard",
+        "RemindTask",
         "RemindUpdate",
         "SendPost",
         "SharePostmortem",
+        "ShowRequest",
         "VerifyRollout",
     }
 

@@ -1,0 +1,54 @@
+"""Breaking the glass: the rules are overridden with a reason, everybody hears of it, and somebody looks at it after."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from bot import tasks
+from bot.decision import Decision, SendPost
+from bot.errors import Refused
+from bot.model import Post, Request
+from bot.text import brief, esc, mention
+
+FLAG = "--break-glass"
+# Slack's clients make dashes and curly quotes of what is typed.
+WRITTEN = re.compile(
+    r"""(?:--|[—–])break-glass(?:[\s=]+|$)(?:["“”](?P<quoted>[^"“”]*)["“”]?|(?P<bare>.*?)(?=\s--|$))""", re.DOTALL
+)
+LONGEST = 500
+
+
+def taken_out(words: str, verb: str) -> tuple[str, str]:
+    """The words without the flag, and the reason that was given with it; "" where the flag is not there.
+
+    Raises Refused where it comes without a reason.
+    """
+    found = WRITTEN.search(words)
+    if found is None:
+        return words, ""
+    why = " ".join((found["quoted"] or found["bare"] or "").split())
+    if not why:
+        example = f'/rollout {verb} SERVICE {FLAG} "nobody else is awake"'
+        raise Refused("To break the glass needs a reason; nothing was changed.", instead=example)
+    return f"{words[: found.start()]}{words[found.end() :]}".strip(), why[:LONGEST]
+
+
+def broken(request: Request, what: str, announce: str, number: int, now: datetime) -> Decision:
+    """Said where the request is reported and in the announcement channel, and a follow-up for whoever did it.
+
+    `what` is the request in words; `number` that of the task.
+    """
+    by = request.confirmed_by
+    why = brief(request.broken_glass, LONGEST)
+    text = f":rotating_light: {mention(by)} *broke the glass*: {esc(what)}. Reason: {why}"
+    rules = "; ".join(request.reasons)
+    more = f"\nOverridden or left open: {rules}" if rules else ""
+    where = dict.fromkeys(filter(None, [request.channel, announce]))
+    posts = tuple(
+        Post(id=f"{request.id}/glass/{place}", incident=request.incident, channel=channel, text=text + more)
+        for place, channel in enumerate(where)
+    )
+    said = Decision(save=posts, do=tuple(SendPost(post.id) for post in posts))
+    look = f"look at why the glass was broken for the {what} ({request.broken_glass}), and mend the rule or the release"
+    return said + tasks.followup(request.incident, number, look, owner=by, by=by, now=now)

@@ -1,0 +1,106 @@
+"""What is reviewed before it is done: what it takes to do it, and whether the review still counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.consent import Consent, Facts, exposure, irreversible
+from bot.errors import Refused
+from bot.glass import FLAG
+from bot.intents import UNDER_WAY, Intent, Plan
+from bot.model import Request, Rollout, Stable, Vote
+from bot.preflight import Preflight, Safety, Surroundings, preflight
+from bot.proof import fulfilled, moved, shows
+from bot.text import code, esc
+
+PREVIEW_LASTS = timedelta(minutes=10)
+APPROVAL_LASTS = timedelta(minutes=15)  # others have to read it first
+
+
+def what(request: Request) -> str:
+    """ "rollback of checkout: v42 → v41", "pause of checkout at v42"; plain text."""
+    if request.from_revision == request.to_revision:
+        return f"{request.verb} of {request.service} at {request.from_version}"
+    return f"{request.verb} of {request.service}: {request.from_version} → {request.to_version}"
+
+
+def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
+    near = [incident for incident in (around.incident, *around.others) if incident and incident.is_open]
+    return Facts(
+        intent=meant.intent,
+        environment=rollout.environment,
+        exposure=exposure(meant.intent, rollout),
+        irreversible=irreversible(rollout, around.deploys),
+        severity=min((incident.severity for incident in near), default=None),
+    )
+
+
+def reviewed(request: Request, checked: Preflight, consent: Consent, broken_glass: str) -> Request:
+    """With what was shown and what it takes. Glass is broken only where something is behind it."""
+    shown = replace(
+        request,
+        verdict=checked.verdict,
+        reasons=tuple(str(reason) for reason in checked.reasons if reason.weight is not Safety.SAFE),
+        approvals=consent.approvals,
+        typed=consent.typed,
+        expires_at=request.at + (APPROVAL_LASTS if consent.approvals else PREVIEW_LASTS),
+    )
+    if broken_glass and (consent.approvals or checked.verdict is Safety.BLOCKED):
+        # Who breaks the glass has typed enough.
+        expires_at = request.at + PREVIEW_LASTS
+        return replace(shown, approvals=0, typed=False, broken_glass=broken_glass, expires_at=expires_at)
+    return shown
+
+
+def blocked(request: Request, checked: Preflight) -> Refused:
+    """Each reason, and whether it may be overridden."""
+    lines = [
+        f"• {reason} ({'nobody can override that' if reason.firm else 'breaking the glass overrides it'})"
+        for reason in checked.reasons
+        if reason.weight is Safety.BLOCKED
+    ]
+    why = "\n".join([f"The {esc(what(request))} is blocked; nothing was changed.", *lines])
+    override = f'/rollout {request.verb} {request.service} {FLAG} "why"'
+    return Refused(why, instead=override if checked.overridable else f"/rollout check {request.service}")
+
+
+def missing(request: Request, votes: Iterable[Vote]) -> int:
+    """How many approvals it still needs."""
+    return max(0, request.approvals - sum(vote.approves for vote in votes))
+
+
+def must_be_named(request: Request, name: str) -> None:
+    """A name that was typed must be right, also where none is asked for: it says what the person has in mind."""
+    if name == request.service or not (name or request.typed):
+        return
+    typed = f"You typed {code(name, 60)}, but this is" if name else "This is"
+    raise Refused(
+        f"{typed} the {esc(what(request))}; nothing was changed. Type the service's name to confirm it.",
+        instead=f"/rollout confirm {request.id} {request.service}",
+    )
+
+
+def void(request: Request, rollout: Rollout, allowed: Collection[str], now: datetime) -> str:
+    """Why what was reviewed no longer counts; "" while it does. Plain text."""
+    lasts = (request.expires_at or request.at + PREVIEW_LASTS) - request.at
+    if now - request.at > lasts:
+        return f"the preview is older than {int(lasts.total_seconds() // 60)} minutes"
+    if request.approvals and request.by not in allowed:
+        return "whoever asked for it may no longer do that"
+    if why := moved(request, rollout):
+        return why
+    return f"it is done already; the cluster shows {shows(rollout)}" if fulfilled(request, rollout) else ""
+
+
+def blocked_since(request: Request, rollout: Rollout, stables: Sequence[Stable], around: Surroundings | None) -> str:
+    """What came to forbid it after it was reviewed, such as a freeze; plain text."""
+    if around is None:
+        return ""
+    around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
+    to = request.to_revision if request.intent == Intent.UNDO else ""
+    checked = preflight(request.verb, rollout, stables, around, to=to)
+    if checked.verdict is not Safety.BLOCKED or (request.broken_glass and checked.overridable):
+        return ""
+    return "it is blocked by now: " + "; ".join(str(r) for r in checked.reasons if r.weight is Safety.BLOCKED)
