@@ -20,12 +20,25 @@ from typing import Any
 import yaml
 
 from sandbox.clock import Clock
-from sandbox.kube import argo, deployments, patch
+from sandbox.kube import argo, deployments, gitops, patch
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
 from sandbox.kube.requests import Call
-from sandbox.kube.store import DEPLOYMENTS, EVENTS, MAIN, ROLLOUTS, Kind, Object, Store, stamp
+from sandbox.kube.store import (
+    APPLICATIONS,
+    AUTOSCALERS,
+    DEPLOYMENTS,
+    EVENTS,
+    KUSTOMIZATIONS,
+    MAIN,
+    ROLLOUTS,
+    Kind,
+    Object,
+    Store,
+    fresh,
+    stamp,
+)
 
 NAMESPACE = "shop"
 MANIFESTS = Path(__file__).with_name("manifests.yml")
@@ -142,6 +155,7 @@ class Cluster:
         self._moment: datetime | None = None  # the past moment that is being caught up with
         self._due: dict[Key, datetime] = {}
         self._splits: dict[str, list[Split]] = {}
+        self._kept: dict[Key, gitops.Repository] = {}  # what GitOps keeps, by the object that does
         with self._at(clock.now() - AGE):
             for manifest in yaml.safe_load(MANIFESTS.read_text()) if manifests is None else manifests:
                 self.create(manifest)
@@ -162,7 +176,12 @@ class Cluster:
         self._touch(kind, self.store.create(kind, manifest, by))
 
     def deploy(self, name: str, image: str, by: str = "ci") -> None:
-        """Put another image into the pod template, as a pipeline does."""
+        """Put another image into the pod template, as a pipeline does: with a commit, where GitOps keeps it."""
+        if repository := self.repository(name):
+            template = fresh(repository.templates[name])
+            template["spec"]["containers"][0]["image"] = image
+            self.commit(repository, {name: template})
+            return
         self.patch(name, {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}}, by=by)
 
     def patch(self, name: str, body: Object, subresource: str = MAIN, by: str = "kubectl") -> None:
@@ -176,9 +195,77 @@ class Cluster:
         """The way in for every write that is not a controller's: the controller will see it after `lag`."""
         with self.store.lock:
             written = self.store.update(kind, obj, manager, subresource, dry_run)
-            if not dry_run and kind in MANAGERS:
+            if not dry_run and kind in (*MANAGERS, *gitops.MANAGERS):
                 self._touch(kind, written)
+            if not dry_run and kind in MANAGERS and (kept := self.repository(written["metadata"]["name"])):
+                self._wake_keepers(kept)
             return written
+
+    # --- GitOps
+
+    def argo_cd(self, *names: str, app: str = "shop", automated: Object | None = None) -> gitops.Repository:
+        """From now on an Application of Argo CD keeps these workloads; `automated` is that of its syncPolicy."""
+        url = gitops.Repository().url
+        return self._keep(APPLICATIONS, gitops.application(app, NAMESPACE, url, automated), names)
+
+    def flux(self, *names: str, kustomization: str = "shop", interval: str = "10m") -> gitops.Repository:
+        """From now on a Kustomization of Flux keeps these workloads."""
+        return self._keep(KUSTOMIZATIONS, gitops.kustomization(kustomization, interval), names)
+
+    def _keep(self, kind: Kind, keeper: Object, names: Sequence[str]) -> gitops.Repository:
+        with self.store.lock:
+            self.reconcile()
+            made, repository = self.store.create(kind, keeper, "kubectl"), gitops.Repository()
+            for name in names:
+                workload_kind, workload = self._find(name)
+                marked = patch.strategic(workload, {"metadata": gitops.marks(made, workload)})
+                self.write(workload_kind, marked, gitops.MANAGERS[kind])
+            repository.commit({name: self._find(name)[1]["spec"]["template"] for name in names})
+            self._kept[kind, made["metadata"]["namespace"], made["metadata"]["name"]] = repository
+            self._touch(kind, made)
+            return repository
+
+    def repository(self, name: str) -> gitops.Repository | None:
+        """Where a workload's template is kept, if it is in Git."""
+        return next((r for r in self._kept.values() if name in r.templates), None)
+
+    def commit(self, repository: gitops.Repository, templates: Mapping[str, Object]) -> str:
+        """Push; a webhook tells the keepers, which look within `lag`."""
+        with self.store.lock:
+            self.reconcile()
+            id = repository.commit(templates)
+            self._wake_keepers(repository)
+            return id
+
+    def revert(self, repository: gitops.Repository) -> str:
+        """`git revert HEAD`, pushed."""
+        return self.commit(repository, repository.commits[-2][1])
+
+    def _wake_keepers(self, repository: gitops.Repository) -> None:
+        for key, kept in self._kept.items():
+            if kept is repository:
+                self._touch(key[0], self.store.get(*key))
+
+    def _sync(self, key: Key) -> None:
+        """One look of a GitOps controller."""
+        kind, repository = key[0], self._kept[key]
+        keeper = self.store.get(*key)
+        found = {name: self._find(name) for name in repository.templates}
+        turn = gitops.decide(keeper, repository, {name: obj for name, (_, obj) in found.items()}, self.time())
+        for name in turn.apply:
+            workload_kind, obj = found[name]
+            wanted = obj | {"spec": obj["spec"] | {"template": repository.templates[name]}}
+            self._touch(workload_kind, self.store.update(workload_kind, wanted, gitops.MANAGERS[kind]))
+        self.store.update(kind, keeper | {"status": turn.status}, gitops.MANAGERS[kind], "status")
+        if turn.wake:
+            self._due[key] = min(turn.wake, self._due.get(key, turn.wake))
+
+    def autoscale(self, name: str, least: int = 2, most: int = 10) -> None:
+        """A HorizontalPodAutoscaler that targets a workload; it is content with the replicas as they are."""
+        _, workload = self._find(name)
+        target = {"apiVersion": workload["apiVersion"], "kind": workload["kind"], "name": name}
+        spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most}
+        self.store.create(AUTOSCALERS, {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}, "kubectl")
 
     @property
     def workloads(self) -> Mapping[str, Workload]:
@@ -236,6 +323,10 @@ class Cluster:
     def _run(self, key: Key) -> None:
         """Let one controller work until it is content with this moment."""
         kind, namespace, name = key
+        if kind in gitops.MANAGERS:
+            if key in self._kept:
+                self._sync(key)
+            return
         for _ in range(PASSES):
             before = self.store.version
             obj = self.store.get(kind, namespace, name)

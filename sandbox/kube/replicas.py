@@ -64,6 +64,8 @@ class Replicas:
     store: Store
     tempo: float = 1.0
     broken_images: set[str] = field(default_factory=set)  # their pods never become ready
+    full: bool = False  # no node has room for another pod: it stays Pending
+    _homeless: set[str] = field(default_factory=set)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _serial: int = 0
 
@@ -159,18 +161,22 @@ class Replicas:
         self._serial += 1
         pod = self.store.create(PODS, new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5)), KUBELET)
         broken = pod["spec"]["containers"][0]["image"] in self.broken_images
-        self._ready_at[pod["metadata"]["uid"]] = NEVER if broken else ready_at
+        self._ready_at[pod["metadata"]["uid"]] = NEVER if broken or self.full else ready_at
+        if self.full:
+            self._homeless.add(pod["metadata"]["uid"])
         return self._report(pod, ready=False)
 
     def _make_ready(self, pod: Object, at: datetime) -> bool:
         ready = self._due(pod) <= at
-        if ready and not pod["status"]["containerStatuses"][0]["ready"]:
+        if ready and not (pod["status"].get("containerStatuses") or [{"ready": False}])[0]["ready"]:
             self._report(pod, ready=True)
         return ready
 
     def _report(self, pod: Object, ready: bool) -> Object:
         broken = self._due(pod) == NEVER
         pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()))
+        if pod["metadata"]["uid"] in self._homeless:
+            pod["status"] = unscheduled(stamp(self.store.now()))
         return self.store.update(PODS, pod, KUBELET, "status")
 
     def _stop(self, pod: Object) -> None:
@@ -254,6 +260,12 @@ def new_pod(rs: Object, suffix: str) -> Object:
         },
         "spec": template["spec"] | {"nodeName": "node-1"},
     }
+
+
+def unscheduled(at: str) -> Object:
+    message = "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available."
+    reason = {"reason": "Unschedulable", "message": message, "lastTransitionTime": at}
+    return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"} | reason]}
 
 
 def pod_status(pod: Object, ready: bool, broken: bool, at: str) -> Object:

@@ -38,11 +38,24 @@ class Kind:
 
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
+APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
+KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
+AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
-KINDS = (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS, DEPLOYMENTS, PODS, EVENTS)
+KINDS = (
+    ROLLOUTS,
+    ANALYSIS_RUNS,
+    APPLICATIONS,
+    KUSTOMIZATIONS,
+    AUTOSCALERS,
+    REPLICA_SETS,
+    DEPLOYMENTS,
+    PODS,
+    EVENTS,
+)
 
 
 class Missing(Exception):
