@@ -84,6 +84,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "rollback": Usage("SERVICE [--to REV]", "Back to the stable version"),
         "approve": Usage("ID", "Agree to what somebody else asked for"),
         "object": Usage("ID why", "Stop what somebody asked for, with a reason"),
+        "suspend": Usage("SERVICE", "Keep GitOps from putting its own spec back"),
+        "restore": Usage("SERVICE", "Put GitOps back as it was before"),
         "confirm": Usage("ID [SERVICE]", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
         "help": Usage("", "This list"),

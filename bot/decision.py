@@ -24,6 +24,7 @@ from bot.model import (
     Sighting,
     Skew,
     Stable,
+    Suspension,
     Task,
     Update,
     Vigil,
@@ -47,6 +48,7 @@ Noun = (
     | Sighting
     | Skew
     | Stable
+    | Suspension
     | Task
     | Update
     | Vigil
@@ -157,6 +159,26 @@ class RemindTask(_Effect):
     """Remind the responders of task `subject`, which is due."""
 
 
+class WatchRollout(_Effect):
+    """Look whether what rollout request `subject` brought about is still so."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:
+        return f"rollout {self.subject}"
+
+
+class SetGitOps(_Effect):
+    """Switch GitOps off, or on again, as suspension `subject` wants it."""
+
+    priority = 0
+
+    @property
+    def lane(self) -> str:
+        return f"gitops {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -191,6 +213,8 @@ Effect = (
     | Broadcast
     | ActOnRollout
     | VerifyRollout
+    | WatchRollout
+    | SetGitOps
     | ShowRequest
     | ExpireRequest
     | RemindTask

@@ -105,6 +105,9 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
+    vigil_lasts: timedelta = timedelta(minutes=30)
+    restore_after: timedelta = timedelta(hours=4)  # when whoever switched GitOps off is reminded
     consent: tuple[Rule, ...] = ()  # the first that fits counts
 
     def severity_of(self, word: str) -> Severity:

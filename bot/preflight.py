@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
+from bot.dangers import Figures, data, kept, room, sickness
 from bot.errors import Refused
 from bot.intents import (
     BLUE_GREEN,
@@ -19,35 +19,12 @@ from bot.intents import (
     step_in_words,
 )
 from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.reasons import Reason as Reason
+from bot.reasons import Safety as Safety
+from bot.reasons import blocking as blocking
+from bot.reasons import firm as firm
+from bot.reasons import good
 from bot.text import brief, esc, mention
-
-
-class Safety(StrEnum):
-    SAFE = "SAFE"
-    RISKY = "RISKY"
-    BLOCKED = "BLOCKED"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One thing to know before doing it, as mrkdwn. `firm`: it blocks, and breaking the glass does not help."""
-
-    text: str
-    weight: Safety = Safety.RISKY
-    firm: bool = False
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def firm(text: str) -> Reason:
-    """The cluster would ignore it or do something else; nobody can override that."""
-    return Reason(text, Safety.BLOCKED, firm=True)
-
-
-def blocking(text: str) -> Reason:
-    """A rule of ours forbids it; breaking the glass overrides it."""
-    return Reason(text, Safety.BLOCKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +56,7 @@ class Surroundings:
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
+    figures: Figures | None = None  # errors by version; None where nobody asked
 
 
 def preflight(
@@ -90,7 +68,8 @@ def preflight(
     to: str = "",
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
-    around = around or Surroundings()
+    around = _in_order(around or Surroundings())
+    stables = sorted(stables, key=lambda stable: (stable.at, stable.id), reverse=True)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = plan(verb, rollout, stables, to)
@@ -98,9 +77,27 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    reasons = [*busy, *map(Reason, risks)] or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    dangers = [
+        *kept(meant, rollout),
+        *data(meant, rollout, around.deploys),
+        *room(meant, rollout),
+        *sickness(meant, rollout, around.figures),
+    ]
+    reasons = [*busy, *map(Reason, risks), *dangers]
+    if all(reason.weight is Safety.SAFE for reason in reasons):
+        reasons = [*map(good, _calm(rollout)), *reasons]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
+
+
+def _in_order(around: Surroundings) -> Surroundings:
+    """The order in which facts come must not make a difference."""
+    return replace(
+        around,
+        others=sorted(around.others, key=lambda incident: -incident.number),
+        changes=sorted(around.changes, key=lambda change: (change.at, change.key)),
+        requests=sorted(around.requests, key=lambda request: (request.at, request.id, request.state)),
+    )
 
 
 def _under_way(request: Request) -> str:
@@ -112,10 +109,6 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
     stable = rollout.stable.hash if rollout.stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
-        (
-            meant.intent is Intent.UNDO and rollout.owner,
-            f"{brief(rollout.owner, 100)} also writes it and may put it back",
-        ),
         (meant.intent is Intent.UNDO and not trusted, f"I never saw {shown(meant.to)} being stable"),
         (meant.intent is Intent.UNDO and _pauses(rollout), f"its steps run again, with {_pauses(rollout)} pauses"),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
@@ -166,7 +159,5 @@ def _newer(change: Change) -> str:
 
 def _calm(rollout: Rollout) -> tuple[str, ...]:
     serving = rollout.stable or rollout.current
-    return (
-        f"{shown(serving)} is stable, {replicas(rollout)}",
-        "nothing else is under way, and nothing else is known to write it",
-    )
+    alone = "" if rollout.keeper or rollout.owner else ", and nothing else is known to write it"
+    return (f"{shown(serving)} is stable, {replicas(rollout)}", f"nothing else is under way{alone}")

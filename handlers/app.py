@@ -24,6 +24,7 @@ from slack_sdk import WebClient
 from bot.errors import ProviderError
 from handlers import providers, schedule
 from handlers.outbox import Workers
+from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
@@ -32,7 +33,7 @@ from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
 from handlers.web import server
 from handlers.web.guard import sign
-from handlers.world import Rollouts, World
+from handlers.world import Neighbourhood, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -141,6 +142,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         policy=settings.policy,
         now=now,
         commands={"incident": commands.incident, "rollout": commands.rollout},
+        neighbourhood=neighbourhood(settings),
+        metrics=metrics(settings),
         draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
     )
     tokens, made = hook_tokens(settings, store)
@@ -204,6 +207,23 @@ def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
         return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def neighbourhood(settings: Settings) -> Neighbourhood | None:
+    """None where nothing has a rollout: the Kubernetes client is an extra."""
+    if not any(service.rollout for service in settings.policy.services.values()):
+        return None
+    try:
+        found = providers.neighbourhood().connect(settings.config.clusters, settings.config.gitops.argo_namespace)
+    except (providers.Missing, ProviderError) as error:
+        raise CannotStart(str(error)) from None
+    connected: Neighbourhood = found
+    return connected
+
+
+def metrics(settings: Settings) -> ErrorsByVersion | None:
+    part = settings.config.prometheus
+    return ErrorsByVersion(Prometheus(part.url, settings.prometheus_token), part.errors) if part.url else None
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

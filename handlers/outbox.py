@@ -28,12 +28,14 @@ from bot.decision import (
     RemindTask,
     RemindUpdate,
     SendPost,
+    SetGitOps,
     SharePostmortem,
     ShowRequest,
     VerifyRollout,
+    WatchRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, consent, events, incidents, postmortems, rollouts, tasks, updates
+from handlers import changes, consent, events, incidents, postmortems, rollouts, suspensions, tasks, updates, vigils
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -73,6 +75,10 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case WatchRollout():
+            return vigils.look(world, id)
+        case SetGitOps():
+            return suspensions.set_gitops(world, id)
         case ShowRequest():
             return updates.show_request(world, id, job)
         case ExpireRequest():
@@ -93,6 +99,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     """What is said and noted when an effect will not be tried again."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return rollouts.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, SetGitOps):
+        return suspensions.gave_up(world, job.effect.subject, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 
 

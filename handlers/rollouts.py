@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
-from bot import changes, glass, rollouts
+from bot import changes, glass, rollouts, vigils
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
@@ -15,7 +16,7 @@ from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Service
 from bot.preflight import preflight
 from bot.text import code
-from handlers import targets
+from handlers import suspensions, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -44,6 +45,10 @@ def run(world: World, ask: Ask) -> Decision:
             return confirm(world, ask, words)
         case "cancel":
             return cancel(world, ask, words)
+        case "suspend":
+            return suspensions.suspend(world, ask, words)
+        case "restore":
+            return suspensions.restore(world, ask, words)
         case "approve":
             return approve(world, ask, words)
         case "object":
@@ -76,10 +81,12 @@ def check(world: World, ask: Ask, words: str) -> Decision:
     """Every verb, or the one that is named, judged by the facts at hand; nothing is changed."""
     service, rest = targets.find(world, ask, words, "check")
     verbs = tuple(Verb) if not rest else (_verb(rest),)
-    rollout = targets.read(world, service)
+    rollout = targets.examine(world, service, targets.read(world, service))
+    figures = targets.figures(world, service)
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
+        around = replace(around, figures=figures)
         results = {verb: preflight(verb, rollout, stables, around) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
@@ -102,10 +109,13 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     service, rest = targets.find(world, ask, words, verb)
     to = _destination(verb, rest)
     rollout = targets.read(world, service)
+    if verb is not Verb.PAUSE:  # whose press must not wait for more looks
+        rollout = targets.examine(world, service, rollout)
+    figures = None if verb is Verb.PAUSE else targets.figures(world, service)
     circle = targets.circle(world, service, verb)
 
     def think(tx: Tx, now: datetime) -> Decision:
-        around = targets.surroundings(tx, ask, service, now)
+        around = replace(targets.surroundings(tx, ask, service, now), figures=figures)
         return rollouts.propose(
             verb,
             rollout,
@@ -152,7 +162,12 @@ def act(world: World, id: str) -> Think:
         raise ProviderError("Watchkeeper", late, permanent=True, unknown=True)
     controller, target = targets.provider(world, world.policy.service(asked.service))
     rollout = controller.act(target, asked)
-    return lambda tx, now: rollouts.acted(tx.request(id), rollout, now)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        decision = rollouts.acted(tx.request(id), rollout, now)
+        return decision + _vigil(world, tx, decision, now)
+
+    return think
 
 
 def verify(world: World, id: str) -> Think:
@@ -171,9 +186,18 @@ def verify(world: World, id: str) -> Think:
         if settled is None:
             return decision
         recent = tx.changes(now - world.policy.suspect_window, now, [settled.service])
-        return decision + changes.rolled_back(settled, recent)
+        return decision + changes.rolled_back(settled, recent) + _vigil(world, tx, decision, now)
 
     return think
+
+
+def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:
+    """Somebody looks on after what was settled."""
+    settled = next((noun for noun in decision.save if isinstance(noun, Request)), None)
+    if settled is None or settled.settled_at is None:
+        return Decision()
+    others = tx.open_vigils(settled.service, settled.environment)
+    return vigils.begin(settled, others, world.policy, now)
 
 
 def _unseen(world: World, id: str, error: ProviderError) -> Think:

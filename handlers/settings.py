@@ -218,6 +218,31 @@ class Commands(Part):
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
 
 
+class PrometheusPart(Part):
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    token_env: str = ""
+    errors: str = (
+        'sum by (version) (rate(http_requests_total{service="{service}",code=~"5.."}[1m])) / '
+        'sum by (version) (rate(http_requests_total{service="{service}"}[1m]))'
+    )
+
+
+class VigilPart(Part):
+    every: Duration = timedelta(seconds=30)
+    lasts: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _looks(self) -> VigilPart:
+        if self.every <= timedelta(0):
+            raise ValueError("every must be longer than nothing")
+        return self
+
+
+class GitOpsPart(Part):
+    argo_namespace: str = "argocd"
+    restore_after: Duration = timedelta(hours=4)
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -236,6 +261,9 @@ class Config(Part):
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
     consent: list[ConsentPart] = [ConsentPart()]
+    prometheus: PrometheusPart = PrometheusPart()
+    vigil: VigilPart = VigilPart()
+    gitops: GitOpsPart = GitOpsPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -274,6 +302,9 @@ class Config(Part):
             oncall={name: part.policy() for name, part in self.oncall.items()},
             public_url=self.url,
             consent=tuple(part.policy() for part in self.consent),
+            vigil_every=self.vigil.every,
+            vigil_lasts=self.vigil.lasts,
+            restore_after=self.gitops.restore_after,
         )
 
 
@@ -292,6 +323,7 @@ class Settings:
     policy: Policy
     hooks: Mapping[str, str | None] = field(default_factory=dict)  # sender → token; None means no authentication
     configured: bool = False
+    prometheus_token: str = field(default="", repr=False)
 
     @property
     def socket_mode(self) -> bool:
@@ -317,7 +349,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
         raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
     config = parse(_text(path), str(path)) if path.exists() else Config()
-    return Settings(environment, config, config.policy(), _hooks(config, environment, environ), path.exists())
+    return Settings(
+        environment,
+        config,
+        config.policy(),
+        _hooks(config, environment, environ),
+        path.exists(),
+        _prometheus_token(config.prometheus, environ),
+    )
 
 
 def _text(path: Path) -> str:
@@ -334,6 +373,13 @@ def _hooks(config: Config, environment: Environment, environ: Mapping[str, str])
     if config.hooks is None:
         return dict.fromkeys(SENDERS, environment.watchkeeper_hook_token)
     return {name: _token(name, hook, environment, environ) for name, hook in config.hooks.items()}
+
+
+def _prometheus_token(part: PrometheusPart, environ: Mapping[str, str]) -> str:
+    token = secret(part.token_env, environ) if part.token_env else ""
+    if part.token_env and not token:
+        raise Misconfigured(f"prometheus.token_env names {part.token_env}, which is not set.")
+    return token
 
 
 def _token(name: str, hook: Hook, environment: Environment, environ: Mapping[str, str]) -> str | None:
@@ -376,6 +422,7 @@ EXPECTED = {
     "rollout": "a slash command, such as /rollout",
     "channel_prefix": "small letters, digits, - and _",
     "auth": "bearer or none",
+    "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
 }
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
-from bot.model import Message, Request, Rollout, Verb
+from bot.model import Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target
 from storage.store import Job, Store, Tx
 
@@ -65,6 +65,24 @@ class Rollouts(Protocol):
     def act(self, target: Target, request: Request) -> Rollout: ...
 
 
+class Neighbourhood(Protocol):
+    """What stands around a rollout in its cluster, whatever controls it.
+
+    `examine` adds what a closer look shows and never raises; `stop` and `restore` switch GitOps and raise `Moved`
+    where it is set otherwise than it was reviewed. Both are done already where they are done.
+    """
+
+    def examine(self, target: Target, rollout: Rollout) -> Rollout: ...
+    def stop(self, target: Target, suspension: Suspension) -> None: ...
+    def restore(self, target: Target, suspension: Suspension) -> None: ...
+
+
+class Metrics(Protocol):
+    """How a service does, by version. Raises ProviderError."""
+
+    def errors(self, service: str) -> Mapping[str, float]: ...
+
+
 @dataclass(frozen=True)
 class World:
     store: Store
@@ -73,6 +91,9 @@ class World:
     policy: Policy
     now: Callable[[], datetime]
     commands: Mapping[str, str] = field(default_factory=lambda: {"incident": "/incident", "rollout": "/rollout"})
+
+    neighbourhood: Neighbourhood | None = None
+    metrics: Metrics | None = None
 
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
 

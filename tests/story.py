@@ -25,9 +25,12 @@ from bot.policy import Group, Policy, Rota, Rule, Service, Target
 from handlers import outbox, rollouts
 from handlers.manifest import manifest
 from handlers.providers.argo import ArgoRollouts
+from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.settings import PrometheusPart
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
@@ -124,6 +127,7 @@ class Story:
         self.policy = policy
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
+        self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -140,6 +144,8 @@ class Story:
             rollouts={"argo": ArgoRollouts({"shop": self.kubernetes})},
             policy=self.policy,
             now=self.clock.now,
+            neighbourhood=Neighbourhood({"shop": self.kubernetes}),
+            metrics=ErrorsByVersion(self.prometheus, PrometheusPart().errors),
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -158,6 +164,7 @@ class Story:
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
+        self.prometheus.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens

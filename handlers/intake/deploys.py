@@ -1,4 +1,4 @@
-"""Our own six fields for a deploy or another change: what a CI job posts with curl."""
+"""Our own few fields for a deploy or another change: what a CI job posts with curl."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError, field_validator
 
-from bot.model import Change, ChangeKind, ChangeStatus
+from bot.model import Change, ChangeKind, ChangeStatus, Migration
 from handlers.intake.fields import Body, Malformed, Text, Time, Url, environment, load, why
 
 
@@ -22,6 +22,10 @@ class _Deploy(Body):
     actor: Text = ""
     title: Text = ""
     key: Text = ""
+    digests: list[Text] = []
+    config_hash: Text = ""
+    migration: Migration = Migration.NONE
+    floor: Text = ""
 
     @field_validator("service")
     @classmethod
@@ -60,4 +64,8 @@ def _change(item: _Deploy, now: datetime) -> Change:
         url=item.url,
         actor=item.actor,
         source="deploys",
+        digests=tuple(filter(None, item.digests)),
+        config_hash=item.config_hash,
+        migration=item.migration,
+        floor=item.floor,
     )

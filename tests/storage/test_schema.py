@@ -154,9 +154,11 @@ def test_effect_names_are_a_stored_format() -> None:
         "RemindTask",
         "RemindUpdate",
         "SendPost",
+        "SetGitOps",
         "SharePostmortem",
         "ShowRequest",
         "VerifyRollout",
+        "WatchRollout",
     }
 
 
