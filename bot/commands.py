@@ -77,7 +77,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     "rollout": {
         "list": Usage("", "Every configured rollout"),
         "show": Usage("SERVICE", "One rollout: steps, weight, versions, replicas"),
-        "check": Usage("SERVICE [verb]", "Would it be safe? Every reason named; nothing is changed"),
+        "check": Usage("SERVICE [verb] [--to REV]", "Would it be safe? Every reason named; nothing is changed"),
         "pause": Usage("SERVICE", "Stop it where it is, at once"),
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE", "Go one step on"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.cards import gitops as cards
 from bot.dangers import SICK, Figures
@@ -16,6 +16,7 @@ from bot.proof import shows
 from bot.text import when
 
 HELD = "held"
+FIRST_LOOK = timedelta(seconds=10)  # Argo CD heals after five
 
 
 def begin(request: Request, others: Sequence[Vigil], policy: Policy, now: datetime) -> Decision:
@@ -34,7 +35,7 @@ def begin(request: Request, others: Sequence[Vigil], policy: Policy, now: dateti
         since=now,
         until=now + policy.vigil_lasts,
     )
-    first = now if request.state is RequestState.FAILED else now + policy.vigil_every
+    first = now if request.state is RequestState.FAILED else now + min(FIRST_LOOK, policy.vigil_every)
     return ended + Decision(save=(vigil,), do=(WatchRollout(vigil.id, due=first),))
 
 

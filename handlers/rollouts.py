@@ -80,14 +80,16 @@ def show(world: World, ask: Ask, words: str) -> Decision:
 def check(world: World, ask: Ask, words: str) -> Decision:
     """Every verb, or the one that is named, judged by the facts at hand; nothing is changed."""
     service, rest = targets.find(world, ask, words, "check")
-    verbs = tuple(Verb) if not rest else (_verb(rest),)
+    word, _, more = rest.partition(" ")
+    verbs = tuple(Verb) if not word else (_verb(word),)
+    to = _destination(verbs[0], more)
     rollout = targets.examine(world, service, targets.read(world, service))
     figures = targets.figures(world, service)
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
         around = replace(around, figures=figures)
-        results = {verb: preflight(verb, rollout, stables, around) for verb in verbs}
+        results = {verb: preflight(verb, rollout, stables, around, to=to) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
     return world.read(judge)
