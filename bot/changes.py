@@ -48,6 +48,10 @@ def merge(change: Change, before: Change | None) -> Change:
         url=change.url or before.url,
         actor=change.actor or before.actor,
         version=change.version or before.version,
+        digests=change.digests or before.digests,
+        migration=change.migration or before.migration,
+        floor=change.floor or before.floor,
+        config_hash=change.config_hash or before.config_hash,
     )
 
 

@@ -14,7 +14,7 @@ from bot.text import brief, esc, mention
 FLAG = "--break-glass"
 # Slack's clients make dashes and curly quotes of what is typed.
 WRITTEN = re.compile(
-    r"""(?:--|[—–])break-glass(?:[\s=]+|$)(?:["“”](?P<quoted>[^"“”]*)["“”]?|(?P<bare>.*?)(?=\s--|$))""", re.DOTALL
+    r"""(?:--|[—–])break-glass(?:[\s=]+|$)(?:["“”](?P<quoted>[^"“”]*)["“”]?|(?P<bare>.*?)(?=\s?--[a-z]|$))""", re.DOTALL
 )
 LONGEST = 500
 

@@ -108,7 +108,7 @@ class Policy:
     vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
     vigil_lasts: timedelta = timedelta(minutes=30)
     restore_after: timedelta = timedelta(hours=4)  # when whoever switched GitOps off is reminded
-    consent: tuple[Rule, ...] = ()  # the first that fits counts
+    consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

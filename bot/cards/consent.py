@@ -31,12 +31,12 @@ def asked(request: Request, rollout: Rollout, checked: Preflight, why: Sequence[
 
 def approval(request: Request, votes: Sequence[Vote], left: int, blocks: Sequence[Block]) -> Card:
     """The whole card as it stands. `blocks` are those of `asked`; `left`: how many approvals it still needs."""
-    state = "\n".join(_state(request, votes, left))
+    state = list(_state(request, votes, left))
     moves: list[Block] = [_buttons(request, left)] if request.state is RequestState.PROPOSED else []
     if moves and request.expires_at:
         moves.append(context(f"Open until {when(request.expires_at)}, and only while the rollout stays where it is."))
-    text = fallback(f"{brief(request.verb, 40)} of {brief(request.service, 100)}: {state}")
-    return Card(text=text, blocks=(*blocks, section(state), *moves))
+    text = fallback(f"{brief(request.verb, 40)} of {brief(request.service, 100)}: {state[-1]}")
+    return Card(text=text, blocks=(*blocks, section("\n".join(state)), *moves))
 
 
 def _state(request: Request, votes: Sequence[Vote], left: int) -> Iterator[str]:

@@ -12,18 +12,15 @@ from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, Verif
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import BLUE_GREEN, BY_HAND, Intent
 from bot.model import (
-    Assignment,
     EntryKind,
     Post,
     Request,
     RequestState,
-    Role,
     Rollout,
     RolloutPhase,
     Stable,
     Verb,
 )
-from bot.policy import Service
 from bot.preflight import Surroundings
 from bot.proof import fulfilled, judge, moved
 from bot.rollouts import (
@@ -36,7 +33,6 @@ from bot.rollouts import (
     too_late,
     unseen,
     verify,
-    who_may,
 )
 from tests.bot.rollout_values import ALONE, V41, V42, V43, idle, in_flight, request, stable
 from tests.values import NOON, incident, minutes
@@ -95,12 +91,6 @@ def test_a_pause_that_freezes_the_autoscaler_says_so() -> None:
 def test_everything_else_needs_a_role_an_owner_or_on_call(verb: Verb) -> None:
     with pytest.raises(Refused, match="holds a role in the incident"):
         proposed(verb, in_flight(waiting="CanaryPauseStep"), by=CAROL)
-
-
-def test_who_may_act() -> None:
-    held = Assignment(incident="INC-7", role=Role.OPS, user=BOB, by=BOB, at=NOON)
-    nobody = replace(held, role=Role.COMMS, user="")
-    assert who_may(Service(name="checkout", owners=(DANA,)), [held, nobody], [CAROL]) == {BOB, DANA, CAROL}
 
 
 def test_outside_an_incident_the_outcome_goes_where_it_was_asked() -> None:

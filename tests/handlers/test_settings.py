@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.model import Phase, Role, Severity
-from bot.policy import Group, Policy, Rota
+from bot.model import Phase, Role, Severity, Verb
+from bot.policy import Group, Policy, Rota, Rule
 from handlers.settings import Config, Misconfigured, load, parse
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,6 +74,10 @@ def test_a_typo_is_named_with_its_line():
         ("- a", "the file must hold settings"),
         ("commands: {incident: incident}", "commands.incident"),
         ("services: {a: {roles: {cook: b}}}", "services.a.roles.cook"),
+        ("consent: [{who: [king]}]", "consent.0.who.0: 'king' does not look right (roles, owners, oncall, commander"),
+        ("consent: [{who: []}]", "consent.0.who"),
+        ("consent: [{verbs: [pause]}]", "consent.0: pausing is one press, for everybody; take pause out"),
+        ("consent: [{approvals: 9}]", "consent.0.approvals"),
     ],
 )
 def test_each_mistake_is_one_clear_sentence(text, says):
@@ -109,6 +113,18 @@ services:
     assert service.roles == {Role.COMMANDER: "shop", Role.OPS: "pay"}
     assert service.rollout
     assert service.rollout.name == "checkout"
+
+
+def test_consent_becomes_rules():
+    text = """
+consent:
+  - {verbs: [promote, rollback], environments: [production], who: [commander, "group:S0SRE"], approvals: 1, typed: true}
+"""
+    policy = parse(text, "config.yml").policy()
+    rule = policy.rule(Verb.ROLLBACK, "production")
+    assert (rule.who, rule.approvals, rule.typed) == (("commander", "group:S0SRE"), 1, True)
+    assert policy.rule(Verb.RESUME, "production") == policy.rule(Verb.ROLLBACK, "staging") == Rule()
+    assert Config().policy().rule(Verb.PROMOTE, "production") == Rule()
 
 
 def test_secrets_may_be_files(tmp_path):

@@ -8,15 +8,16 @@ from sqlalchemy import select
 
 from bot.decision import DraftPostmortem, Effect, HandleEvent
 from bot.errors import NotYet
+from bot.policy import Rule
 from handlers import outbox
 from handlers.world import Think, World
 from storage.sql import OUTBOX
 from storage.store import Job, Tx
 from storage.tables import DONE
-from tests.story import ALICE, BOB, DANA, Story
+from tests.story import ALICE, BOB, DANA, SHOP, Story
 
 ONLY_READ = (DraftPostmortem, HandleEvent)  # what they change is in the commit of their receipt, so never twice
-NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries")
+NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries", "tasks")
 
 
 def workspace(story: Story) -> Any:
@@ -95,6 +96,8 @@ class Twice:
 
 
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
+    story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
+    story.world = story.wire()
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
@@ -106,6 +109,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.types("/incident role comms", by=BOB)
     story.ships("v42")
     story.types("/rollout rollback checkout")
+    story.types('/rollout rollback checkout --break-glass "nobody else is awake"')
     story.presses("ask.confirm")
     story.passes(30)
     story.cluster.argo_cd("checkout", automated={"selfHeal": True})
@@ -115,6 +119,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
     story.passes(30)
+    story.passes(24 * 3600)
 
     assert twice.done == set(get_args(Effect))
     assert story.doubled() == []

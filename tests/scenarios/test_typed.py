@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +16,12 @@ from sqlalchemy import func, select
 
 from bot.commands import COMMANDS
 from bot.intents import UNDER_WAY
-from bot.model import Entry, Phase, Request, Role, Severity, Verb
+from bot.model import Entry, Phase, Request, Role, Severity, Verb, Vote
+from bot.policy import Rule
 from storage.reads import Tx
 from storage.rows import table
 from tests.databases import in_memory
-from tests.story import ALICE, BOB, CAROL, DANA, Story, flat, told
+from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story, flat, told
 
 NONSENSE = [
     "",
@@ -36,15 +38,26 @@ NONSENSE = [
     "💥" * 50,
     "%s {0} \\",
     "INC-0",
+    "--break-glass",
 ]
+REQUESTS = [f"INC-1/{verb}/{service}/{n}" for verb in Verb for service in ("checkout", "payments") for n in (1, 2, 3)]
+# Some may alone, some have to ask, and some have to type as well.
+CONSENT = (
+    Rule(verbs=frozenset({Verb.ROLLBACK}), approvals=1, typed=False),
+    Rule(verbs=frozenset({Verb.RESUME}), approvals=1, typed=True),
+    Rule(approvals=0, typed=True),
+)
 WORDS = st.one_of(
     st.sampled_from(NONSENSE),
     st.sampled_from([*Role, *Phase, *Verb, *(str(int(s)) for s in Severity), "sev2", "sev9"]),
     st.sampled_from(["checkout", "payments", "chekout", "warehouse", "INC-1", "INC-2", "inc1", "1", "INC-99"]),
     st.sampled_from([f"<@{DANA}>", f"<@{BOB}|bob>", "@alice", "bob", "--to v41", "--to=v42", "--new checkout is down"]),
+    st.sampled_from(REQUESTS),
+    st.sampled_from(["--break-glass nobody else is awake", '--break-glass "it burns"']),
     st.sampled_from(["checkout is down sev2", "restarted the cache", "Checkout fails for one in eight."]),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30),
 )
+POLICY = replace(SHOP, consent=CONSENT)
 VERBS = [(command, verb) for command, verbs in COMMANDS.items() for verb in verbs]
 PEOPLE = st.sampled_from([DANA, BOB, ALICE, CAROL])
 TITLES = st.sampled_from(["CheckoutErrorRatioHigh", "CheckoutSlow"])
@@ -58,7 +71,7 @@ class Responders(RuleBasedStateMachine):
         self.stack = ExitStack()
         folder = self.stack.enter_context(in_memory())
         shutil.copy(self.template, folder / "bot.db")
-        self.story: Story = self.stack.enter_context(told(f"sqlite:///{folder}/bot.db", folder))
+        self.story: Story = self.stack.enter_context(told(f"sqlite:///{folder}/bot.db", folder, POLICY))
         self.story.ships("v42")
         self.story.alert()
         for who in (ALICE, CAROL):
@@ -147,6 +160,14 @@ class Responders(RuleBasedStateMachine):
             assert sum(request.state in UNDER_WAY for request in asked) <= 1, asked
 
     @invariant()
+    def nothing_is_done_without_consent(self) -> None:
+        for asked, votes in self.story.store.read(asked_and_agreed):
+            if asked.confirmed_by and asked.verb is not Verb.PAUSE:
+                agreed = {vote.user for vote in votes if vote.approves} - {asked.by}
+                assert len(agreed) >= asked.approvals, (asked, votes)
+                assert asked.approvals or asked.verb is Verb.PROMOTE or asked.broken_glass, asked
+
+    @invariant()
     def every_incident_has_its_channel_and_its_card(self) -> None:
         for incident in self.story.incidents:
             room = self.story.slack.channels[incident.channel]
@@ -181,6 +202,11 @@ class Responders(RuleBasedStateMachine):
                         yield message["ts"], element["action_id"], element.get("value")
                     for option in element.get("options") or ():
                         yield message["ts"], element["action_id"], option["value"]
+
+
+def asked_and_agreed(tx: Tx) -> list[tuple[Request, tuple[Vote, ...]]]:
+    homes = ["", *(incident.id for incident in tx.incidents())]
+    return [(asked, tx.votes(asked.id)) for home in homes for asked in tx.requests(home)]
 
 
 def open_requests(tx: Tx, service: str) -> tuple[Request, ...]:

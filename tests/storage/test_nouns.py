@@ -29,9 +29,11 @@ from bot.model import (
     Role,
     Severity,
     Stable,
+    Task,
     Update,
     Verb,
     Verdict,
+    Vote,
 )
 from storage.store import Conflict, Store, Tx
 from storage.types import NUL, fit
@@ -72,6 +74,10 @@ REQUEST = Request(
     by="U",
     at=NOON,
 )
+VOTE = Vote(request="INC-7/rollback/1", user="U2", approves=False, why="not now", at=NOON)
+TASK = Task(
+    id="INC-7/task/1", incident="INC-7", kind="follow-up", text="look", owner="U", by="U", at=NOON, due_at=later(9)
+)
 FULL = incident(
     version=0,
     onset_at=NOON - minutes(3),
@@ -94,6 +100,9 @@ CASES: list[tuple[Noun, Any]] = [
     (POSTMORTEM, lambda tx: tx.postmortem("INC-7")),
     (STABLE, lambda tx: tx.stables("checkout", "production")[0]),
     (REQUEST, lambda tx: tx.request("INC-7/rollback/1")),
+    (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
+    (TASK, lambda tx: tx.task("INC-7/task/1")),
+    (TASK, lambda tx: tx.tasks("INC-7")[0]),
 ]
 
 

@@ -13,7 +13,7 @@ from bot.model import Phase, RequestState, Role
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Store
 from tests.storage.helpers import entry, keep, later
-from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, UPDATE
+from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, TASK, UPDATE, VOTE
 from tests.values import NOON, alert, change, incident, minutes
 
 
@@ -218,3 +218,31 @@ def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(Exception, match=r"read-only|readonly"):
         store.read(lambda tx: tx.connection.execute(text("INSERT INTO kept VALUES ('a', 'b')")))
     assert store.remember("a", "c") == "c"
+
+
+def test_votes_are_those_of_their_request_oldest_first(store: Store) -> None:
+    keep(
+        store,
+        replace(VOTE, user="U3", at=later(2)),
+        replace(VOTE, user="U4", at=later(1)),
+        replace(VOTE, request="other"),
+    )
+    assert [vote.user for vote in store.read(lambda tx: tx.votes(VOTE.request))] == ["U4", "U3"]
+    assert store.read(lambda tx: tx.votes("nobody's")) == ()
+
+
+def test_who_votes_again_has_one_vote(store: Store) -> None:
+    keep(store, VOTE)
+    keep(store, replace(VOTE, approves=True))
+    assert [vote.approves for vote in store.read(lambda tx: tx.votes(VOTE.request))] == [True]
+
+
+def test_tasks_of_an_incident_oldest_first(store: Store) -> None:
+    keep(
+        store,
+        replace(TASK, id="INC-7/task/2", at=later(1)),
+        TASK,
+        replace(TASK, id="rollout/task/1", incident=""),
+    )
+    assert [task.id for task in store.read(lambda tx: tx.tasks("INC-7"))] == ["INC-7/task/1", "INC-7/task/2"]
+    assert [task.id for task in store.read(lambda tx: tx.tasks(""))] == ["rollout/task/1"]
