@@ -43,7 +43,7 @@ def suspend(rollout: Rollout | None = None, held: Suspension | None = None, by: 
 
 def asked(**other: Any) -> Suspension:
     found = next(noun for noun in suspend().save if isinstance(noun, Suspension))
-    return replace(found, version=1, **other)
+    return replace(found, **{"version": 1} | other)
 
 
 def restore(held: Suspension | None, by: str = DANA) -> Decision:

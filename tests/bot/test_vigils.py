@@ -45,7 +45,7 @@ def begun(asked: Request | None = None, others: tuple[Vigil, ...] = ()) -> Decis
 
 def vigil(**other: Any) -> Vigil:
     found = next(noun for noun in begun().save if isinstance(noun, Vigil))
-    return replace(found, version=1, **other)
+    return replace(found, **{"version": 1} | other)
 
 
 def look(rollout: Rollout, at: datetime = LATER, figures: Figures | None = None, **other: Any) -> Decision:
