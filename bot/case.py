@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
+from bot.intents import LEAVES
 from bot.model import (
     Assignment,
     Change,
@@ -20,7 +21,6 @@ from bot.model import (
     Role,
     Task,
     Update,
-    Verb,
 )
 from bot.timeline import Line
 
@@ -68,7 +68,7 @@ class Case:
 
     @property
     def rollbacks(self) -> list[Request]:
-        return [r for r in self.requests if r.verb is Verb.ROLLBACK and r.state is RequestState.DONE]
+        return [r for r in self.requests if r.verb in LEAVES and r.state is RequestState.DONE]
 
     def of(self, *kinds: EntryKind) -> list[Line]:
         wanted = [kind.value for kind in kinds]

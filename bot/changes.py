@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import incidents
-from bot.decision import Decision, PostCard
+from bot.decision import Decision, PostCard, ShowRollout
+from bot.intents import LEAVES
 from bot.judgement import suspects
+from bot.live import BEGUN, card_id
 from bot.model import (
     BOT,
     Change,
@@ -20,7 +22,6 @@ from bot.model import (
     Link,
     Request,
     RequestState,
-    Verb,
     Verdict,
 )
 from bot.policy import Policy
@@ -67,7 +68,17 @@ def receive(
         for said, _ in news:
             if said.service in near:
                 decision += incidents.change_seen(incident, said, describe(said))
+                decision += Decision(do=_shown(incident, said, policy, now))
     return decision
+
+
+def _shown(incident: Incident, change: Change, policy: Policy, now: datetime) -> tuple[ShowRollout, ...]:
+    """A release of the incident's own service begins: its channel looks on, once the cluster has begun too."""
+    begins = change.change is ChangeKind.DEPLOY and change.status is ChangeStatus.STARTED
+    same = (change.service, change.environment) == (incident.service, incident.environment)
+    if not begins or not same or policy.service(change.service).rollout is None:
+        return ()
+    return (ShowRollout(card_id(incident.id, change.service), due=now + BEGUN),)
 
 
 def describe(change: Change) -> str:
@@ -78,8 +89,8 @@ def describe(change: Change) -> str:
 
 
 def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
-    """A proven rollback ended the deploys of the version it left, also those that CI had already reported as done."""
-    if request.verb is not Verb.ROLLBACK or request.state is not RequestState.DONE:
+    """A proven rollback or abort ended the deploys of the version it left, also those that CI had reported as done."""
+    if request.verb not in LEAVES or request.state is not RequestState.DONE:
         return Decision()
     left = (ChangeKind.DEPLOY, request.service, request.environment, request.from_version)
     undone = (c for c in recent if (c.change, c.service, c.environment, c.version) == left and c.status in STANDING)

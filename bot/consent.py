@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.errors import Refused
-from bot.intents import BLUE_GREEN, Intent
+from bot.intents import BACK, BLUE_GREEN, Intent
 from bot.model import Assignment, Change, Migration, Role, Rollout, Severity
 from bot.policy import GROUP, WHO, Rule, Service
 from bot.text import code
 
 PRODUCTION = "production"
-BACK = frozenset({Intent.ABORT, Intent.UNDO})
 STAYS = frozenset({Migration.IRREVERSIBLE, Migration.HALF_APPLIED})
 MUCH, ALL = 50, 100  # per cent of the traffic
 MOST = 2  # approvals: at night there are not more people than that
@@ -49,7 +48,7 @@ def who_may(
 
 
 def must_be_allowed(
-    by: str, allowed: Collection[str], service: str, who: Sequence[str] = WHO, incident: str = ""
+    by: str, allowed: Collection[str], service: str, incident: str = "", who: Sequence[str] = WHO
 ) -> None:
     """`incident`: the open one of the service, or "". Raises Refused."""
     if by not in allowed:
@@ -149,9 +148,9 @@ def exposure(intent: Intent, rollout: Rollout) -> int:
     """Per cent of the traffic that gets another version by it, now or with the next step."""
     if intent is Intent.PAUSE:
         return 0
-    if intent is Intent.ABORT:
+    if intent in (Intent.ABORT, Intent.ABORT_UNDO):
         return rollout.weight
-    if intent in (Intent.RESUME, Intent.SKIP) and rollout.strategy != BLUE_GREEN:
+    if intent in (Intent.RESUME, Intent.SKIP, Intent.RETRY) and rollout.strategy != BLUE_GREEN:
         return max(rollout.weight, _next_weight(rollout))
     return ALL
 

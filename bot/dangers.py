@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.intents import BLUE_GREEN, Intent, Plan, shown
+from bot.intents import BACK, BLUE_GREEN, FORWARD, UNDOES, Intent, Plan, shown
 from bot.model import Change, ChangeKind, ChangeStatus, Keeper, Migration, Reverts, Rollout
 from bot.reasons import Reason, blocking, firm, good
 from bot.text import brief, code
 
-BACK = frozenset({Intent.ABORT, Intent.UNDO})
-FORWARD = frozenset({Intent.RESUME, Intent.SKIP})
+TO_STABLE = frozenset({Intent.ABORT, Intent.ABORT_UNDO})  # whose pods serve beside the new ones already
 SICK = 0.01  # of requests fail: below that nobody would go back for it
 AS_SICK = 0.8  # of the other version's errors: then the difference is no reason
 HAPPENED = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED, ChangeStatus.FAILED})
@@ -29,16 +28,18 @@ def kept(meant: Plan, rollout: Rollout) -> Iterator[Reason]:
     """What GitOps will do to this action, and when."""
     keeper = rollout.keeper
     if keeper is None:
-        if meant.intent is Intent.UNDO and rollout.owner:
+        if meant.intent in UNDOES and rollout.owner:
             yield Reason(f"{brief(rollout.owner, 100)} also writes it and may put it back")
         return
     name = brief(str(keeper), 100)
     match meant.intent:
-        case Intent.ABORT | Intent.RESUME | Intent.SKIP:
-            yield good(f"{name} leaves this alone: only the status is changed, which is not in Git")
         case Intent.PAUSE:
             yield good(f"{name} normally leaves this alone: a pause is in Git only where somebody wrote it there")
-        case Intent.UNDO:
+        case Intent.RESUME | Intent.PROMOTE_FULLY if rollout.paused:
+            yield good(f"{name} normally leaves this alone, but where somebody wrote the pause in Git")
+        case Intent.ABORT | Intent.RETRY | Intent.RESUME | Intent.SKIP | Intent.PROMOTE_FULLY:
+            yield good(f"{name} leaves this alone: only the status is changed, which is not in Git")
+        case Intent.UNDO | Intent.UNDO_FULLY | Intent.ABORT_UNDO:
             yield _undone_by(keeper, name, rollout)
 
 
@@ -95,7 +96,7 @@ def _crossed(meant: Plan, rollout: Rollout, deploys: Sequence[Change]) -> list[C
 def _behind(change: Change, there: datetime | None, current: str, intent: Intent) -> bool:
     if change.version == current:
         return True
-    return intent is Intent.UNDO and there is not None and change.at > there
+    return intent not in TO_STABLE and there is not None and change.at > there
 
 
 def _back_over(change: Change, meant: Plan, rollout: Rollout) -> Iterator[Reason]:
@@ -106,7 +107,7 @@ def _back_over(change: Change, meant: Plan, rollout: Rollout) -> Iterator[Reason
         )
     elif change.migration is Migration.HALF_APPLIED:
         text = f"the data migration of {version} is half applied: neither version is known to work with that. "
-        if meant.intent is Intent.ABORT:
+        if meant.intent in TO_STABLE:
             # The stable pods meet that data already, so people can see how they do.
             yield blocking(f"{text}{to} serves beside it now: look how it does before it gets all the traffic")
         else:
@@ -152,7 +153,7 @@ def room(meant: Plan, rollout: Rollout) -> Iterator[Reason]:
         count = f"{rollout.homeless} of its pods find no node" if rollout.homeless else "pods of it cannot be created"
         why = f" ({brief(rollout.short_of, 150)})" if rollout.short_of else ""
         yield Reason(f"{count}{why}: there may be no room for more")
-    if meant.intent is Intent.ABORT and rollout.stable_available < rollout.desired:
+    if meant.intent in TO_STABLE and rollout.stable_available < rollout.desired:
         yield Reason(
             f"{shown(meant.to)} has {rollout.stable_available}/{rollout.desired} replicas available: it takes all the "
             "traffic before it is back to full size"

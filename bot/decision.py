@@ -13,9 +13,11 @@ from bot.model import (
     Entry,
     Event,
     Freeze,
+    Gate,
     Hold,
     Incident,
     Link,
+    LiveCard,
     Message,
     Pass,
     Post,
@@ -37,9 +39,11 @@ Noun = (
     | Change
     | Event
     | Freeze
+    | Gate
     | Hold
     | Incident
     | Link
+    | LiveCard
     | Message
     | Pass
     | Post
@@ -179,6 +183,26 @@ class SetGitOps(_Effect):
         return f"gitops {self.subject}"
 
 
+class ShowRollout(_Effect):
+    """Post the live card `subject` of a rollout, or edit it in place where it has changed."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:  # of its own: a slow cluster must not hold up what people are told
+        return f"card {self.subject}"
+
+
+class PlotRollout(_Effect):
+    """Put a plot into the thread of a live card; `subject` is the card's id and the moment."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"plot {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -201,6 +225,14 @@ class SharePostmortem(_Effect):
     priority = 6
 
 
+class Proclaim(_Effect):
+    """Send post `subject` to where incidents are announced, if the bot is there."""
+
+
+class EndFreeze(_Effect):
+    """Freeze `subject` is over: say so, and what slipped through it."""
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -218,10 +250,14 @@ Effect = (
     | ShowRequest
     | ExpireRequest
     | RemindTask
+    | ShowRollout
+    | PlotRollout
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem
     | SharePostmortem
+    | Proclaim
+    | EndFreeze
 )
 
 

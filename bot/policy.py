@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bot.model import Incident, Phase, Role, Severity, Verb
+from bot.signals import Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     {f"sev{s.value}": s for s in Severity}
@@ -35,9 +36,12 @@ UPDATE_MINUTES: Mapping[Phase, Mapping[Severity, int]] = MappingProxyType(
 )
 
 
+GATES = "gates"  # the provider of a rollout that is only known by what its controller asks at our gates
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where a service's rollout lives. `provider` is a name of `handlers.providers.ROLLOUTS`."""
+    """Where a service's rollout lives. `provider` is a name of `handlers.providers.ROLLOUTS`, or GATES."""
 
     provider: str
     cluster: str
@@ -71,6 +75,7 @@ class Service:
     rollout: Target | None = None
     broadcast: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    respec: bool = False  # a rollback in flight also puts the stable template back into the spec
 
 
 GROUP = "group:"  # before a Slack group's id, among who may
@@ -105,10 +110,15 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
     public_url: str = ""
+    closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
+    gates_follow_dependencies: bool = True
+    longest_freeze: timedelta = timedelta(hours=24)
+    freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
     vigil_lasts: timedelta = timedelta(minutes=30)
     restore_after: timedelta = timedelta(hours=4)  # when whoever switched GitOps off is reminded
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
+    signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
 
     def severity_of(self, word: str) -> Severity:
         """What a sender's severity word means here; an unknown word is a warning."""

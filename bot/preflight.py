@@ -5,20 +5,40 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from bot import freezes
 from bot.dangers import Figures, data, kept, room, sickness
 from bot.errors import Refused
 from bot.intents import (
+    BACK,
     BLUE_GREEN,
+    FORWARD,
     INCONCLUSIVE,
+    ON_DELETE,
+    STATEFUL,
     UNDER_WAY,
+    UNDOES,
+    WITHOUT_STEPS,
     Intent,
     Plan,
     plan,
     replicas,
+    runs_steps,
     shown,
     step_in_words,
 )
-from bot.model import Change, ChangeStatus, Incident, Request, Rollout, RolloutPhase, Stable, Verb
+from bot.model import (
+    Change,
+    ChangeStatus,
+    Freeze,
+    Hold,
+    Incident,
+    Request,
+    Rollout,
+    RolloutPhase,
+    Severity,
+    Stable,
+    Verb,
+)
 from bot.reasons import Reason as Reason
 from bot.reasons import Safety as Safety
 from bot.reasons import blocking as blocking
@@ -45,6 +65,8 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
+BY_DELETING = "nothing changes by itself: each pod goes back when somebody deletes it"
+MOVES_ON = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.RETRY})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +77,30 @@ class Surroundings:
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout
+    freezes: Sequence[Freeze] = ()  # that stand, and cover it
+    holds: Sequence[Hold] = ()  # that stand, of this rollout
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
     figures: Figures | None = None  # errors by version; None where nobody asked
+    respec: bool = False  # the policy: a rollback in flight also puts the stable template back
+
+    @property
+    def emergency(self) -> bool:
+        """The way back takes no steps then: with these severities each minute counts more than their care."""
+        return any(other.is_open and other.severity in (Severity.SEV1, Severity.SEV2) for other in self.others)
+
+
+def meant_by(
+    verb: Verb,
+    rollout: Rollout,
+    stables: Sequence[Stable],
+    around: Surroundings,
+    *,
+    to: str = "",
+    full: bool = False,
+) -> Plan:
+    """What the verb means here and in this situation. Raises Refused."""
+    at_once = full or (verb is Verb.ROLLBACK and around.emergency)
+    return plan(verb, rollout, stables, to, full=at_once, respec=around.respec)
 
 
 def preflight(
@@ -66,13 +110,14 @@ def preflight(
     around: Surroundings | None = None,
     *,
     to: str = "",
+    full: bool = False,
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
     around = _in_order(around or Surroundings())
     stables = sorted(stables, key=lambda stable: (stable.at, stable.id), reverse=True)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
-        meant = plan(verb, rollout, stables, to)
+        meant = meant_by(verb, rollout, stables, around, to=to, full=full)
     except Refused as refusal:
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
@@ -83,7 +128,7 @@ def preflight(
         *room(meant, rollout),
         *sickness(meant, rollout, around.figures),
     ]
-    reasons = [*busy, *map(Reason, risks), *dangers]
+    reasons = [*busy, *_held(verb, around), *map(Reason, risks), *dangers]
     if all(reason.weight is Safety.SAFE for reason in reasons):
         reasons = [*map(good, _calm(rollout)), *reasons]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
@@ -97,7 +142,21 @@ def _in_order(around: Surroundings) -> Surroundings:
         others=sorted(around.others, key=lambda incident: -incident.number),
         changes=sorted(around.changes, key=lambda change: (change.at, change.key)),
         requests=sorted(around.requests, key=lambda request: (request.at, request.id, request.state)),
+        freezes=sorted(around.freezes, key=lambda freeze: (freeze.at, freeze.id)),
+        holds=sorted(around.holds, key=lambda hold: (hold.at, hold.id)),
     )
+
+
+def _held(verb: Verb, around: Surroundings) -> list[Reason]:
+    """Freezes and holds are about going forward: nothing keeps people from stopping, or from going back."""
+    if verb not in MOVES_ON:
+        return []
+    frozen = [blocking(freezes.reason(freeze)) for freeze in around.freezes]
+    return frozen + [blocking(_hold(hold)) for hold in around.holds]
+
+
+def _hold(hold: Hold) -> str:
+    return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
 
 
 def _under_way(request: Request) -> str:
@@ -105,12 +164,21 @@ def _under_way(request: Request) -> str:
 
 
 def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> tuple[str, ...]:
-    forward = meant.intent in (Intent.RESUME, Intent.SKIP)
-    stable = rollout.stable.hash if rollout.stable else ""
+    forward = meant.intent in FORWARD
+    undo = meant.intent in UNDOES
+    said_stable = rollout.stable and rollout.strategy not in WITHOUT_STEPS  # else it is only what serves
+    stable = rollout.stable.hash if rollout.stable and said_stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
-        (meant.intent is Intent.UNDO and not trusted, f"I never saw {shown(meant.to)} being stable"),
-        (meant.intent is Intent.UNDO and _pauses(rollout), f"its steps run again, with {_pauses(rollout)} pauses"),
+        (undo and not trusted, f"I never saw {shown(meant.to)} being stable"),
+        (
+            meant.intent is Intent.UNDO and runs_steps(rollout, meant.to) and _pauses(rollout),
+            f"its steps run again, with {_pauses(rollout)} pauses",
+        ),
+        (meant.intent is Intent.UNDO_FULLY, "the steps and the analysis of the way back are skipped"),
+        (meant.intent is Intent.PROMOTE_FULLY, "all remaining steps and analysis are skipped"),
+        (undo and rollout.strategy == ON_DELETE, BY_DELETING),
+        (undo and _blocked(rollout), f"the way back may be blocked: {brief(rollout.message, 300)}"),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
         (forward and rollout.waiting in INCONCLUSIVE, "its analysis is inconclusive"),
         (forward and rollout.phase is RolloutPhase.DEGRADED, f"it is degraded: {brief(rollout.message, 300)}"),
@@ -124,13 +192,19 @@ def _pauses(rollout: Rollout) -> int:
     return sum(step.startswith("pause") for step in rollout.steps)
 
 
+def _blocked(rollout: Rollout) -> bool:
+    """Pods that are replaced in order wait for the one that never becomes ready, whatever the spec says by then."""
+    return rollout.strategy == STATEFUL and rollout.phase is RolloutPhase.DEGRADED
+
+
 def _freezes_scaling(meant: Plan, rollout: Rollout) -> bool:
     """A canary that is paused by hand is not scaled either; a pause step does not do that."""
-    return meant.intent is Intent.PAUSE and rollout.autoscaled and rollout.strategy != BLUE_GREEN
+    scaled_apart = rollout.strategy == BLUE_GREEN or rollout.strategy in WITHOUT_STEPS
+    return meant.intent is Intent.PAUSE and rollout.autoscaled and not scaled_apart
 
 
 def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[str, ...]:
-    forward = meant.intent in (Intent.RESUME, Intent.SKIP)
+    forward = meant.intent in FORWARD
     asking = around.incident
     reasons = [
         f"{other.id} is open for {esc(other.service)} too"
@@ -141,7 +215,7 @@ def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[s
         reasons.append(f"{asking.id} is about {esc(asking.service)}, not {esc(rollout.service)}")
     if forward and asking and asking.is_open and asking.service == rollout.service:
         reasons.append(f"{asking.id} is still open for it")
-    if asking and meant.intent in (Intent.ABORT, Intent.UNDO):
+    if asking and meant.intent in BACK:
         reasons += [_newer(change) for change in around.changes if _landed_since(change, asking, rollout)]
     return tuple(reasons)
 

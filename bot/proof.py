@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.intents import BLUE_GREEN, BY_HAND, Intent, named, replicas, step_in_words, waits_for
+from bot.intents import (
+    BLUE_GREEN,
+    BY_HAND,
+    INCONCLUSIVE,
+    ON_DELETE,
+    WITHOUT_STEPS,
+    Intent,
+    named,
+    replicas,
+    step_in_words,
+    waits_for,
+)
 from bot.model import Request, RequestState, Rollout, RolloutPhase
 
 # ---------------------------------------------------------------- still where it was?
@@ -17,15 +28,41 @@ def moved(request: Request, rollout: Rollout) -> str:
     match Intent(request.intent):
         case Intent.ABORT:
             return _no_longer_to_abort(request, rollout)
-        case Intent.UNDO:
-            held = any(revision.hash == request.to_revision for revision in rollout.history)
-            return "" if held else f"the cluster no longer holds {request.to_version}"
+        case Intent.ABORT_UNDO:
+            return _no_longer_to_abort(request, rollout) or _no_longer_held(request, rollout)
+        case Intent.RETRY:
+            return _not_to_retry(request, rollout)
+        case Intent.PROMOTE_FULLY:
+            return _not_to_promote(request, rollout)
+        case Intent.UNDO | Intent.UNDO_FULLY:
+            return _no_longer_held(request, rollout)
         case Intent.PAUSE:
             return "it was aborted" if rollout.aborted else ""
         case Intent.RESUME if request.reviewed_wait == BY_HAND:
             return ""
         case Intent.RESUME | Intent.SKIP:
             return _elsewhere(request, rollout)
+
+
+def _no_longer_held(request: Request, rollout: Rollout) -> str:
+    held = any(revision.hash == request.to_revision for revision in rollout.history)
+    return "" if held else f"the cluster no longer holds {request.to_version}"
+
+
+def _not_to_retry(request: Request, rollout: Rollout) -> str:
+    if not rollout.in_flight:
+        return f"{request.from_version} has become stable"
+    return "somebody paused it by hand" if rollout.paused else ""
+
+
+def _not_to_promote(request: Request, rollout: Rollout) -> str:
+    """Another step makes no difference to a full promotion; what somebody did to hold it does."""
+    held = waits_for(rollout)
+    if rollout.aborted:
+        return "it was aborted"
+    if held == BY_HAND != request.reviewed_wait:
+        return "somebody paused it by hand"
+    return "its analysis is inconclusive" if held in INCONCLUSIVE and held != request.reviewed_wait else ""
 
 
 def _no_longer_to_abort(request: Request, rollout: Rollout) -> str:
@@ -55,14 +92,18 @@ def fulfilled(request: Request, rollout: Rollout) -> bool:
         case Intent.PAUSE:
             return here and rollout.paused
         case Intent.RESUME if request.reviewed_wait == BY_HAND:
-            return here and not rollout.paused
+            return not rollout.paused  # what was held back may have got a revision of its own by now
         case Intent.RESUME:
             return went_on or (here and not rollout.paused and not rollout.waiting and not rollout.aborted)
         case Intent.SKIP:
             return went_on
         case Intent.ABORT:
             return (here and rollout.aborted) or rollout.current.hash == request.to_revision
-        case Intent.UNDO:
+        case Intent.RETRY:
+            return here and not rollout.aborted
+        case Intent.PROMOTE_FULLY:
+            return here and not rollout.paused and (rollout.full_promotion or not rollout.in_flight)
+        case Intent.UNDO | Intent.UNDO_FULLY | Intent.ABORT_UNDO:
             return rollout.current.hash == request.to_revision
 
 
@@ -91,6 +132,14 @@ def shows(rollout: Rollout) -> str:
     return ", ".join([*where, replicas(rollout)])
 
 
+def progress(rollout: Rollout) -> str:
+    """ "3 of 5 steps, 50 % of the traffic": how far a rollout that moves has come; "" where it has no way to go."""
+    if not rollout.in_flight or rollout.aborted:
+        return ""
+    steps = [f"{rollout.step} of {len(rollout.steps)} steps"] if rollout.steps else []
+    return ", ".join([*steps, f"{rollout.weight} % of the traffic"])
+
+
 def judge(request: Request, rollout: Rollout) -> Finding:
     """Compares what was wanted with what is there; 200 OK from the API is no proof."""
     if not rollout.observed:
@@ -102,7 +151,11 @@ def judge(request: Request, rollout: Rollout) -> Finding:
             return _gone_on(request, rollout)
         case Intent.ABORT:
             return _aborted(request, rollout)
-        case Intent.UNDO:
+        case Intent.RETRY:
+            return _started_over(request, rollout)
+        case Intent.PROMOTE_FULLY:
+            return _promoted(request, rollout)
+        case Intent.UNDO | Intent.UNDO_FULLY | Intent.ABORT_UNDO:
             return _undone(request, rollout)
 
 
@@ -119,17 +172,41 @@ def _paused(request: Request, rollout: Rollout) -> Finding:
 
 
 def _gone_on(request: Request, rollout: Rollout) -> Finding:
-    if rollout.current.hash != request.from_revision:
-        return _overtaken(request, rollout)
     if request.reviewed_wait == BY_HAND:
         lifted = not rollout.paused
         return Finding(RequestState.DONE, shows(rollout)) if lifted else failed("it is paused by hand again")
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
     switched = rollout.strategy == BLUE_GREEN and rollout.weight == 100
     if rollout.step > request.reviewed_step or switched or not rollout.in_flight:
         return Finding(RequestState.DONE, shows(rollout))
     if rollout.aborted:
         return failed(f"it was aborted; the cluster shows {shows(rollout)}")
     return Finding(RequestState.ACTING, shows(rollout))
+
+
+def _started_over(request: Request, rollout: Rollout) -> Finding:
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
+    if rollout.aborted:
+        return failed(f"it was aborted again; the cluster shows {shows(rollout)}")
+    taken_up = rollout.phase is not RolloutPhase.DEGRADED
+    return Finding(RequestState.DONE if taken_up else RequestState.ACTING, shows(rollout))
+
+
+def _promoted(request: Request, rollout: Rollout) -> Finding:
+    if rollout.current.hash != request.from_revision:
+        return _overtaken(request, rollout)
+    if not rollout.in_flight:
+        return Finding(RequestState.DONE, shows(rollout))
+    if rollout.aborted:
+        return failed(f"it was aborted; the cluster shows {shows(rollout)}")
+    return _held_by_hand(rollout) or Finding(RequestState.ACTING, shows(rollout))
+
+
+def _held_by_hand(rollout: Rollout) -> Finding | None:
+    """A pause that was there before is lifted first, so this one came after."""
+    return failed(f"somebody paused it by hand; the cluster shows {shows(rollout)}") if rollout.paused else None
 
 
 def _aborted(request: Request, rollout: Rollout) -> Finding:
@@ -162,6 +239,12 @@ def _undone(request: Request, rollout: Rollout) -> Finding:
         return Finding(RequestState.DONE, f"stable revision {named(rollout.current)}, healthy, {served}")
     if rollout.aborted:
         return failed(f"its rollout was aborted; the cluster shows {shows(rollout)}")
+    if request.intent == Intent.UNDO_FULLY:
+        return _held_by_hand(rollout) or Finding(RequestState.ACTING, shows(rollout))
+    if rollout.strategy == ON_DELETE:
+        return failed(f"not done yet: {rollout.message or 'its pods come up'}. The cluster shows {shows(rollout)}")
+    if rollout.strategy in WITHOUT_STEPS and rollout.phase is RolloutPhase.DEGRADED:
+        return Finding(RequestState.ACTING, f"{shows(rollout)}; {rollout.message}")
     if rollout.for_person and not rollout.paused:
         # Left open, this request would bar the very promotion that finishes it.
         return failed(f"not done yet: {request.to_version} waits to be promoted. The cluster shows {shows(rollout)}")

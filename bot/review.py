@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.consent import Consent, Facts, exposure, irreversible
 from bot.errors import Refused
 from bot.glass import FLAG
-from bot.intents import UNDER_WAY, Intent, Plan
+from bot.intents import FULLY, UNDER_WAY, UNDOES, Intent, Plan
 from bot.model import Request, Rollout, Stable, Vote
 from bot.preflight import Preflight, Safety, Surroundings, preflight
 from bot.proof import fulfilled, moved, shows
@@ -21,6 +21,8 @@ APPROVAL_LASTS = timedelta(minutes=15)  # others have to read it first
 
 def what(request: Request) -> str:
     """ "rollback of checkout: v42 → v41", "pause of checkout at v42"; plain text."""
+    if request.intent == Intent.PROMOTE_FULLY:
+        return f"full promotion of {request.service} at {request.from_version}"
     if request.from_revision == request.to_revision:
         return f"{request.verb} of {request.service} at {request.from_version}"
     return f"{request.verb} of {request.service}: {request.from_version} → {request.to_version}"
@@ -99,8 +101,9 @@ def blocked_since(request: Request, rollout: Rollout, stables: Sequence[Stable],
     if around is None:
         return ""
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
-    to = request.to_revision if request.intent == Intent.UNDO else ""
-    checked = preflight(request.verb, rollout, stables, around, to=to)
+    intent = Intent(request.intent)
+    to = request.to_revision if intent in UNDOES else ""
+    checked = preflight(request.verb, rollout, stables, around, to=to, full=intent in FULLY)
     if checked.verdict is not Safety.BLOCKED or (request.broken_glass and checked.overridable):
         return ""
     return "it is blocked by now: " + "; ".join(str(r) for r in checked.reasons if r.weight is Safety.BLOCKED)

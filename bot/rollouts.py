@@ -21,10 +21,12 @@ from bot.decision import (
     PostCard,
     SendPost,
     ShowRequest,
+    ShowRollout,
     VerifyRollout,
 )
 from bot.errors import Moved, ProviderError, Refused
-from bot.intents import UNDER_WAY, Plan, plan, waits_for
+from bot.intents import BY_HAND, UNDER_WAY, WITHOUT_STEPS, Intent, Plan, waits_for
+from bot.live import card_id
 from bot.model import (
     Entry,
     EntryKind,
@@ -39,8 +41,8 @@ from bot.model import (
     Vote,
 )
 from bot.policy import WHO, Rule
-from bot.preflight import Preflight, Safety, Surroundings, preflight
-from bot.proof import Finding, failed, judge, shows
+from bot.preflight import Preflight, Safety, Surroundings, meant_by, preflight
+from bot.proof import Finding, failed, judge, progress, shows
 from bot.review import (
     APPROVAL_LASTS,
     PREVIEW_LASTS,
@@ -79,6 +81,7 @@ def propose(
     number: int,
     now: datetime,
     to: str = "",
+    full: bool = False,
     rule: Rule | None = None,
     broken_glass: str = "",
 ) -> Decision:
@@ -89,15 +92,16 @@ def propose(
     """
     rule = rule or Rule()
     if verb is not Verb.PAUSE:
-        must_be_allowed(by, allowed, rollout.service, rule.who, around.incident.id if around.incident else "")
+        home = around.incident.id if around.incident else ""
+        must_be_allowed(by, allowed, rollout.service, home, rule.who)
     ended = _overtaken(around.requests, verb, by, now)
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
-    meant = plan(verb, rollout, stables, to)
-    checked = preflight(verb, rollout, stables, around, to=to)
+    meant = meant_by(verb, rollout, stables, around, to=to, full=full)
+    checked = preflight(verb, rollout, stables, around, to=to, full=full)
     request = _request(verb, meant, rollout, around.incident, channel, by, number, now)
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
-        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. I will report here.{risks}")
+        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. {_report(request)}{risks}")
     consent = needed(facts(meant, rollout, around), rule)
     request = reviewed(request, checked, consent, broken_glass)
     if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
@@ -107,6 +111,7 @@ def propose(
     return Decision(
         save=(request,),
         note=(_entry(request, now, _asks(request), by),),
+        do=_live(request),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
 
@@ -213,6 +218,11 @@ def _request(
     )
 
 
+def _report(request: Request) -> str:
+    """Where the outcome can be read; what was typed outside of Slack has no channel."""
+    return "I will report here." if request.channel else f"Ask for `/rollout show {request.service}` to see it done."
+
+
 def _title(request: Request) -> str:
     words = esc(what(request))
     return words[0].upper() + words[1:]
@@ -240,7 +250,7 @@ def confirm(
     `name` is what was typed as the service's. Raises Refused where nothing is to be saved.
     """
     must_be_open(request)
-    must_be_allowed(by, allowed, request.service, who, request.incident)
+    must_be_allowed(by, allowed, request.service, request.incident, who)
     if left := missing(request, votes):
         raise Refused(
             f"{_title(request)} still needs {plural(left, 'approval')} of others; nothing was changed.",
@@ -250,7 +260,7 @@ def confirm(
     ended = _overtaken([other for other in others if other.id != request.id], request.verb, by, now)
     if why := void(request, rollout, allowed, now) or blocked_since(request, rollout, stables, around):
         return _withdrawn(request, now, why)
-    return ended + _confirmed(request, by, now, f"{_title(request)}. I will report here.")
+    return ended + _confirmed(request, by, now, f"{_title(request)}. {_report(request)}")
 
 
 def must_be_open(request: Request) -> None:
@@ -319,7 +329,7 @@ def approve(
     must_be_open(request)
     if by == request.by:
         raise Refused("Nobody approves their own request; somebody else has to agree. Nothing was changed.")
-    must_be_allowed(by, allowed, request.service, who, request.incident)
+    must_be_allowed(by, allowed, request.service, request.incident, who)
     left = missing(request, votes)
     if not left or any(vote.user == by for vote in votes):
         lacks = f"it needs {plural(left, 'more approval')}" if left else "it needs no more approvals"
@@ -359,7 +369,7 @@ def object_(
     """It ends here; whoever asked is told, and may ask again when the reason is gone. Raises Refused."""
     must_be_open(request)
     if by != request.by:
-        must_be_allowed(by, allowed, request.service, who, request.incident)
+        must_be_allowed(by, allowed, request.service, request.incident, who)
     must_give_a_reason(request, why)
     gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=f"objected to: {why}")
     vote = Vote(request=request.id, user=by, approves=False, why=why, at=now)
@@ -407,6 +417,16 @@ def acted(request: Request, rollout: Rollout, now: datetime) -> Decision:
     return sent + settle(acting, finding, now)
 
 
+def in_parts(request: Request, now: datetime) -> bool:
+    """Whether a call may still be missing: one that waits until the controller has seen the one before.
+
+    Not long after it was asked for: what comes late is a surprise.
+    """
+    intent, lifts = Intent(request.intent), request.reviewed_wait == BY_HAND
+    two = intent is Intent.UNDO_FULLY or (intent is Intent.PROMOTE_FULLY and lifts)
+    return request.state is RequestState.ACTING and two and not too_late(request, now)
+
+
 def verify(request: Request, rollout: Rollout, now: datetime, *, told: bool = False) -> Decision:
     """Proven, failed, or look again. `told`: the channel knows already that it takes long."""
     if request.state is not RequestState.ACTING or request.acted_at is None:
@@ -415,9 +435,11 @@ def verify(request: Request, rollout: Rollout, now: datetime, *, told: bool = Fa
     if finding.state is not RequestState.ACTING:
         return settle(request, finding, now)
     if waited >= DEADLINE:
-        return settle(request, failed(f"not known to be done; the cluster shows {shows(rollout)}"), now)
+        far = progress(rollout)
+        still = f"not done yet, still moving: {far}" if far else "not known to be done"
+        return settle(request, failed(f"{still}; the cluster shows {shows(rollout)}"), now)
     again = Decision(do=(VerifyRollout(request.id, due=now + (LOOK_AGAIN if waited < SLOW else LOOK_SELDOM)),))
-    return again if told or waited < SLOW else again + _slow(request, finding.why, now)
+    return again if told or waited < SLOW else again + _slow(request, rollout, finding.why, now)
 
 
 def unseen(request: Request, error: ProviderError, now: datetime) -> Decision | None:
@@ -454,9 +476,11 @@ def settle(request: Request, finding: Finding, now: datetime) -> Decision:
     )
 
 
-def _slow(request: Request, why: str, now: datetime) -> Decision:
-    text = f":hourglass_flowing_sand: {_title(request)} takes long. The cluster shows {esc(why)}. I keep looking."
-    note = Decision(note=(_entry(request, now, f"{what(request)} takes long: {why}"),))
+def _slow(request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:
+    far = progress(rollout)
+    state = f"takes long, still moving: {far}" if far else "takes long"
+    text = f":hourglass_flowing_sand: {_title(request)} {state}. The cluster shows {esc(why)}. I keep looking."
+    note = Decision(note=(_entry(request, now, f"{what(request)} {state}: {why}"),))
     return _post(request, "slow", cards.words(text)) + note
 
 
@@ -478,8 +502,16 @@ def _post(request: Request, name: str, card: Card) -> Decision:
     return Decision(save=(post,), do=(SendPost(post.id),))
 
 
-def _card(request: Request) -> tuple[PostCard | ShowRequest, ...]:
-    return (*((PostCard(request.incident),) if request.incident else ()), *_shown(request))
+def _card(request: Request) -> tuple[PostCard | ShowRequest | ShowRollout, ...]:
+    """What shows it in the incident's channel: the incident's card, the rollout's, and the one that asks to agree."""
+    about: tuple[PostCard | ShowRollout, ...] = ()
+    if request.incident:
+        about = (PostCard(request.incident), *_live(request))
+    return (*about, *_shown(request))
+
+
+def _live(request: Request) -> tuple[ShowRollout, ...]:
+    return (ShowRollout(card_id(request.incident, request.service)),) if request.incident else ()
 
 
 def _entry(request: Request, now: datetime, text: str, by: str = "") -> Entry:
@@ -503,3 +535,17 @@ def observed(rollout: Rollout, stables: Sequence[Stable], now: datetime) -> Deci
         at=now,
     )
     return Decision(save=(stable,))
+
+
+def unsure(rollout: Rollout) -> bool:
+    """Nothing in the cluster says which revision was stable before the one that is coming up."""
+    return rollout.strategy in WITHOUT_STEPS and (rollout.stable is None or rollout.in_flight)
+
+
+def remembered(rollout: Rollout, stables: Sequence[Stable]) -> Rollout:
+    """With what we saw being stable, newest first, in the place of what the cluster can only guess."""
+    if not unsure(rollout):
+        return rollout
+    held = {revision.hash: revision for revision in (*rollout.history, rollout.current)}
+    known = next((held[stable.revision] for stable in stables if stable.revision in held), None)
+    return replace(rollout, stable=known, stable_available=known.available) if known else rollout

@@ -32,7 +32,7 @@ def suspend(
 ) -> Decision:
     """`held` is the suspension that there is already. Raises Refused."""
     service, keeper = rollout.service, rollout.keeper
-    must_be_allowed(by, allowed, service, who, incident.id if incident else "")
+    must_be_allowed(by, allowed, service, incident.id if incident else "", who)
     if held is not None:
         raise Refused(
             f"{brief(str(held), 150)} is switched off already, by {mention(held.by)}; nothing was changed.",
@@ -87,7 +87,7 @@ def restore(
     who: Sequence[str] = WHO,
 ) -> Decision:
     """Raises Refused."""
-    must_be_allowed(by, allowed, service, who, incident)
+    must_be_allowed(by, allowed, service, incident, who)
     if held is None:
         raise Refused(
             f"I have switched nothing off for {code(service)}; there is nothing to restore.",

@@ -144,6 +144,11 @@ def when(at: datetime) -> str:
     return f"<!date^{int(at.timestamp())}^{{time}}|{clock(at)} UTC>"
 
 
+def when_exactly(at: datetime) -> str:
+    """The same with seconds, for what one waits for."""
+    return f"<!date^{int(at.timestamp())}^{{time_secs}}|{at.astimezone(UTC):%H:%M:%S} UTC>"
+
+
 def clock(at: datetime) -> str:
     """ "14:02", in UTC."""
     return f"{at.astimezone(UTC):%H:%M}"

@@ -8,13 +8,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 import uvicorn
@@ -22,18 +22,20 @@ from fastapi import FastAPI
 from slack_sdk import WebClient
 
 from bot.errors import ProviderError
+from bot.policy import GATES
 from handlers import providers, schedule
 from handlers.outbox import Workers
-from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
+from handlers.watching import Watchers
 from handlers.web import server
+from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import Neighbourhood, Rollouts, World
+from handlers.world import ByVersion, Metrics, Neighbourhood, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -110,17 +112,20 @@ class Bot:
     line: Line
     web: FastAPI
     workers: Workers
+    watchers: Watchers
     new_hook_token: str
 
     def start(self) -> None:
         self.line.connect()
         self.workers.start()
+        self.watchers.start()
         self.clock = schedule.build(self.world, self.line.watch)
         self.clock.start()
 
     def stop(self) -> None:
         """In the order in which work flows: hear nothing new, finish what runs, close."""
         self.line.close()
+        self.watchers.stop()
         if hasattr(self, "clock"):
             self.clock.shutdown(wait=True)
         self.workers.stop()
@@ -135,6 +140,10 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     client = connect(environment.slack_bot_token, environment.slack_api_url)
     chat = SlackChat(client, store, now)
     commands = settings.config.commands
+    tokens, made = hook_tokens(settings, store)
+    asking = gate_tokens(settings, tokens)
+    base = settings.config.url.rstrip("/")
+    measured = metrics_provider(settings)
     world = World(
         store=store,
         chat=chat,
@@ -142,22 +151,42 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         policy=settings.policy,
         now=now,
         commands={"incident": commands.incident, "rollout": commands.rollout},
+        draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
+        gate_url=partial(gate_url, base, asking[0] if asking else ""),
+        metrics=measured,
+        by_version=errors_by_version(settings, measured),
+        draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
-        metrics=metrics(settings),
-        draft_url=partial(draft_url, settings.config.url.rstrip("/"), environment.watchkeeper_api_token),
     )
-    tokens, made = hook_tokens(settings, store)
     web = server.build(
-        world, tokens, environment.watchkeeper_api_token, ready=lambda: why_not(bot), heard=lambda: bot.line.trouble()
+        world,
+        tokens,
+        environment.watchkeeper_api_token,
+        ready=lambda: why_not(bot),
+        heard=lambda: bot.line.trouble(),
+        gate_tokens=asking,
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
-    bot = Bot(world=world, line=line, web=web, workers=Workers(world), new_hook_token=made)
+    bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
     return bot
 
 
 def draft_url(base: str, token: str, incident: str) -> str:
     """A link that opens this one draft without a token, for those in the incident's channel."""
     return f"{base}/incidents/{incident}/postmortem.md?pass={sign(incident, token)}" if base and token else ""
+
+
+def gate_url(base: str, key: str, service: str, gate: str) -> str:
+    """Where a controller asks that can send no token."""
+    known = f"?pass={pass_of(service, key)}" if key else ""
+    return f"{base or 'https://WATCHKEEPER'}/gates/{quote(service, safe='')}/{gate}{known}"
+
+
+def gate_tokens(settings: Settings, hooks: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Who may ask at a gate: whoever may post as a sender with the general token, or use the API."""
+    environment = settings.environment
+    made = next((token for token in hooks.values() if token and token.startswith("sha256:")), "")
+    return tuple(filter(None, (environment.watchkeeper_hook_token or made, environment.watchkeeper_api_token)))
 
 
 def why_not(bot: Bot) -> str:
@@ -202,28 +231,46 @@ def open_store(settings: Settings) -> Store:
 
 def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
     """Only what the services use is loaded."""
-    used = {s.rollout.provider for s in settings.policy.services.values() if s.rollout}
     try:
-        return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
+        return {
+            name: providers.load(name).connect(settings.config.clusters) for name in sorted(providers_used(settings))
+        }
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def providers_used(settings: Settings) -> set[str]:
+    """Those that read a cluster."""
+    return {s.rollout.provider for s in settings.policy.services.values() if s.rollout} - {GATES}
 
 
 def neighbourhood(settings: Settings) -> Neighbourhood | None:
-    """None where nothing has a rollout: the Kubernetes client is an extra."""
-    if not any(service.rollout for service in settings.policy.services.values()):
+    """None where nothing in a cluster has a rollout: the Kubernetes client is an extra."""
+    if not providers_used(settings):
         return None
     try:
-        found = providers.neighbourhood().connect(settings.config.clusters, settings.config.gitops.argo_namespace)
+        look = providers.load("neighbourhood", providers.AROUND)
+        found: Neighbourhood = look.connect(settings.config.clusters, settings.config.gitops.argo_namespace)
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
-    connected: Neighbourhood = found
-    return connected
+    return found
 
 
-def metrics(settings: Settings) -> ErrorsByVersion | None:
+def metrics_provider(settings: Settings) -> Metrics | None:
+    """What is not configured is not loaded."""
     part = settings.config.prometheus
-    return ErrorsByVersion(Prometheus(part.url, settings.prometheus_token), part.errors) if part.url else None
+    made: Metrics | None = None
+    if part:
+        made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
+    return made
+
+
+def errors_by_version(settings: Settings, metrics: Metrics | None) -> ByVersion | None:
+    part = settings.config.prometheus
+    made: ByVersion | None = None
+    if part and part.errors and metrics:
+        made = providers.load("errors by version", providers.METRICS)(metrics, part.errors)
+    return made
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

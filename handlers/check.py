@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,8 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot.errors import NotYet, ProviderError
-from bot.policy import Group, Rota, Service, Target
+from bot.policy import GATES, Group, Rota, Service, Target
+from bot.signals import Signal
 from handlers import app
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
@@ -19,6 +21,7 @@ from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
+from handlers.world import Metrics
 from storage.store import Busy, Store
 
 
@@ -35,6 +38,7 @@ def rows(settings: Settings) -> list[Row]:
         tried("database", lambda: database(settings)),
         *slack(settings),
         *rollouts(settings),
+        *prometheus(settings),
     ]
 
 
@@ -129,10 +133,46 @@ def channels(settings: Settings) -> str:
 
 def rollouts(settings: Settings) -> Iterator[Row]:
     for service in settings.policy.services.values():
-        if service.rollout:
+        if service.rollout and service.rollout.provider != GATES:  # nobody to ask: there we are asked
             yield tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+    for (provider, cluster), namespaces in _places(settings).items():
+        yield tried(f"rights in {cluster} ({provider})", partial(rights, settings, provider, cluster, namespaces))
 
 
 def rollout(settings: Settings, service: Service, target: Target) -> str:
     provider = load(target.provider).connect(settings.config.clusters)
     return str(provider.get(target, service.name, service.environment).phase)
+
+
+def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:
+    """The namespaces that are used of each cluster, by provider and cluster."""
+    places: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for service in settings.policy.services.values():
+        if service.rollout:
+            places[service.rollout.provider, service.rollout.cluster].add(service.rollout.namespace)
+    return {place: sorted(namespaces) for place, namespaces in sorted(places.items())}
+
+
+def rights(settings: Settings, provider: str, cluster: str, namespaces: list[str]) -> str:
+    missing = load(provider).connect(settings.config.clusters).lacking(cluster, namespaces)
+    if missing:
+        raise ProviderError(
+            f"Kubernetes {cluster}", f"not allowed: {'; '.join(missing)} (see docs/rbac/watchkeeper.yml)"
+        )
+    return f"all there, in {', '.join(namespaces)}"
+
+
+def prometheus(settings: Settings) -> Iterator[Row]:
+    """Each signal, asked of each service that has a rollout."""
+    metrics = app.metrics_provider(settings)
+    if metrics is None:
+        return
+    names = [service.name for service in settings.policy.services.values() if service.rollout] or [""]
+    for signal in settings.policy.signals:
+        yield tried(f"signal {signal.title.lower()}", partial(measured, metrics, signal, names))
+
+
+def measured(metrics: Metrics, signal: Signal, names: Sequence[str]) -> str:
+    """Nothing measured is no failure: a service may have had no requests."""
+    silent = [name for name in names if not metrics.query(signal.asked_of(name))]
+    return f"nothing measured of {', '.join(silent)}" if any(silent) else "measured"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -108,6 +109,13 @@ def outbox(retry: Annotated[int, typer.Option(help="try this dead letter again")
         typer.echo(f"{letter['id']:>6}  {letter['kind']} {letter['subject']}: {letter['error']}")
     if not letters:
         typer.echo("No dead letters.")
+
+
+@cli.command()
+def gates(service: str) -> None:
+    """Print the URLs at which controllers and pipelines ask before SERVICE moves. Each is a key."""
+    for gate, url in call("GET", f"/api/gates/{quote(service, safe='')}").items():
+        typer.echo(f"{gate:<26} {url}")
 
 
 def call(method: str, path: str, json: object = None) -> Any:

@@ -116,8 +116,9 @@ def edited(world: World, channel: str, ts: str, card: Card) -> bool:
 def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     suspects = [(link, change) for link, change in linked(tx, incident.id) if link.verdict is not Verdict.DISMISSED]
     troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
-    entries, tasks = tx.entries(incident.id, limit=5), tx.tasks(incident.id)
-    return cards.incident_card(incident, tx.assignments(incident.id), suspects, entries, world.policy, troubles, tasks)
+    entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
+    roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
+    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks)
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:

@@ -18,24 +18,41 @@ from bot.decision import (
     Decision,
     DraftPostmortem,
     Effect,
+    EndFreeze,
     ExpireRequest,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlotRollout,
     PostCard,
+    Proclaim,
     RemindTask,
     RemindUpdate,
     SendPost,
     SetGitOps,
     SharePostmortem,
     ShowRequest,
+    ShowRollout,
     VerifyRollout,
     WatchRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, consent, events, incidents, postmortems, rollouts, suspensions, tasks, updates, vigils
+from handlers import (
+    changes,
+    consent,
+    events,
+    freezes,
+    incidents,
+    live,
+    postmortems,
+    rollouts,
+    suspensions,
+    tasks,
+    updates,
+    vigils,
+)
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -45,6 +62,7 @@ ATTEMPTS = 12  # with the backoff below: given up after some twenty minutes
 LONGEST_PAUSE = 600.0
 ACT_PAUSE = 5.0
 AWAY_ATTEMPTS = 2_000  # of a provider that does not answer at all: outages last hours, so about a day
+PLOT_ATTEMPTS = 6
 AWAY_PAUSE = 60.0  # and when it comes back, people are waiting
 
 
@@ -85,12 +103,20 @@ def perform(world: World, job: Job) -> Think:
             return consent.expire(world, id)
         case RemindTask():
             return tasks.remind(world, id)
+        case ShowRollout():
+            return live.show(world, id, job)
+        case PlotRollout():
+            return live.plot(world, id, job)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():
             return postmortems.draft(world, id)
         case SharePostmortem():
             return postmortems.share(world, id, job)
+        case Proclaim():
+            return freezes.proclaim(world, id, job)
+        case EndFreeze():
+            return freezes.end(world, id)
         case _:
             assert_never(effect)
 
@@ -101,6 +127,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return rollouts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, ShowRollout | PlotRollout):  # whose lanes are their own
+        return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 
 
@@ -146,6 +174,8 @@ def patience(job: Job, error: ProviderError) -> tuple[int, float]:
     """How many attempts, and the longest pause between. Actions on a rollout do not wait; they give up by the clock."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return AWAY_ATTEMPTS, ACT_PAUSE
+    if isinstance(job.effect, PlotRollout):  # of use while it is news
+        return PLOT_ATTEMPTS, AWAY_PAUSE
     return (AWAY_ATTEMPTS, AWAY_PAUSE) if isinstance(error, Away) else (ATTEMPTS, LONGEST_PAUSE)
 
 

@@ -5,26 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from bot import changes, glass, rollouts, vigils
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
+from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
-from bot.policy import Service
 from bot.preflight import preflight
 from bot.text import code
-from handlers import suspensions, targets
+from handlers import freezes, gates, live, sightings, suspensions, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
-log = structlog.get_logger(__name__)
-
-AT_ONCE = 8  # rollouts read at the same time
-RECENT = 50  # incidents looked through for earlier rollbacks
+OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 
 # ---------------------------------------------------------------- commands
 
@@ -32,6 +27,8 @@ RECENT = 50  # incidents looked through for earlier rollbacks
 def run(world: World, ask: Ask) -> Decision:
     """Every verb of /rollout but help. Raises Refused, ProviderError, Busy."""
     verb, words = ask.split()
+    if (steered := gates.steered(world, ask, verb, words)) is not None:
+        return steered
     match verb:
         case "":
             return Decision(say=cards.tray(sorted(targets.configured(world))))
@@ -41,6 +38,10 @@ def run(world: World, ask: Ask) -> Decision:
             return show(world, ask, words)
         case "check":
             return check(world, ask, words)
+        case "watch":
+            return live.watch(world, ask, words)
+        case "unwatch":
+            return live.unwatch(world, ask, words)
         case "confirm":
             return confirm(world, ask, words)
         case "cancel":
@@ -53,14 +54,22 @@ def run(world: World, ask: Ask) -> Decision:
             return approve(world, ask, words)
         case "object":
             return object_(world, ask, words)
-        case "pause" | "resume" | "promote" | "rollback":
+        case "freeze":
+            return freezes.freeze(world, ask, words)
+        case "thaw":
+            return freezes.thaw(world, ask, words)
+        case "freezes":
+            return freezes.list_(world)
+        case "gates":
+            return gates.show_urls(world, ask, words)
+        case "pause" | "resume" | "promote" | "abort" | "retry" | "rollback":
             return request(world, ask, Verb(verb), words)
         case _:
             raise unknown_verb("rollout", verb)
 
 
 def list_(world: World) -> Decision:
-    services = sorted(targets.configured(world).values(), key=lambda service: service.name)
+    services = sorted(targets.in_clusters(world).values(), key=lambda service: service.name)
     found: list[Rollout] = []
     troubles: dict[str, str] = {}
     for service, result in zip(services, targets.read_all(world, services), strict=True):
@@ -68,7 +77,8 @@ def list_(world: World) -> Decision:
             troubles[service.name] = str(result)
         else:
             found.append(result)
-    return Decision(say=cards.rollout_list(found, troubles))
+    frozen, asking = world.read(lambda tx: tx.freezes(world.now())), gates.summaries(world)
+    return Decision(say=cards.rollout_list(found, troubles, [reason(freeze) for freeze in frozen], asking))
 
 
 def show(world: World, ask: Ask, words: str) -> Decision:
@@ -81,15 +91,15 @@ def check(world: World, ask: Ask, words: str) -> Decision:
     """Every verb, or the one that is named, judged by the facts at hand; nothing is changed."""
     service, rest = targets.find(world, ask, words, "check")
     word, _, more = rest.partition(" ")
-    verbs = tuple(Verb) if not word else (_verb(word),)
-    to = _destination(verbs[0], more)
+    verbs = tuple(Verb) if not rest else (_verb(word),)
+    to, full = _options(verbs[0], more)
     rollout = targets.examine(world, service, targets.read(world, service))
     figures = targets.figures(world, service)
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
         around = replace(around, figures=figures)
-        results = {verb: preflight(verb, rollout, stables, around, to=to) for verb in verbs}
+        results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
     return world.read(judge)
@@ -109,7 +119,7 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     """A pause is done; everything else answers with a preview."""
     words, broken_glass = glass.taken_out(words, verb)
     service, rest = targets.find(world, ask, words, verb)
-    to = _destination(verb, rest)
+    to, full = _options(verb, rest)
     rollout = targets.read(world, service)
     if verb is not Verb.PAUSE:  # whose press must not wait for more looks
         rollout = targets.examine(world, service, rollout)
@@ -129,6 +139,7 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
             number=tx.count_requests() + 1,
             now=now,
             to=to,
+            full=full,
             rule=circle.rule,
             broken_glass=broken_glass,
         )
@@ -136,14 +147,20 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     return world.decide(think)
 
 
-def _destination(verb: Verb, words: str) -> str:
-    """The revision in `--to REV`; "" where none is named."""
-    match words.replace("=", " ").split():
-        case []:
-            return ""
-        case ["--to", to] if verb is Verb.ROLLBACK:
-            return to
-    usage = " [--to REV]" if verb is Verb.ROLLBACK else ""
+def _options(verb: Verb, words: str) -> tuple[str, bool]:
+    """The revision in `--to REV`, "" where none is named, and whether `--full` or `--now` skips the steps."""
+    match verb, words.replace("=", " ").split():
+        case _, []:
+            return "", False
+        case Verb.PROMOTE, ["--full"]:
+            return "", True
+        case Verb.ROLLBACK, ["--now"]:
+            return "", True
+        case Verb.ROLLBACK, ["--to", to]:
+            return to, False
+        case Verb.ROLLBACK, ["--to", to, "--now"] | ["--now", "--to", to]:
+            return to, True
+    usage = OPTIONS.get(verb, "")
     raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE{usage}")
 
 
@@ -178,7 +195,7 @@ def verify(world: World, id: str) -> Think:
     if asked.state is not RequestState.ACTING:
         return nothing
     try:
-        rollout = targets.read(world, world.policy.service(asked.service))
+        rollout = _look(world, asked)
     except ProviderError as error:
         return _unseen(world, id, error)
 
@@ -202,6 +219,15 @@ def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:
     return vigils.begin(settled, others, world.policy, now)
 
 
+def _look(world: World, asked: Request) -> Rollout:
+    """Reads it, and sends what had to wait until the controller had seen the call before."""
+    service = world.policy.service(asked.service)
+    if not rollouts.in_parts(asked, world.now()):
+        return targets.read(world, service)
+    controller, target = targets.provider(world, service)
+    return controller.act(target, asked)
+
+
 def _unseen(world: World, id: str, error: ProviderError) -> Think:
     """Asked again while there is time; after that people are told that nothing is known."""
     if error.permanent or rollouts.unseen(world.read(lambda tx: tx.request(id)), error, world.now()) is None:
@@ -214,18 +240,5 @@ def gave_up(world: World, id: str, error: ProviderError) -> Think:
 
 
 def observe(world: World) -> None:
-    """Remember which revisions became stable; asked every few seconds. One cluster away does not hide the others."""
-    services = list(targets.configured(world).values())
-    for service, result in zip(services, targets.read_all(world, services), strict=True):
-        if isinstance(result, ProviderError):
-            log.warning("rollout not read", service=service.name, error=str(result))
-        else:
-            _remember(world, service, result)
-
-
-def _remember(world: World, service: Service, rollout: Rollout) -> None:
-    def think(tx: Tx, now: datetime) -> Decision:
-        return rollouts.observed(rollout, tx.stables(service.name, service.environment), now)
-
-    if world.read(lambda tx: think(tx, world.now())).save:  # mostly nothing is new: no write for that
-        world.decide(think)
+    """Look at every rollout: what the watches have missed, if anything. One cluster away does not hide the others."""
+    sightings.look_at(world, list(targets.in_clusters(world).values()))

@@ -22,8 +22,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
     """`watch_slack` looks after this replica's own connection; the other ticks are shared among replicas."""
     clock = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
     clock.add_job(guarded("slack", watch_slack), "interval", seconds=5)
-    observe = shared(world, "observe", 10, lambda: rollouts.observe(world))
-    clock.add_job(observe, "interval", seconds=10, next_run_time=world.now(), misfire_grace_time=None)  # at once, too
+    observe = shared(world, "observe", 30, lambda: rollouts.observe(world))  # behind the watches, which tell at once
+    clock.add_job(observe, "interval", seconds=30, next_run_time=world.now(), misfire_grace_time=None)  # at once, too
     clean = shared(world, "prune", 86400, lambda: prune(world))
     clock.add_job(clean, "interval", hours=1, next_run_time=world.now())  # at once, too: some bots restart daily
     return clock

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,20 @@ from yaml.constructor import ConstructorError
 
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity, Verb
-from bot.policy import GROUP, SEVERITY_WORDS, UPDATE_MINUTES, WHO, Group, Policy, Rota, Rule, Service, Target
+from bot.policy import (
+    GATES,
+    GROUP,
+    SEVERITY_WORDS,
+    UPDATE_MINUTES,
+    WHO,
+    Group,
+    Policy,
+    Rota,
+    Rule,
+    Service,
+    Target,
+)
+from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS
 
 
@@ -153,9 +166,29 @@ class OnCall(Part):
 
 class RolloutPart(Part):
     provider: str = "argo"
-    cluster: str
+    cluster: str = ""
     namespace: str = "default"
     name: str = ""
+
+    @model_validator(mode="after")
+    def _where(self) -> RolloutPart:
+        if self.provider != GATES and not self.cluster:
+            raise ValueError("name the cluster, one of `clusters` (provider gates needs none)")
+        return self
+
+    def policy(self, service: str) -> Target:
+        """Who only asks at our gates may live anywhere, unless the configuration says where."""
+        anywhere = self.provider == GATES and "namespace" not in self.model_fields_set
+        return Target(
+            provider=self.provider,
+            cluster=self.cluster,
+            namespace="" if anywhere else self.namespace,
+            name=self.name or service,
+        )
+
+
+class RollbackPart(Part):
+    respec: bool = False
 
 
 class ServicePart(Part):
@@ -166,27 +199,19 @@ class ServicePart(Part):
     rollout: RolloutPart | None = None
     broadcast: list[str] = []
     depends_on: list[str] = []
+    rollback: RollbackPart | None = None
 
-    def policy(self, name: str) -> Service:
-        target = (
-            None
-            if self.rollout is None
-            else Target(
-                provider=self.rollout.provider,
-                cluster=self.rollout.cluster,
-                namespace=self.rollout.namespace,
-                name=self.rollout.name or name,
-            )
-        )
+    def policy(self, name: str, rollback: RollbackPart) -> Service:
         return Service(
             name=name,
             environment=self.environment,
             oncall=self.oncall,
             roles=self.roles,
             owners=tuple(self.owners),
-            rollout=target,
+            rollout=self.rollout.policy(name) if self.rollout else None,
             broadcast=tuple(self.broadcast),
             depends_on=tuple(self.depends_on),
+            respec=(self.rollback or rollback).respec,
         )
 
 
@@ -213,18 +238,29 @@ class ConsentPart(Part):
         )
 
 
+class PrometheusPart(Part):
+    url: str
+    token_env: str = ""
+    signals: dict[str, str] = {}
+    errors: str = ERRORS_BY_VERSION
+
+    @model_validator(mode="after")
+    def _known(self) -> PrometheusPart:
+        for name in self.signals:
+            _known(name, SIGNALS, "prometheus.signals", "signal")
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("write url with http:// or https://")
+        return self
+
+    def policy(self) -> tuple[Signal, ...]:
+        """The signals that are plotted, with their queries; an empty query leaves one out."""
+        asked = ((signal, self.signals.get(name, signal.query).strip()) for name, signal in SIGNALS.items())
+        return tuple(replace(signal, query=query) for signal, query in asked if query)
+
+
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
-
-
-class PrometheusPart(Part):
-    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    token_env: str = ""
-    errors: str = (
-        'sum by (version) (rate(http_requests_total{service="{service}",code=~"5.."}[1m])) / '
-        'sum by (version) (rate(http_requests_total{service="{service}"}[1m]))'
-    )
 
 
 class VigilPart(Part):
@@ -243,6 +279,16 @@ class GitOpsPart(Part):
     restore_after: Duration = timedelta(hours=4)
 
 
+class GatesPart(Part):
+    close_at: Level | None = Severity.SEV2
+    dependencies: bool = True
+
+
+class FreezesPart(Part):
+    longest: Duration = timedelta(hours=24)
+    by: list[Member] = []
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -257,11 +303,14 @@ class Config(Part):
     updates: dict[Phase, dict[Level, int]] = {}
     commands: Commands = Commands()
     hooks: dict[str, Hook] | None = None
+    gates: GatesPart = GatesPart()
+    freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
+    prometheus: PrometheusPart | None = None
     oncall: dict[str, OnCall] = {}
     services: dict[str, ServicePart] = {}
+    rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
-    prometheus: PrometheusPart = PrometheusPart()
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
 
@@ -272,7 +321,7 @@ class Config(Part):
         for name, service in self.services.items():
             for who in filter(None, (service.oncall, *service.roles.values())):
                 _known(who, self.oncall, f"services.{name}", "on-call")
-            if service.rollout:
+            if service.rollout and service.rollout.cluster:
                 _known(service.rollout.cluster, self.clusters, f"services.{name}.rollout.cluster", "cluster")
         return self
 
@@ -298,9 +347,14 @@ class Config(Part):
             must_announce="announce" in self.model_fields_set,
             broadcast=tuple(self.broadcast),
             channel_prefix=self.channel_prefix,
-            services={name: part.policy(name) for name, part in self.services.items()},
+            services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
+            signals=self.prometheus.policy() if self.prometheus else (),
             public_url=self.url,
+            closes_gates_at=self.gates.close_at,
+            gates_follow_dependencies=self.gates.dependencies,
+            longest_freeze=self.freezes.longest,
+            freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
             vigil_every=self.vigil.every,
             vigil_lasts=self.vigil.lasts,
@@ -349,14 +403,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
         raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
     config = parse(_text(path), str(path)) if path.exists() else Config()
-    return Settings(
-        environment,
-        config,
-        config.policy(),
-        _hooks(config, environment, environ),
-        path.exists(),
-        _prometheus_token(config.prometheus, environ),
-    )
+    hooks, token = _hooks(config, environment, environ), _prometheus_token(config, environ)
+    return Settings(environment, config, config.policy(), hooks, path.exists(), token)
 
 
 def _text(path: Path) -> str:
@@ -368,18 +416,20 @@ def _text(path: Path) -> str:
         raise Misconfigured(f"{path} is not a text file in UTF-8.") from None
 
 
+def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
+    if config.prometheus is None or not config.prometheus.token_env:
+        return ""
+    token = secret(config.prometheus.token_env, environ)
+    if not token:
+        raise Misconfigured(f"prometheus.token_env names {config.prometheus.token_env}, which is not set.")
+    return token
+
+
 def _hooks(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, str | None]:
     """Without a section every known sender is heard, with the one hook token."""
     if config.hooks is None:
         return dict.fromkeys(SENDERS, environment.watchkeeper_hook_token)
     return {name: _token(name, hook, environment, environ) for name, hook in config.hooks.items()}
-
-
-def _prometheus_token(part: PrometheusPart, environ: Mapping[str, str]) -> str:
-    token = secret(part.token_env, environ) if part.token_env else ""
-    if part.token_env and not token:
-        raise Misconfigured(f"prometheus.token_env names {part.token_env}, which is not set.")
-    return token
 
 
 def _token(name: str, hook: Hook, environment: Environment, environ: Mapping[str, str]) -> str | None:

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, roles
+from bot import consent, freezes, roles
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
 from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb
-from bot.policy import GROUP, Group, Rota, Rule, Service, Target
+from bot.policy import GATES, GROUP, Group, Rota, Rule, Service, Target
 from bot.preflight import Surroundings
+from bot.rollouts import remembered, unsure
 from bot.text import code
 from handlers.world import Rollouts, World
 from storage.store import Tx
@@ -33,6 +34,15 @@ RECENT = 50  # incidents looked through for earlier rollbacks
 
 def configured(world: World) -> dict[str, Service]:
     return {name: service for name, service in world.policy.services.items() if service.rollout}
+
+
+def in_clusters(world: World) -> dict[str, Service]:
+    """Those that can be read; of the others we know what they ask at their gates."""
+    return {name: service for name, service in configured(world).items() if not asks_only(service)}
+
+
+def asks_only(service: Service) -> bool:
+    return service.rollout is not None and service.rollout.provider == GATES
 
 
 def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
@@ -87,7 +97,10 @@ def provider(world: World, service: Service) -> tuple[Rollouts, Target]:
 
 def read(world: World, service: Service) -> Rollout:
     controller, target = provider(world, service)
-    return controller.get(target, service.name, service.environment)
+    rollout = controller.get(target, service.name, service.environment)
+    if not unsure(rollout):
+        return rollout
+    return remembered(rollout, world.read(lambda tx: known_good(tx, service)))
 
 
 def read_all(world: World, services: list[Service]) -> list[Rollout | ProviderError]:
@@ -112,10 +125,10 @@ def examine(world: World, service: Service, rollout: Rollout) -> Rollout:
 
 def figures(world: World, service: Service) -> Figures:
     """Errors by version, or why there are none."""
-    if world.metrics is None:
+    if world.by_version is None:
         return Figures(configured=False)
     try:
-        found = world.metrics.errors(service.name)
+        found = world.by_version.errors(service.name)
     except ProviderError as error:
         return Figures(missing=str(error))
     return Figures(by_version=found, missing="" if found else "Prometheus has no data")
@@ -138,6 +151,9 @@ def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -
         changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
         deploys=tx.changes(now - DEPLOYS, now, [service.name]),
+        respec=service.respec,
+        freezes=freezes.standing(tx.freezes(now), service.name, service.environment, now),
+        holds=tx.holds(service.name, service.environment),
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
 from bot.model import Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target
+from bot.signals import Chart
 from storage.store import Job, Store, Tx
 
 T = TypeVar("T")
@@ -49,20 +50,53 @@ class Chat(Protocol):
     def link(self, channel: str, ts: str) -> str: ...
     def open_view(self, trigger: str, view: dict[str, Any]) -> None: ...
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str: ...
+    def attach(self, channel: str, thread: str, name: str, title: str, content: bytes, *, since: datetime) -> str: ...
     def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """A rollout that may have changed. Without a name: any of them may have, so look at all."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+class Watch(Protocol):
+    """What is touched in one cluster. Iterating waits, and ends when another thread calls `close`.
+
+    It mends itself; it raises ProviderError only where a person has to mend something.
+    """
+
+    def __iter__(self) -> Iterator[Touched]: ...
+    def close(self) -> None: ...
 
 
 class Rollouts(Protocol):
     """One kind of rollout controller.
 
     `act` does at most one intent and only while the rollout is where `request` was reviewed; it raises `Moved`
-    (a ProviderError) if it is not. It returns what the cluster shows right after.
+    (a ProviderError) if it is not. It returns what the cluster shows right after. For a
+    request that is ACTING it does nothing but the last part of an intent in parts, once its time has come.
+
+    `watch` is of all rollouts in these namespaces of one cluster. `lacking` names the rights that we do not have there.
     """
 
     supports: frozenset[Verb]
 
     def get(self, target: Target, service: str, environment: str) -> Rollout: ...
     def act(self, target: Target, request: Request) -> Rollout: ...
+    def watch(self, cluster: str, namespaces: Collection[str]) -> Watch: ...
+    def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]: ...
+
+
+class Metrics(Protocol):
+    """What is measured of services, by queries in the tongue of the provider. Reads only; raises ProviderError."""
+
+    def query(self, query: str, at: datetime | None = None) -> list[tuple[Mapping[str, str], float]]: ...
+    def range(
+        self, query: str, start: datetime, end: datetime, step: timedelta
+    ) -> list[tuple[Mapping[str, str], tuple[tuple[datetime, float], ...]]]: ...
 
 
 class Neighbourhood(Protocol):
@@ -77,7 +111,7 @@ class Neighbourhood(Protocol):
     def restore(self, target: Target, suspension: Suspension) -> None: ...
 
 
-class Metrics(Protocol):
+class ByVersion(Protocol):
     """How a service does, by version. Raises ProviderError."""
 
     def errors(self, service: str) -> Mapping[str, float]: ...
@@ -92,10 +126,13 @@ class World:
     now: Callable[[], datetime]
     commands: Mapping[str, str] = field(default_factory=lambda: {"incident": "/incident", "rollout": "/rollout"})
 
-    neighbourhood: Neighbourhood | None = None
-    metrics: Metrics | None = None
-
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
+    metrics: Metrics | None = None
+    by_version: ByVersion | None = None
+    draw: Callable[[Chart], bytes] | None = None  # a chart as PNG
+
+    neighbourhood: Neighbourhood | None = None
+    gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

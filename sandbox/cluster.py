@@ -25,6 +25,7 @@ from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
 from sandbox.kube.requests import Call
+from sandbox.kube.stateful import StatefulSets
 from sandbox.kube.store import (
     APPLICATIONS,
     AUTOSCALERS,
@@ -32,7 +33,10 @@ from sandbox.kube.store import (
     EVENTS,
     KUSTOMIZATIONS,
     MAIN,
+    PODS,
+    REPLICA_SETS,
     ROLLOUTS,
+    STATEFUL_SETS,
     Kind,
     Object,
     Store,
@@ -45,7 +49,13 @@ MANIFESTS = Path(__file__).with_name("manifests.yml")
 AGE = timedelta(hours=1)  # how long ago the shop was deployed
 LAG = 0.2  # seconds until a controller has seen a write
 PASSES, MOMENTS, EVENTS_KEPT = 50, 10_000, 300
-MANAGERS = {ROLLOUTS: "rollouts-controller", DEPLOYMENTS: "kube-controller-manager"}
+MANAGERS = {
+    ROLLOUTS: "rollouts-controller",
+    DEPLOYMENTS: "kube-controller-manager",
+    STATEFUL_SETS: "kube-controller-manager",
+}
+REFERABLE = (DEPLOYMENTS, REPLICA_SETS)  # where a Rollout may take its pod template from
+WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 Key = tuple[Kind, str, str]
 
 
@@ -69,7 +79,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Workload:
-    """A Rollout or Deployment as people talk about it."""
+    """A Rollout, Deployment or StatefulSet as people talk about it."""
 
     object: Object
     sets: tuple[Set, ...]
@@ -95,19 +105,25 @@ class Workload:
     @property
     def current(self) -> str:
         """The version that the spec asks for."""
-        return version_of(self.object["spec"]["template"])
+        template = self.object["spec"].get("template")
+        return version_of(template) if template else self.sets[0].version
 
     @property
     def stable(self) -> str:
         hash = self.status.get("stableRS")
         if self.kind == "Deployment":
             return self.current if self.phase == "Healthy" else (self.sets[1].version if self.sets[1:] else "")
+        if self.kind == "StatefulSet":
+            hash = self.status.get("currentRevision")
         return next((s.version for s in self.sets if s.hash == hash), "")
 
     @property
     def phase(self) -> str:
         if self.kind == "Rollout":
             return str(self.status.get("phase", "Progressing"))
+        if self.kind == "StatefulSet":
+            done = self.sets[0].ready == self.object["spec"].get("replicas", 1)
+            return "Healthy" if done and self.observed else "Progressing"
         reasons = {c["type"]: c["reason"] for c in self.status.get("conditions", [])}
         words = {"NewReplicaSetAvailable": "Healthy", "DeploymentPaused": "Paused"}
         return words.get(reasons.get("Progressing", ""), "Progressing")
@@ -143,12 +159,17 @@ class Workload:
 
 
 class Cluster:
-    """`lag` is how many seconds of clock time pass before a controller sees a write; 0 makes it see it at once."""
+    """`lag` is how many seconds of clock time pass before a controller sees a write; 0 makes it see it at once.
+
+    `lags` is the same for the workloads it names: one whose controller is slow.
+    """
 
     def __init__(self, clock: Clock, manifests: Sequence[Object] | None = None, lag: float = LAG) -> None:
         self.clock, self.lag = clock, lag
+        self.lags: dict[str, float] = {}
         self.store = Store(self.time)
         self.replicas = Replicas(self.store)
+        self.stateful = StatefulSets(self.store, self.replicas)
         self.faults = Faults()
         self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
@@ -195,11 +216,20 @@ class Cluster:
         """The way in for every write that is not a controller's: the controller will see it after `lag`."""
         with self.store.lock:
             written = self.store.update(kind, obj, manager, subresource, dry_run)
-            if not dry_run and kind in (*MANAGERS, *gitops.MANAGERS):
-                self._touch(kind, written)
+            if not dry_run:
+                self._notify(kind, written)
             if not dry_run and kind in MANAGERS and (kept := self.repository(written["metadata"]["name"])):
                 self._wake_keepers(kept)
             return written
+
+    def delete_pod(self, name: str) -> None:
+        """What `kubectl delete pod` does; whoever owns it makes another."""
+        with self.store.lock:
+            self.reconcile()
+            self.replicas.stop(self.store.get(PODS, NAMESPACE, name))
+            for kind in MANAGERS:
+                for obj in self.store.all(kind, NAMESPACE):
+                    self._touch(kind, obj)
 
     # --- GitOps
 
@@ -255,7 +285,7 @@ class Cluster:
         for name in turn.apply:
             workload_kind, obj = found[name]
             wanted = obj | {"spec": obj["spec"] | {"template": repository.templates[name]}}
-            self._touch(workload_kind, self.store.update(workload_kind, wanted, gitops.MANAGERS[kind]))
+            self._notify(workload_kind, self.store.update(workload_kind, wanted, gitops.MANAGERS[kind]))
         self.store.update(kind, keeper | {"status": turn.status}, gitops.MANAGERS[kind], "status")
         if turn.wake:
             self._due[key] = min(turn.wake, self._due.get(key, turn.wake))
@@ -269,7 +299,7 @@ class Cluster:
 
     @property
     def workloads(self) -> Mapping[str, Workload]:
-        """Every Rollout and Deployment by its name, as of now."""
+        """Every Rollout, Deployment and StatefulSet by its name, as of now."""
         with self.store.lock:
             self.reconcile()
             found = [(kind, obj) for kind in MANAGERS for obj in self.store.all(kind, NAMESPACE)]
@@ -295,9 +325,11 @@ class Cluster:
         self.api.close()
 
     def _workload(self, kind: Kind, obj: Object) -> Workload:
-        sets = self.replicas.sets(obj, flavour_of(kind))
         history = self._splits.get(obj["metadata"]["name"])
-        return Workload(obj, tuple(sets), history[-1].shares if history else ())
+        return Workload(obj, tuple(self._sets(kind, obj)), history[-1].shares if history else ())
+
+    def _sets(self, kind: Kind, obj: Object) -> list[Set]:
+        return self.stateful.sets(obj) if kind is STATEFUL_SETS else self.replicas.sets(obj, flavour_of(kind))
 
     def _find(self, name: str) -> tuple[Kind, Object]:
         for kind in MANAGERS:
@@ -330,16 +362,22 @@ class Cluster:
         for _ in range(PASSES):
             before = self.store.version
             obj = self.store.get(kind, namespace, name)
-            wake = self._argo(obj) if kind is ROLLOUTS else self._plain(obj)
+            wake = self._controller(kind)(obj)
             if self.store.version == before:
                 break
         if wake:
             self._due[key] = min(wake, self._due.get(key, wake))
         self._record_split(kind, self.store.get(kind, namespace, name))
 
+    def _controller(self, kind: Kind) -> Callable[[Object], datetime | None]:
+        return {ROLLOUTS: self._argo, DEPLOYMENTS: self._plain, STATEFUL_SETS: self._stateful}[kind]
+
     def _argo(self, rollout: Object) -> datetime | None:
         at = self.time()
-        new, made = self.replicas.ensure(rollout, ARGO, MANAGERS[ROLLOUTS])
+        workload = self._referred(rollout)
+        template = workload["spec"]["template"] if workload else rollout["spec"]["template"]
+        whole = rollout | {"spec": rollout["spec"] | {"template": template}}
+        new, made = self.replicas.ensure(whole, ARGO, MANAGERS[ROLLOUTS])
         if made:
             self._event(
                 rollout, "Normal", "NewReplicaSetCreated", f"Created ReplicaSet {new.object['metadata']['name']}"
@@ -349,23 +387,44 @@ class Cluster:
         plan = argo.decide(rollout, sets, at)
         for target in sets:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
+            self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
         for event in plan.events:
             self._event(rollout, *event)
         self.replicas.prune(sets, rollout["spec"].get("revisionHistoryLimit", 10))
-        self._report(ROLLOUTS, rollout, plan.status, {ARGO.revision: str(new.revision)})
+        notes = {ARGO.revision: str(new.revision)}
+        if workload:
+            notes[WORKLOAD_GENERATION] = str(workload["metadata"]["generation"])
+            plan.status["workloadObservedGeneration"] = notes[WORKLOAD_GENERATION]
+        self._report(ROLLOUTS, rollout, plan.status, notes)
         return min((w for w in (pods, plan.wake) if w), default=None)
+
+    def _referred(self, rollout: Object) -> Object | None:
+        """The workload that a Rollout takes its pod template from, if that is not its own."""
+        reference = rollout["spec"].get("workloadRef")
+        if not reference:
+            return None
+        kind = next(k for k in REFERABLE if k.kind == reference["kind"])
+        return self.store.get(kind, rollout["metadata"]["namespace"], reference["name"])
 
     def _plain(self, deployment: Object) -> datetime | None:
         at = self.time()
-        new, _ = self.replicas.ensure(deployment, PLAIN, MANAGERS[DEPLOYMENTS])
+        new = None
+        if not deployment["spec"].get("paused") or self.replicas.holds(deployment, PLAIN):
+            new, _ = self.replicas.ensure(deployment, PLAIN, MANAGERS[DEPLOYMENTS])
         pods = self.replicas.settle(deployment, at)
         sets = self.replicas.sets(deployment, PLAIN)
-        plan = deployments.decide(deployment, sets, stamp(at))
+        new = next((s for s in sets if new and s.hash == new.hash), None)
+        plan = deployments.decide(deployment, new, [s for s in sets if s is not new], at)
         for target in sets:
             self._scale(deployment, target, plan.scale[target.hash], None)
         self.replicas.prune(sets, deployment["spec"].get("revisionHistoryLimit", 10))
-        self._report(DEPLOYMENTS, deployment, plan.status, {PLAIN.revision: str(new.revision)})
-        return pods
+        self._report(DEPLOYMENTS, deployment, plan.status, {PLAIN.revision: str(new.revision)} if new else {})
+        return min((w for w in (pods, plan.wake) if w), default=None)
+
+    def _stateful(self, stateful_set: Object) -> datetime | None:
+        status, wake = self.stateful.run(stateful_set, self.time())
+        self._report(STATEFUL_SETS, stateful_set, status, {})
+        return wake
 
     def _scale(self, owner: Object, target: Set, replicas: int, deadline: datetime | None) -> None:
         self.replicas.order(target, replicas, deadline, MANAGERS[kind_of(owner)])
@@ -412,14 +471,25 @@ class Cluster:
 
     def _record_split(self, kind: Kind, obj: Object) -> None:
         history = self._splits.setdefault(obj["metadata"]["name"], [])
-        shares = split(obj, self.replicas.sets(obj, flavour_of(kind)))
+        shares = split(obj, self._sets(kind, obj))
         opened = bool(history) or any(share.up for share in shares)  # a service begins with its first pod
         if opened and (not history or history[-1].shares != shares):
             history.append(Split(self.time(), shares))
 
+    def _notify(self, kind: Kind, obj: Object) -> None:
+        """The object's own controller, and that of every Rollout that refers to it."""
+        if kind in (*MANAGERS, *gitops.MANAGERS):
+            self._touch(kind, obj)
+        this = {"kind": kind.kind, "name": obj["metadata"]["name"]}
+        for rollout in self.store.all(ROLLOUTS, obj["metadata"]["namespace"]):
+            reference = rollout["spec"].get("workloadRef") or {}
+            if this.items() <= reference.items():
+                self._touch(ROLLOUTS, rollout)
+
     def _touch(self, kind: Kind, obj: Object) -> None:
-        key = (kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
-        due = self.time() + timedelta(seconds=self.lag)
+        name = obj["metadata"]["name"]
+        key = (kind, obj["metadata"]["namespace"], name)
+        due = self.time() + timedelta(seconds=self.lags.get(name, self.lag))
         self._due[key] = min(due, self._due.get(key, due))
 
     @contextmanager
@@ -436,7 +506,7 @@ def flavour_of(kind: Kind) -> Flavour:
 
 
 def kind_of(obj: Object) -> Kind:
-    return ROLLOUTS if obj["kind"] == ROLLOUTS.kind else DEPLOYMENTS
+    return next(kind for kind in MANAGERS if kind.kind == obj["kind"])
 
 
 def split(obj: Object, sets: Sequence[Set]) -> tuple[Share, ...]:

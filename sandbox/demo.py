@@ -140,6 +140,7 @@ def configure(url: str, public: str, folder: Path) -> Path:
     content["url"] = public
     content["prometheus"] = {"url": f"{url}/prometheus"}
     content["clusters"] = {"shop": {"kubeconfig": str(kubeconfig)}}
+    content["prometheus"] = {"url": f"{url}/prometheus"}
     path = folder / "config.yml"
     path.write_text(yaml.safe_dump(content))
     return path

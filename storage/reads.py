@@ -18,14 +18,20 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Freeze,
+    Gate,
+    Hold,
     Incident,
     Link,
+    LiveCard,
     Message,
+    Pass,
     Post,
     Postmortem,
     Request,
     RequestState,
     Role,
+    Sighting,
     Stable,
     Suspension,
     SuspensionState,
@@ -50,7 +56,9 @@ ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, E
 ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
+FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
+LIVE = table(LiveCard)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 OPEN = text(IS_OPEN)
 
@@ -224,6 +232,15 @@ class Tx:
         )
         return self._all(Request, select(REQUESTS).where(*here).order_by(REQUESTS.c.at, REQUESTS.c.id))
 
+    def requests_of(self, service: str, environment: str, since: datetime) -> tuple[Request, ...]:
+        """Those that are open, or were settled since; oldest first."""
+        here = (REQUESTS.c.service == service, REQUESTS.c.environment == environment)
+        going_on = REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]) | (REQUESTS.c.settled_at >= since)
+        return self._all(Request, select(REQUESTS).where(*here, going_on).order_by(REQUESTS.c.at, REQUESTS.c.id))
+
+    def sighting(self, id: str) -> Sighting | None:
+        return self._get(Sighting, id)
+
     def count_requests(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0
 
@@ -255,6 +272,55 @@ class Tx:
         """Newest first."""
         here = (STABLES.c.service == service, STABLES.c.environment == environment)
         return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+
+    # ------------------------------------------------------------ gates
+
+    def open_incidents_near(self, services: Collection[str], environment: str) -> tuple[Incident, ...]:
+        """The open incidents of any of these services, newest first."""
+        here = (INCIDENTS.c.service.in_(services), INCIDENTS.c.environment == environment, OPEN)
+        return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+
+    def freeze(self, id: str) -> Freeze:
+        return self._need(Freeze, id)
+
+    def freezes(self, now: datetime) -> tuple[Freeze, ...]:
+        """Those that stand, oldest first."""
+        standing = (text("thawed_at IS NULL"), FREEZES.c.until > now)
+        return self._all(Freeze, select(FREEZES).where(*standing).order_by(FREEZES.c.at, FREEZES.c.id))
+
+    def count_freezes(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(FREEZES)) or 0
+
+    def find_hold(self, id: str) -> Hold | None:
+        """Lifted ones too."""
+        return self._get(Hold, id)
+
+    def holds(self, service: str, environment: str) -> tuple[Hold, ...]:
+        """Those that stand, oldest first."""
+        here = (HOLDS.c.service == service, HOLDS.c.environment == environment, text("lifted_at IS NULL"))
+        return self._all(Hold, select(HOLDS).where(*here).order_by(HOLDS.c.at, HOLDS.c.id))
+
+    def passes(self, service: str, environment: str, now: datetime) -> tuple[Pass, ...]:
+        """Those that can still be used, oldest first."""
+        here = (PASSES.c.service == service, PASSES.c.environment == environment, text("used_at IS NULL"))
+        usable = select(PASSES).where(*here, PASSES.c.until > now)
+        return self._all(Pass, usable.order_by(PASSES.c.at, PASSES.c.id))
+
+    def count_passes(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(PASSES)) or 0
+
+    def gates(self, service: str, environment: str) -> tuple[Gate, ...]:
+        """As they were asked last, the latest news first."""
+        here = (GATES.c.service == service, GATES.c.environment == environment)
+        return self._all(Gate, select(GATES).where(*here).order_by(GATES.c.at.desc(), GATES.c.id))
+
+    def live_card(self, id: str) -> LiveCard | None:
+        return self._get(LiveCard, id)
+
+    def live_cards(self, service: str, environment: str) -> tuple[LiveCard, ...]:
+        """Those of this rollout that nobody has stopped, in whatever channel."""
+        here = (LIVE.c.service == service, LIVE.c.environment == environment, LIVE.c.stopped_by == text("''"))
+        return self._all(LiveCard, select(LIVE).where(*here).order_by(LIVE.c.id))
 
     # ------------------------------------------------------------ outbox
 

@@ -316,6 +316,23 @@ class PassRow(Row, table=True):
     at: datetime = time()
     until: datetime = time()
     used_at: datetime | None = time()
+    over: list[str] = Field(sa_type=Json)
+    version: int
+
+
+class GateRow(Row, table=True):
+    __tablename__ = "gate"
+    __table_args__ = (Index("ix_gate_service", "service", "environment"),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    gate: str = words()
+    checksum: str = words()
+    phase: str = words()
+    open: bool
+    why: str = words()
+    at: datetime = time()
     version: int
 
 
@@ -413,6 +430,28 @@ class SightingRow(Row, table=True):
     aborted: bool
     at: datetime = time()
     card: str = words()
+    version: int
+
+
+class LiveCardRow(Row, table=True):
+    __tablename__ = "live_card"
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    at: datetime = time()
+    shown_at: datetime = time()
+    quiet_since: datetime | None = time()
+    unread_since: datetime | None = time()
+    stopped_at: datetime | None = time()
+    stopped_by: str = words()
+    revision: str = words()
+    stable: str = words()
+    step: int
+    held: str = words()
+    aborted: bool
+    marks: list[str] = Field(sa_type=Json)
+    plotted: list[str] = Field(sa_type=Json)
     version: int
 
 

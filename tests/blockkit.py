@@ -40,7 +40,8 @@ VIEW_SIZE = 250_000
 URL = 3_000
 LONGEST = {"button": {"text": 75, "value": 2_000, "url": URL}, "option": {"text": 75, "value": 150, "description": 75}}
 MARKUP = re.compile(
-    r"<@[UW][A-Z0-9]+>|<#[CG][A-Z0-9]+>|<!date\^\d+\^\{time\}\|\d\d:\d\d UTC>|<https?://[^<>|\s]+\|[^<>|\n]+>"
+    r"<@[UW][A-Z0-9]+>|<#[CG][A-Z0-9]+>|<!date\^\d+\^\{time(?:_secs)?\}\|\d\d:\d\d(?::\d\d)? UTC>"
+    r"|<https?://[^<>|\s]+\|[^<>|\n]+>"
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target
-from handlers import outbox, rollouts
+from bot.signals import ERRORS_BY_VERSION, SIGNALS
+from handlers import outbox, plots, rollouts
 from handlers.manifest import manifest
-from handlers.providers.argo import ArgoRollouts
+from handlers.providers import ROLLOUTS, load
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
-from handlers.settings import PrometheusPart
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
@@ -49,8 +49,8 @@ TOKEN, API_TOKEN = "hook-token", "api-token"
 DANA, ALICE, BOB, CAROL = "U0DANA", "U0ALICE", "U0BOB", "U0CAROL"
 
 
-def target(service: str) -> Target:
-    return Target(provider="argo", cluster="shop", namespace="shop", name=service)
+def target(service: str, provider: str = "argo") -> Target:
+    return Target(provider=provider, cluster="shop", namespace="shop", name=service)
 
 
 SHOP = Policy(
@@ -141,18 +141,26 @@ class Story:
         world = World(
             store=self.store,
             chat=SlackChat(client, self.store, self.clock.now, identity),
-            rollouts={"argo": ArgoRollouts({"shop": self.kubernetes})},
+            rollouts={kind: load(kind)({"shop": self.kubernetes}) for kind in ROLLOUTS},
             policy=self.policy,
             now=self.clock.now,
+            metrics=self.prometheus,
+            by_version=ErrorsByVersion(self.prometheus, ERRORS_BY_VERSION),
+            draw=plots.draw,
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
-            metrics=ErrorsByVersion(self.prometheus, PrometheusPart().errors),
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
         tokens = {"alertmanager": TOKEN, "deploys": TOKEN}
-        self.http = TestClient(server.build(world, tokens, API_TOKEN, ready=lambda: ""), raise_server_exceptions=False)
+        web = server.build(world, tokens, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
+        self.http = TestClient(web, raise_server_exceptions=False)
         return world
+
+    def plots(self) -> None:
+        """From now on the releases' signals are plotted."""
+        self.policy = replace(self.policy, signals=tuple(SIGNALS.values()))
+        self.world = self.wire()
 
     def about_to_call(self, method: str) -> None:
         assert not self.store.busy, f"{method} was called inside a transaction"
@@ -161,10 +169,10 @@ class Story:
 
     def close(self) -> None:
         self.http.close()
+        self.prometheus.close()
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
-        self.prometheus.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens
@@ -360,6 +368,17 @@ class Story:
         """The effects that were given up, as the API lists them."""
         letters: list[dict[str, Any]] = self.http.get("/api/dead-letters", headers=self.bearer(API_TOKEN)).json()
         return letters
+
+    @property
+    def live(self) -> list[str]:
+        """The live cards in the newest incident's channel, as they read now."""
+        return [text for text in self.said() if "kept up" in text.lower() or "Not read since" in text]
+
+    @property
+    def files(self) -> list[str]:
+        """Titles of what stands in the channel, threads included."""
+        messages = self.slack.channel(self.channel).messages.values()
+        return [str(file["title"]) for message in messages for file in message.get("files") or ()]
 
     def cards(self) -> int:
         """How many cards of the newest incident stand in its channel."""

@@ -19,6 +19,7 @@ EDGES = {
     "handlers/schedule.py": "a bug in one tick must not end the clock",
     "handlers/slack/answers.py": "no exception reaches Bolt; the person gets a reference that is also in the log",
     "handlers/together.py": "raised again by the caller whose items it was",
+    "handlers/watching.py": "a watch outlives every bug; the slow poll looks meanwhile",
     "sandbox/server.py": "what fails at one tick is due again at the next",
     "storage/group.py": "raised again in the thread that asked, when the group's commit is through",
 }

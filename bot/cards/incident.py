@@ -89,8 +89,8 @@ def incident_card(
         _steering(incident),
         actions(*(_role_button(incident, role, holders) for role in Role)),
     ]
-    if entries:
-        blocks.append(context("\n".join(_entry(entry) for entry in entries[-ENTRIES:]), 2000))
+    if latest := [entry for entry in entries if entry.kind is not EntryKind.SUSPECT][-ENTRIES:]:  # those stand above
+        blocks.append(context("\n".join(map(_entry, latest)), 2000))
     return Card(text=text.fallback(_line(incident)), blocks=tuple(blocks))
 
 
@@ -227,7 +227,7 @@ def _resolved_card(
         *(section(line, n=1000) for line in cause),
         *_troubles(troubles),
         *_tasks(tasks),
-        actions(press("Draft postmortem", f"incident postmortem {incident.id}", "postmortem")),
+        actions(press("Draft postmortem anew", f"incident postmortem {incident.id}", "postmortem")),
     )
     return Card(text=text.fallback(_line(incident)), blocks=blocks)
 
@@ -306,7 +306,7 @@ def tray(incident: Incident | None) -> Card:
         return Card(text=line, blocks=(section(line), actions(_declare(), _list(), _help())))
     id, line = incident.id, _line(incident)
     if not incident.is_open:
-        postmortem = press("Draft postmortem", f"incident postmortem {id}", "postmortem")
+        postmortem = press("Draft postmortem anew", f"incident postmortem {id}", "postmortem")
         return Card(text=line, blocks=(section(line), actions(postmortem, _timeline(id), _list(), _declare(), _help())))
     row = actions(
         press("Update", f"incident update {id}", "update", "primary"),

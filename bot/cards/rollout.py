@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, press, section, select
+from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
-from bot.intents import BLUE_GREEN, BY_HAND, Intent, plan, replicas, shown, step_in_words, waits_for
+from bot.intents import (
+    BLUE_GREEN,
+    BY_HAND,
+    ON_DELETE,
+    WITHOUT_STEPS,
+    Intent,
+    plan,
+    replicas,
+    runs_steps,
+    shown,
+    step_in_words,
+    waits_for,
+)
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.preflight import Preflight, Reason, Safety
-from bot.text import brief, code, fallback, mrkdwn, plural, span
+from bot.text import brief, code, fallback, mrkdwn, plural, span, when, when_exactly
 
 BAR = 10  # characters
+IMAGES = 3  # shown of each side
 NEAR = 3  # steps shown before and after the current one
 ROWS = 40  # a message has at most 50 blocks
+FEW = 4  # of them for freezes, and for rollouts that only ask
 LABELS: Mapping[Verb, str] = {
     Verb.PAUSE: "Pause",
     Verb.RESUME: "Resume",
     Verb.PROMOTE: "Promote",
+    Verb.ABORT: "Abort",
+    Verb.RETRY: "Retry",
     Verb.ROLLBACK: "Roll back",
 }
+# As buttons. In flight, a rollback is an abort, and in doubt it does more.
+BUTTONS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
 WAITS: Mapping[str, str] = {
     BY_HAND: "paused by hand",
     "CanaryPauseStep": "at a pause step",
     "BlueGreenPause": "before the switch",
+    ON_DELETE: "each pod changes when somebody deletes it",
     "InconclusiveAnalysisRun": "its analysis is inconclusive",
     "InconclusiveExperiment": "its experiment is inconclusive",
 }
@@ -45,6 +65,7 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
     blocks: list[Block] = [
         header(f"{rollout.service} · {rollout.environment}"),
         section("\n".join(_state(rollout))),
+        {"type": "section", "fields": [mrkdwn(field, LINE) for field in _sides(rollout)]},
     ]
     if rollout.steps and rollout.in_flight:
         blocks.append(section("\n".join(_steps(rollout))))
@@ -55,7 +76,7 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
 
 
 def usable(rollout: Rollout, stables: Sequence[Stable]) -> Iterator[Verb]:
-    for verb in Verb:
+    for verb in BUTTONS:
         try:
             plan(verb, rollout, stables)
         except Refused:
@@ -76,26 +97,71 @@ def _versions(rollout: Rollout) -> str:
 
 
 def _state(rollout: Rollout) -> Iterator[str]:
-    phase = "aborted" if rollout.aborted else rollout.phase.value
-    held = waits_for(rollout)
-    message = WAITS.get(held, held) or rollout.message
-    yield f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
+    yield _phase(rollout)
     if rollout.stable is None:
         yield f"First deploy: {shown(rollout.current)}"
     elif rollout.in_flight:
-        yield f"{shown(rollout.stable)} is stable → {shown(rollout.current)} is new"
-        share = f"{rollout.weight} % of the traffic on {_name(str(rollout.current))}{_aim(rollout)}"
+        share = f"{rollout.weight} % of {_share(rollout)} on {_name(str(rollout.current))}{_aim(rollout)}"
         yield f"`{bar(rollout.weight)}` {share}"
     else:
         yield f"{shown(rollout.current)} is stable and has all the traffic"
-    updated = f", {rollout.updated} of {_name(str(rollout.current))}" if rollout.in_flight else ""
-    yield f"{replicas(rollout)}{updated}"
+    yield replicas(rollout)
     if rollout.analysis:
         yield f"Analysis {brief(rollout.analysis, 200)}"
 
 
+def _phase(rollout: Rollout) -> str:
+    """ "*Paused*: at a pause step, goes on at 12:05:00"."""
+    phase = "aborted" if rollout.aborted else rollout.phase.value
+    held = waits_for(rollout)
+    message = WAITS.get(held, held) or rollout.message
+    said = f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
+    return said + _until(rollout)
+
+
+def _until(rollout: Rollout) -> str:
+    if rollout.goes_on_at:
+        does = "switches" if rollout.strategy == BLUE_GREEN else "goes on"
+        return f", {does} by itself at {when_exactly(rollout.goes_on_at)}"
+    return ", until somebody promotes it" if rollout.for_person and not rollout.paused else ""
+
+
+def _share(rollout: Rollout) -> str:
+    """Without a router the weight is only what the numbers of pods make it."""
+    return "the traffic" if rollout.routed or rollout.strategy == BLUE_GREEN else "the pods"
+
+
 def _aim(rollout: Rollout) -> str:
-    return f", {rollout.weight_set} % wanted" if rollout.weight_set != rollout.weight else ""
+    return f", {rollout.weight_set} % set" if rollout.weight_set != rollout.weight else ""
+
+
+def _sides(rollout: Rollout) -> Iterator[str]:
+    """What runs on either side: version, images, pods."""
+    if rollout.stable is None or not rollout.in_flight:
+        yield _side("Running", rollout.stable or rollout.current, plural(rollout.available, "pod"))
+        return
+    preview = rollout.strategy == BLUE_GREEN and rollout.weight == 0
+    yield _side("Stable", rollout.stable, plural(rollout.stable_available, "pod"))
+    yield _side("Preview" if preview else "New", rollout.current, _pods(rollout.current.available, rollout.updated))
+
+
+def _pods(available: int, made: int) -> str:
+    return f"{available} of {plural(made, 'pod')}" if made else plural(available, "pod")
+
+
+def _side(label: str, revision: Revision, pods: str) -> str:
+    images = [code(image_name(image), 80) for image in revision.images[:IMAGES] if image]
+    more = len(revision.images) - IMAGES
+    rest = [f"… and {plural(more, 'image')} more"] if more > 0 else []
+    return "\n".join([f"*{label}: {shown(revision)}*", *images, *rest, f"{pods} available"])
+
+
+def image_name(image: str) -> str:
+    """Short enough to read: without the registry, and a digest in twelve digits."""
+    name, _, digest = image.partition("@")
+    host, slash, rest = name.partition("/")
+    short = rest if slash and ("." in host or ":" in host or host == "localhost") else name
+    return f"{short}@{digest.removeprefix('sha256:')[:12]}" if digest else short
 
 
 def bar(weight: int) -> str:
@@ -124,22 +190,46 @@ def _step(rollout: Rollout, number: int) -> str:
 def _place(rollout: Rollout) -> str:
     where = f"{rollout.strategy} · cluster {_name(rollout.cluster)} · {_name(rollout.namespace)}/{_name(rollout.name)}"
     owner = f" · also written by {_name(rollout.owner)}" if rollout.owner else ""
-    return where + owner + (" · autoscaled" if rollout.autoscaled else "")
+    fights = f", which {_name(rollout.fights)}" if rollout.owner and rollout.fights else ""
+    return where + owner + fights + (" · autoscaled" if rollout.autoscaled else "")
+
+
+# ---------------------------------------------------------------- kept up
+
+LIVE = "Kept up to date here while it moves"
+
+
+def with_footer(card: Card, text: str) -> Card:
+    """With a last line, which says how far the card can be believed."""
+    return replace(card, blocks=(*card.blocks, context(text)))
+
+
+def rested(service: str, at: datetime) -> str:
+    again = code(f"/rollout watch {service}")
+    return f"As it was at {when(at)}, and no longer kept up. {again} shows it again."
+
+
+def stale(since: datetime, why: str) -> str:
+    return f":warning: Not read since {when(since)}, so this may have changed: {brief(why, 300)}"
 
 
 # ---------------------------------------------------------------- many
 
 
-def rollout_list(rollouts: Sequence[Rollout], troubles: Mapping[str, str]) -> Card:
-    """`troubles`: service → why its rollout could not be read."""
-    if not rollouts and not troubles:
+def rollout_list(
+    rollouts: Sequence[Rollout], troubles: Mapping[str, str], frozen: Sequence[str] = (), asking: Sequence[str] = ()
+) -> Card:
+    """`troubles`: service → why its rollout could not be read; `frozen`: the freezes that stand; `asking`: a line for
+    each rollout that is only known by what it asks at its gates."""
+    if not rollouts and not troubles and not asking:
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
     rows = [_row(summary(rollout), rollout.service) for rollout in rollouts]
     rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
     blocks = rows[:ROWS]
     if len(rows) > ROWS:
         blocks.append(context(f"… and {len(rows) - ROWS} more"))
-    return Card(text=plural(len(rows), "rollout"), blocks=tuple(blocks))
+    above, below = paged([f":snowflake: {text}" for text in frozen])[:FEW], paged(asking)[:FEW]
+    return Card(text=plural(len(rows) + len(asking), "rollout"), blocks=(*above, *blocks, *below))
 
 
 def _row(text: str, service: str) -> Block:
@@ -175,7 +265,8 @@ def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timed
 
 
 def _question(request: Request) -> str:
-    return f"{LABELS[request.verb]} {request.service}?"
+    fully = " fully" if request.intent == Intent.PROMOTE_FULLY else ""
+    return f"{LABELS[request.verb]} {request.service}{fully}?"
 
 
 def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Block]:
@@ -193,8 +284,7 @@ def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Blo
 
 
 def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
-    to = next((r for r in rollout.history if r.hash == request.to_revision), None)
-    to = to or Revision(hash=request.to_revision, version=request.to_version)
+    to = _target(request, rollout)
     yield f"*Service*\n{_name(request.service)}"
     yield f"*Environment*\n{_name(request.environment)}"
     yield f"*Cluster*\n{_name(rollout.cluster)}, {_name(rollout.namespace)}/{_name(rollout.name)}"
@@ -207,12 +297,23 @@ def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
     yield f"*Also written by*\n{_name(rollout.owner) or 'nobody that I know of'}"
 
 
+def _target(request: Request, rollout: Rollout) -> Revision:
+    found = next((r for r in rollout.history if r.hash == request.to_revision), None)
+    return found or Revision(hash=request.to_revision, version=request.to_version)
+
+
 def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
     match Intent(request.intent):
         case Intent.ABORT:
             yield from _abort(request, rollout)
-        case Intent.UNDO:
+        case Intent.UNDO | Intent.UNDO_FULLY:
             yield from _undo(request, rollout)
+        case Intent.ABORT_UNDO:
+            yield from _abort(request, rollout)
+        case Intent.RETRY:
+            yield f"{shown(rollout.current)} starts over from the first step, and gets traffic again."
+        case Intent.PROMOTE_FULLY:
+            yield from _promote_fully(request, rollout)
         case Intent.RESUME:
             yield from _resume(request, rollout)
         case Intent.SKIP:
@@ -223,19 +324,51 @@ def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
 
 def _abort(request: Request, rollout: Rollout) -> Iterator[str]:
     yield f"The rollout is aborted: all traffic goes back to {_name(request.to_version)}."
+    if request.intent == Intent.ABORT_UNDO:
+        yield f"Then {_name(request.to_version)} is put back into the spec too; no step runs again."
     if rollout.paused:
         yield "The pause by hand is lifted after that, or the new pods would stay."
+
+
+def _promote_fully(request: Request, rollout: Rollout) -> Iterator[str]:
+    if request.reviewed_wait == BY_HAND:
+        yield "The pause by hand is lifted first; when the controller has seen that, it is promoted fully."
+    left = len(rollout.steps) - rollout.step
+    skipped = f"{plural(left, 'remaining step')} and all analysis" if left > 0 else "The wait and all analysis"
+    yield f"{skipped[0].upper()}{skipped[1:]} *are skipped*: {_name(str(rollout.current))} gets all the traffic."
 
 
 def _undo(request: Request, rollout: Rollout) -> Iterator[str]:
     to = _name(request.to_version)
     yield f"{to} is put back into the spec."
-    if rollout.strategy == BLUE_GREEN:
-        yield f"Traffic is switched when all pods of {to} are up."
-    elif rollout.steps and not (rollout.stable and rollout.stable.hash == request.to_revision):
-        yield f"It is rolled out through all {len(rollout.steps)} steps like any new version."
+    if rollout.strategy == ON_DELETE:
+        yield "Each pod goes back when somebody deletes it, and not before."
+    elif rollout.strategy in WITHOUT_STEPS:
+        yield f"Pods are replaced as those of {to} become available."
+    else:
+        yield from _way_back(request, rollout, _target(request, rollout))
     if rollout.paused:
-        yield "The pause by hand is lifted after that."
+        after = "with it" if rollout.strategy in WITHOUT_STEPS else "after that"
+        yield f"The pause by hand is lifted {after}."
+
+
+def _way_back(request: Request, rollout: Rollout, target: Revision) -> Iterator[str]:
+    """At once, or through what any new version goes through."""
+    to, fully = _name(str(target)), request.intent == Intent.UNDO_FULLY
+    left = target.kept_until - request.at if target.kept_until else timedelta(0)
+    if rollout.strategy == BLUE_GREEN and left > timedelta(0):
+        yield f"Traffic is switched at once: its pods still run for {span(left)}."
+    elif rollout.strategy == BLUE_GREEN:
+        yield f"Traffic is switched when all pods of {to} are up{', with no pause before it' if fully else ''}."
+    elif not runs_steps(rollout, target):
+        if rollout.steps:
+            within = ": it is within the rollback window" if target.in_window else ""
+            yield f"That is at once, no step runs again{within}."
+    elif fully:
+        skipped = f"all {len(rollout.steps)} steps and their analysis *are skipped*"
+        yield f"When the controller has seen that, it is promoted fully: {skipped}."
+    else:
+        yield f"It is rolled out through all {len(rollout.steps)} steps again, like any new version."
 
 
 def _resume(request: Request, rollout: Rollout) -> Iterator[str]:

@@ -79,5 +79,7 @@ def _end(change: Change) -> tuple[float, str]:
             return 0.5, "it failed"
         case ChangeStatus.CANCELLED:
             return -2.0, "it was cancelled"
+        case ChangeStatus.ROLLED_BACK:  # what is gone can only have left something behind
+            return -4.0, "it was rolled back"
         case _:
             return 0.0, ""

@@ -31,8 +31,10 @@ from bot.model.incident import (
 )
 from bot.model.rollout import (
     Freeze,
+    Gate,
     Hold,
     Keeper,
+    LiveCard,
     Pass,
     Request,
     RequestState,
@@ -62,10 +64,12 @@ __all__ = [
     "EntryKind",
     "Event",
     "Freeze",
+    "Gate",
     "Hold",
     "Incident",
     "Keeper",
     "Link",
+    "LiveCard",
     "Message",
     "Migration",
     "Pass",

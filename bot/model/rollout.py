@@ -13,6 +13,8 @@ class Verb(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     PROMOTE = "promote"
+    ABORT = "abort"
+    RETRY = "retry"
     ROLLBACK = "rollback"
 
 
@@ -44,7 +46,9 @@ class Revision:
     version: str = ""
     images: tuple[str, ...] = ()  # of its containers, as the spec names them
     available: int = 0  # its pods that can serve
+    created_at: datetime | None = None  # its set of pods; one that is used again is older than the release
     kept_until: datetime | None = None  # its pods still run, and go then: until then going back is quick
+    in_window: bool = False  # going back to it skips all steps: it is within the rollback window
 
     def __str__(self) -> str:
         return self.version or self.hash
@@ -252,7 +256,27 @@ class Pass:
     at: datetime
     until: datetime
     used_at: datetime | None = None
+    over: tuple[str, ...] = ()  # ids of what held the gate when leave was given; what comes later holds it all the same
     version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One gate as it was asked last. `at`: since when the answer is the same; nothing is saved while it is."""
+
+    service: str
+    environment: str
+    gate: str  # "confirm-promotion"
+    checksum: str  # of the revision that asks, as its controller names it
+    phase: str  # of the controller
+    open: bool
+    why: str
+    at: datetime
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.service}/{self.environment}/{self.gate}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,4 +385,30 @@ class Sighting:
     aborted: bool
     at: datetime
     card: str = ""  # id of the post that shows it live, "" if nobody watches
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCard:
+    """One message that shows a rollout as it goes, edited in place; the post of the same id is the message.
+
+    What it showed last is kept too: what has happened since is the difference.
+    """
+
+    id: str  # "INC-7/card/checkout" in an incident's channel, "C024BE91L/card/checkout" in another
+    service: str
+    environment: str
+    at: datetime
+    shown_at: datetime  # when it was last posted or edited
+    quiet_since: datetime | None = None  # nothing has been going on since
+    unread_since: datetime | None = None  # the cluster has not answered since
+    stopped_at: datetime | None = None  # it is no longer kept up; a rollout that moves again revives it
+    stopped_by: str = ""  # who wanted no more of it: nothing but their word revives it
+    revision: str = ""
+    stable: str = ""
+    step: int = 0
+    held: str = ""  # what held it, "" if nothing did
+    aborted: bool = False
+    marks: tuple[str, ...] = ()  # what has happened, oldest first, as bot/signals.py writes it
+    plotted: tuple[str, ...] = ()  # the moments that have a plot, oldest first
     version: int = 0

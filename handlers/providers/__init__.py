@@ -6,32 +6,32 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-ROLLOUTS: Mapping[str, str] = {"argo": "handlers.providers.argo:ArgoRollouts"}
-EXTRAS: Mapping[str, str] = {"argo": "kubernetes"}
-
-
-NEIGHBOURHOOD = "handlers.providers.gitops:Neighbourhood"
+ROLLOUTS: Mapping[str, str] = {
+    "argo": "handlers.providers.argo:ArgoRollouts",
+    "deployment": "handlers.providers.deployment:Deployments",
+    "statefulset": "handlers.providers.statefulset:StatefulSets",
+}
+AROUND: Mapping[str, str] = {"neighbourhood": "handlers.providers.gitops:Neighbourhood"}
+METRICS: Mapping[str, str] = {
+    "prometheus": "handlers.providers.prometheus:Prometheus",
+    "errors by version": "handlers.providers.prometheus:ErrorsByVersion",
+}
+DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 60 MB that not every bot needs
+EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *AROUND), "kubernetes")
 
 
 class Missing(Exception):
     """A provider is configured that is unknown or not installed; the message says what to do."""
 
 
-def load(name: str) -> Any:
-    """The provider's class. Raises Missing."""
-    if name not in ROLLOUTS:
-        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(ROLLOUTS))}.")
-    return _loaded(ROLLOUTS[name], f"The rollout provider {name!r}", EXTRAS[name])
-
-
-def neighbourhood() -> Any:
-    """The class that looks around a rollout. Raises Missing."""
-    return _loaded(NEIGHBOURHOOD, "Looking around a rollout", "kubernetes")
-
-
-def _loaded(where: str, what: str, extra: str) -> Any:
-    module, _, attribute = where.partition(":")
+def load(name: str, known: Mapping[str, str] = ROLLOUTS) -> Any:
+    """What is registered under a name: the provider's class, or a function. Raises Missing."""
+    if name not in known:
+        raise Missing(f"There is no rollout provider {name!r}; known: {', '.join(sorted(known))}.")
+    module, _, attribute = known[name].partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise Missing(f"{what} needs an extra: pip install 'watchkeeper[{extra}]' ({error}).") from None
+        extra = EXTRAS.get(name)
+        fix = f"needs an extra: pip install 'watchkeeper[{extra}]'" if extra else "is not installed whole"
+        raise Missing(f"The provider {name!r} {fix} ({error}).") from None

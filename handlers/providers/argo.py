@@ -1,115 +1,55 @@
 """Argo Rollouts: reads a rollout, and does one intent to it, at most once and only where it was reviewed.
 
-There is no API of its own: every verb is a patch of the object. Each is sent with the resource version that it was
-decided on, so whoever wrote in between wins and we look again.
+There is no API of its own: every verb is a patch of the object, or of the workload that it takes its pods from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from bot.errors import Moved, ProviderError
-from bot.intents import BY_HAND, Intent
-from bot.model import Request, Rollout, Verb
+from bot.intents import BACK, BY_HAND, FULLY, UNDOES, Intent
+from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
-from handlers.providers.argo_status import Seen, listed, owned, selector, understand
+from handlers.providers.argo_status import Seen, understand
 from handlers.providers.argo_template import template_of
-from handlers.providers.kubernetes import JSON_PATCH, MERGE, Access, Conflict409, Json, Kubernetes, path
+from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.kubernetes_rights import Right
+from handlers.providers.objects import Json, child
+from handlers.providers.workloads import Call, Workloads, belonging, new_template, object_path, version_of
 
 NAME = "Argo Rollouts"
-LOOKS = 8  # at most two calls, a few conflicts between them, and a last look
-TRIES = 3  # after so many conflicts or lost answers, later is better than now
+PLURALS = {"Deployment": "deployments", "ReplicaSet": "replicasets"}  # what may hold the pod template, and be changed
 
 
-@dataclass(frozen=True)
-class Call:
-    """One patch. `status` goes to the subresource: the main resource silently ignores a status."""
-
-    body: Any
-    status: bool = False
-    content_type: str = MERGE
-
-
-class ArgoRollouts:
+class ArgoRollouts(Workloads[Seen]):
+    name = NAME
+    group = "argoproj.io/v1alpha1"
+    plural = "rollouts"
     supports = frozenset(Verb)
+    rights = (
+        Right("argoproj.io", "rollouts", ("get", "list", "watch", "patch")),
+        Right("argoproj.io", "rollouts/status", ("patch",)),
+        Right("apps", "replicasets", ("list",)),
+    )
 
-    def __init__(self, clusters: Mapping[str, Kubernetes]) -> None:
-        self.clusters = clusters
+    def _look(self, cluster: Kubernetes, target: Target) -> Seen:
+        rollout = cluster.get(self._path(target))
+        where = workload_path(rollout, target.namespace)
+        workload = cluster.get(where) if where else {}
+        return Seen(rollout, belonging(cluster, rollout, target.namespace, "replicasets"), workload)
 
-    @classmethod
-    def connect(cls, clusters: Mapping[str, Access]) -> ArgoRollouts:
-        """From the configuration. Raises ProviderError where a cluster's access is unusable; none is called yet."""
-        return cls(
-            {
-                name: Kubernetes.configured(name, access.kubeconfig, access.context, access.in_cluster)
-                for name, access in clusters.items()
-            }
-        )
+    def _understand(self, seen: Seen, target: Target, service: str, environment: str) -> Rollout:
+        return understand(seen, target, service, environment)
 
-    def get(self, target: Target, service: str, environment: str) -> Rollout:
-        """Raises ProviderError."""
-        return understand(self._look(target), target, service, environment)
-
-    def act(self, target: Target, request: Request) -> Rollout:
-        """Makes the cluster want what `request` asks; nothing is sent if it does already.
-
-        Raises Moved where the rollout is no longer what was reviewed, ProviderError for the rest.
-        """
-        sent, failed = 0, 0
-        for _ in range(LOOKS):
-            seen = self._look(target)
-            rollout = understand(seen, target, request.service, request.environment)
-            call = next_call(seen, rollout, request, sent)
-            if call is None:
-                return rollout
-            try:
-                self._patch(target, call)
-                sent += 1
-            except ProviderError as error:
-                failed += 1
-                if failed >= TRIES or not self._worth_a_look(error, call, target, seen):
-                    raise _after(error, sent) from error
-        raise ProviderError(NAME, "the rollout keeps changing under my hands", unknown=sent > 0)
-
-    def _worth_a_look(self, error: ProviderError, call: Call, target: Target, seen: Seen) -> bool:
-        """Somebody wrote in between, or the answer was lost: what is there now says how to go on."""
-        if isinstance(error, Conflict409) or error.unknown:
-            return True
-        # A JSON patch whose test fails is "unprocessable", as is one that is simply wrong.
-        return call.content_type == JSON_PATCH and self._look(target).version != seen.version
-
-    def _look(self, target: Target) -> Seen:
-        cluster = self._cluster(target)
-        rollout = cluster.get(_rollout_path(target))
-        labels = selector(rollout)
-        sets = cluster.get(
-            path("apis", "apps", "v1", "namespaces", target.namespace, "replicasets"),
-            {"labelSelector": labels} if labels else {},
-        )
-        return Seen(rollout, owned(rollout, listed(sets.get("items"))))
-
-    def _patch(self, target: Target, call: Call) -> Json:
-        where = _rollout_path(target) + ("/status" if call.status else "")
-        return self._cluster(target).patch(where, call.body, call.content_type)
-
-    def _cluster(self, target: Target) -> Kubernetes:
-        if target.cluster not in self.clusters:
-            raise ProviderError(NAME, f"no cluster {target.cluster} is configured", permanent=True)
-        return self.clusters[target.cluster]
+    def _next_call(self, seen: Seen, rollout: Rollout, request: Request, sent: int) -> Call | None:
+        return next_call(seen, rollout, request, sent)
 
 
-def _rollout_path(target: Target) -> str:
-    return path("apis", "argoproj.io", "v1alpha1", "namespaces", target.namespace, "rollouts", target.name)
-
-
-def _after(error: ProviderError, sent: int) -> ProviderError:
-    """What failed after something had been done is not "nothing was changed"."""
-    if not sent or error.unknown:
-        return error
-    return ProviderError(error.provider, error.message, permanent=error.permanent, unknown=True)
+def workload_path(rollout: Json, namespace: str) -> str:
+    """Where the object is that the pod template lives in; "" where that is the rollout itself, or of no use to us."""
+    reference = child(rollout, "spec", "workloadRef")
+    plural = PLURALS.get(str(reference.get("kind")), "")
+    return object_path("apps/v1", namespace, plural, str(reference.get("name", ""))) if plural else ""
 
 
 # ---------------------------------------------------------------- what to send
@@ -121,11 +61,15 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
     Raises Moved, or a transient ProviderError while the controller is behind.
     """
     intent = Intent(request.intent)
-    if fulfilled(request, rollout) or (intent is Intent.UNDO and _asked_for(seen, request)):
+    if request.state is RequestState.ACTING:
+        return _rest(seen, rollout, request)
+    if fulfilled(request, rollout) or (intent in UNDOES and _asked_for(seen, request)):
         # Aborted or undone while paused by hand, the controller moves traffic but not pods. The other order would
         # let the bad revision go on for a moment.
-        lift = rollout.paused and intent in (Intent.ABORT, Intent.UNDO)
-        return _spec(seen, {"paused": False}) if lift else None
+        lift = rollout.paused and intent in BACK
+        return _spec(seen, {"paused": False}) if lift else _rest(seen, rollout, request)
+    if sent and not rollout.observed and not rollout.paused and intent is Intent.PROMOTE_FULLY:
+        return None  # the pause is lifted; the rest has to wait
     if not rollout.observed and intent is not Intent.PAUSE:
         raise ProviderError(NAME, "the controller has not seen the latest change yet", unknown=sent > 0)
     if why := moved(request, rollout):
@@ -139,11 +83,29 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
             return _status(seen, _resumed(seen))
         case Intent.SKIP:
             return _status(seen, {"pauseConditions": None, "currentStepIndex": seen.index + 1})
-        case Intent.ABORT:
+        case Intent.PROMOTE_FULLY:
+            # Asked for while paused by hand, it would not finish.
+            return _spec(seen, {"paused": False}) if rollout.paused else _status(seen, {"promoteFull": True})
+        case Intent.RETRY:
+            return _status(seen, {"abort": False})
+        case Intent.ABORT_UNDO if rollout.aborted:
+            return _undo(seen, request)
+        case Intent.ABORT | Intent.ABORT_UNDO:
             # With a full promotion pending the controller would drop the abort.
             return _status(seen, {"abort": True, "promoteFull": False})
-        case Intent.UNDO:
+        case Intent.UNDO | Intent.UNDO_FULLY:
             return _undo(seen, request)
+
+
+def _rest(seen: Seen, rollout: Rollout, request: Request) -> Call | None:
+    """The full promotion that waited: of a template that the controller has not seen it is dropped without a word.
+
+    Never over a pause or an abort that somebody put in between, and never instead of what was put back.
+    """
+    wanted = Intent(request.intent) in FULLY
+    here = rollout.observed and rollout.in_flight and rollout.current.hash == request.to_revision
+    held = rollout.paused or rollout.aborted or rollout.full_promotion
+    return _status(seen, {"promoteFull": True}) if wanted and here and not held else None
 
 
 def _resumed(seen: Seen) -> Json:
@@ -166,16 +128,15 @@ def _status(seen: Seen, status: Json) -> Call:
 
 
 def _undo(seen: Seen, request: Request) -> Call:
-    if seen.spec.get("workloadRef"):
-        raise ProviderError(NAME, "its pod template lives in another object, which I cannot change yet", permanent=True)
     template = template_of(_target(seen, request))
-    return Call(
-        [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": seen.version},
-            {"op": "replace", "path": "/spec/template", "value": template},
-        ],
-        content_type=JSON_PATCH,
-    )
+    if not child(seen.spec, "workloadRef"):
+        return new_template(template, seen.version)
+    where = workload_path(seen.object, str(seen.meta.get("namespace", "")))
+    if not where:
+        raise ProviderError(
+            NAME, f"its pod template lives in {seen.template_in}, which I do not change", permanent=True
+        )
+    return new_template(template, version_of(seen.workload), where)
 
 
 def _target(seen: Seen, request: Request) -> Json:
@@ -188,4 +149,4 @@ def _target(seen: Seen, request: Request) -> Json:
 def _asked_for(seen: Seen, request: Request) -> bool:
     """The spec asks for the wanted template already; its hash follows when the controller has seen it."""
     found = seen.replica_set(request.to_revision)
-    return found is not None and seen.spec.get("template") == template_of(found)
+    return found is not None and seen.template == template_of(found)

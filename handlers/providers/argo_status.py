@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.intents import BLUE_GREEN
 from bot.model import Revision, Rollout, RolloutPhase
 from bot.policy import Target
-
-Json = dict[str, Any]
+from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owner_of, version
 
 HASH = "rollouts-pod-template-hash"
+DEADLINE = "scale-down-deadline"  # written without a prefix
 REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 UNOBSERVED = "waiting for rollout spec update to be observed"
 UNPAUSING = "waiting for rollout to unpause"
-GITOPS = {
-    "argocd-controller": "Argo CD",
-    "argocd-application-controller": "Argo CD",
-    "kustomize-controller": "Flux",
-    "helm-controller": "Flux",
-}
+GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+GO_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|ms|m|s|)")
+GO_DURATION = re.compile(r"\d{1,9}|(?:\d{1,6}(?:\.\d{1,9})?(?:h|ms|m|s)){1,4}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A Rollout object and the ReplicaSets that it owns, read at one moment."""
+    """A Rollout object, the ReplicaSets that it owns, and the workload it refers to; read at one moment."""
 
     object: Json
     sets: tuple[Json, ...]
+    workload: Json = field(default_factory=dict)  # empty where the pod template is its own
 
     @property
     def meta(self) -> Json:
@@ -54,6 +53,20 @@ class Seen:
         return str(self.meta.get("resourceVersion") or "")
 
     @property
+    def versions(self) -> tuple[str, ...]:
+        return self.version, str(child(self.workload, "metadata").get("resourceVersion") or "")
+
+    @property
+    def template(self) -> Json:
+        return child(self.workload or self.object, "spec", "template")
+
+    @property
+    def template_in(self) -> str:
+        """The object that holds the pod template: "Deployment checkout"; "" where that is the rollout."""
+        reference = child(self.spec, "workloadRef")
+        return f"{reference.get('kind', 'workload')} {reference.get('name', '')}".strip() if reference else ""
+
+    @property
     def blue_green(self) -> bool:
         return "blueGreen" in child(self.spec, "strategy")
 
@@ -69,57 +82,8 @@ class Seen:
         return next((rs for rs in self.sets if hash and hash_of(rs) == hash), None)
 
 
-# ---------------------------------------------------------------- odd JSON
-
-
-def child(tree: Any, *keys: str) -> Json:
-    """The mapping below `keys`; empty where there is none."""
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree if isinstance(tree, dict) else {}
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def number(value: Any) -> int:
-    """Some numbers are strings in a Rollout's status."""
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return 0
-
-
 def hash_of(replica_set: Json) -> str:
     return str(child(replica_set, "metadata", "labels").get(HASH, ""))
-
-
-def owned(rollout: Json, sets: Sequence[Json]) -> tuple[Json, ...]:
-    """The ReplicaSets that this rollout controls."""
-    uid = child(rollout, "metadata").get("uid")
-
-    def ours(replica_set: Json) -> bool:
-        owners = listed(child(replica_set, "metadata").get("ownerReferences"))
-        return any(isinstance(o, dict) and o.get("controller") and o.get("uid") == uid for o in owners)
-
-    return tuple(rs for rs in sets if isinstance(rs, dict) and ours(rs))
-
-
-def selector(rollout: Json) -> str:
-    """Its pods' labels as a query; "" where only the controller knows them and has not said."""
-    if written := child(rollout, "status").get("selector"):
-        return str(written)
-    wanted = child(rollout, "spec", "selector")
-    parts = [f"{key}={value}" for key, value in child(wanted, "matchLabels").items()]
-    parts += [_expression(e) for e in listed(wanted.get("matchExpressions")) if isinstance(e, dict)]
-    return ",".join(filter(None, parts))
-
-
-def _expression(expression: Json) -> str:
-    key, values = expression.get("key", ""), ",".join(str(v) for v in listed(expression.get("values")))
-    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
-    return str(forms.get(expression.get("operator", ""), ""))
 
 
 # ---------------------------------------------------------------- the whole
@@ -156,12 +120,14 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         paused=spec.get("paused") is True,
         waiting=str(pauses[0].get("reason") or "paused") if pauses else "",
         for_person=bool(pauses) and not _timed(seen),
+        goes_on_at=goes_on_at(seen),
+        routed=seen.canary.get("trafficRouting") is not None,
         aborted=status.get("abort") is True,
         full_promotion=status.get("promoteFull") is True,
         analysis=_analysis(status),
-        owner=owner_of(seen.object),
-        autoscaled=_autoscaled(seen.meta),
-        template_in=_template_in(spec),
+        owner=owner_of(seen.workload) or owner_of(seen.object),
+        autoscaled=autoscaled(seen.meta),
+        template_in=seen.template_in,
         observed=observed(seen),
         precondition=seen.version,
     )
@@ -174,9 +140,14 @@ def observed(seen: Seen) -> bool:
         return False
     if str(told).isdigit() and number(told) < generation:  # anything else is a hash of a very old controller
         return False
-    workload = child(seen.meta, "annotations").get(WORKLOAD_GENERATION)
-    followed = seen.status.get("workloadObservedGeneration")
-    return not child(seen.spec, "workloadRef") or workload is None or str(workload) == str(followed)
+    return not child(seen.spec, "workloadRef") or _followed(seen)
+
+
+def _followed(seen: Seen) -> bool:
+    """The controller has seen the workload. Its note on the rollout is late by one look: the workload knows better."""
+    noted = child(seen.meta, "annotations").get(WORKLOAD_GENERATION)
+    generation = child(seen.workload, "metadata").get("generation", noted)
+    return generation is None or str(generation) == str(seen.status.get("workloadObservedGeneration"))
 
 
 def phase_of(seen: Seen) -> tuple[RolloutPhase, str]:
@@ -201,7 +172,7 @@ def _revision(seen: Seen, hash: str, *names: str) -> Revision:
     if found is not None:
         return _revision_of(found, *names)
     told = number(child(seen.meta, "annotations").get(REVISION))
-    return Revision(hash=hash, number=told, version=version(child(seen.spec, "template"), *names))
+    return Revision(hash=hash, number=told, version=version(seen.template, *names), images=images(seen.template))
 
 
 def _revision_of(replica_set: Json, *names: str) -> Revision:
@@ -209,28 +180,38 @@ def _revision_of(replica_set: Json, *names: str) -> Revision:
         hash=hash_of(replica_set),
         number=number(child(replica_set, "metadata", "annotations").get(REVISION)),
         version=version(child(replica_set, "spec", "template"), *names),
+        kept_until=moment(child(replica_set, "metadata", "annotations").get(DEADLINE)),
+        created_at=_created(replica_set),
+        images=images(child(replica_set, "spec", "template")),
+        available=_available(replica_set),
     )
 
 
 def _history(seen: Seen, *names: str) -> tuple[Revision, ...]:
-    revisions = [_revision_of(rs, *names) for rs in seen.sets if hash_of(rs)]
+    revisions = [replace(_revision_of(rs, *names), in_window=_in_window(seen, rs)) for rs in seen.sets if hash_of(rs)]
     return tuple(sorted(revisions, key=lambda r: (-r.number, r.hash)))
 
 
-def version(template: Json, *names: str) -> str:
-    """The image tag of the main container: the one called like the service, else the first."""
-    containers = [c for c in listed(child(template, "spec").get("containers")) if isinstance(c, dict)]
-    main = next((c for c in containers if c.get("name") in names), containers[0] if containers else {})
-    return tag(str(main.get("image") or ""))
+def _in_window(seen: Seen, target: Json) -> bool:
+    """By the time of creation and not by number, as the controller counts: the way forward again is never in it."""
+    window = number(child(seen.spec, "rollbackWindow").get("revisions"))
+    created, stable = _created(target), _created(seen.replica_set(str(seen.status.get("stableRS") or "")))
+    if not window or created is None or stable is None or created >= stable:
+        return False
+    return sum(created < other < stable for other in filter(None, map(_created, seen.sets))) < window
 
 
-def tag(image: str) -> str:
-    """ "v42" of host:5000/shop/checkout:v42@sha256:…; a digest alone is shortened; "" for neither."""
-    name, _, digest = image.partition("@")
-    _, colon, tagged = name.rpartition("/")[2].partition(":")
-    if colon:
-        return tagged
-    return digest.replace("sha256:", "")[:12]
+def _created(replica_set: Json | None) -> datetime | None:
+    return moment(child(replica_set, "metadata").get("creationTimestamp"))
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Kubernetes writes it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _available(replica_set: Json | None) -> int:
@@ -288,6 +269,26 @@ def _timed(seen: Seen) -> bool:
     return reason == "CanaryPauseStep" and child(step, "pause").get("duration") is not None
 
 
+def goes_on_at(seen: Seen) -> datetime | None:
+    """When the pause it is in ends by itself. A pause by hand, or an abort, holds it beyond that."""
+    pauses = [p for p in listed(seen.status.get("pauseConditions")) if isinstance(p, dict)]
+    began = moment(pauses[0].get("startTime")) if pauses else None
+    if began is None or not _timed(seen) or seen.spec.get("paused") is True or seen.status.get("abort") is True:
+        return None
+    if seen.blue_green:
+        return began + timedelta(seconds=number(child(seen.spec, "strategy", "blueGreen").get("autoPromotionSeconds")))
+    lasts = go_duration(child(seen.steps[seen.index], "pause").get("duration"))
+    return began + lasts if lasts else None
+
+
+def go_duration(value: Any) -> timedelta | None:
+    """Seconds, or Go's way of writing a duration, such as 1h30m; None for anything else."""
+    if GO_DURATION.fullmatch(str(value)) is None:
+        return None
+    parts = GO_PART.findall(str(value))
+    return timedelta(seconds=sum(float(n) * GO_UNITS[unit or "s"] for n, unit in parts))
+
+
 def _per_cent(seen: Seen, weight: Any) -> int:
     """A router may count to more than 100. Rounded up: some traffic is not none."""
     most = number(child(seen.canary, "trafficRouting").get("maxTrafficWeight")) or 100
@@ -334,54 +335,3 @@ def _analysis(status: Json) -> str:
         child(status, "blueGreen", "postPromotionAnalysisRunStatus"),
     )
     return ", ".join(f"{run.get('name', '')}: {str(run.get('status', '')).lower()}" for run in runs if run)
-
-
-# ---------------------------------------------------------------- who else writes it
-
-
-def owner_of(rollout: Json) -> str:
-    """What else writes this object: "Argo CD app shop"; "" where nothing is known to."""
-    meta = child(rollout, "metadata")
-    notes, labels = child(meta, "annotations"), child(meta, "labels")
-    return _by_mark(notes, labels) or _by_field(meta) or _by_helm(notes, labels)
-
-
-def _by_mark(notes: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
-    if tracked := notes.get("argocd.argoproj.io/tracking-id"):
-        return f"Argo CD app {str(tracked).partition(':')[0]}"
-    if app := labels.get("argocd.argoproj.io/instance"):
-        return f"Argo CD app {app}"
-    for kind, words in (("kustomize", "Flux Kustomization"), ("helm", "Flux HelmRelease")):
-        if name := labels.get(f"{kind}.toolkit.fluxcd.io/name"):
-            return f"{words} {labels.get(f'{kind}.toolkit.fluxcd.io/namespace', '')}/{name}"
-    return ""
-
-
-def _by_field(meta: Json) -> str:
-    """The manager that owns the template, as far as it is a GitOps controller."""
-    for entry in listed(meta.get("managedFields")):
-        tool = GITOPS.get(str(child({"entry": entry}, "entry").get("manager")), "")
-        if tool and "f:template" in child(entry, "fieldsV1", "f:spec"):
-            app = child(meta, "labels").get("app.kubernetes.io/instance")  # a weak hint; the manager is not
-            return f"{tool} app {app}" if app and tool == "Argo CD" else tool
-    return ""
-
-
-def _by_helm(notes: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
-    release = notes.get("meta.helm.sh/release-name")
-    return f"Helm release {release}" if release and labels.get("app.kubernetes.io/managed-by") == "Helm" else ""
-
-
-def _autoscaled(meta: Json) -> bool:
-    """An autoscaler writes the replicas through the scale subresource; a person's `scale` is not by that manager."""
-    return any(
-        isinstance(entry, dict)
-        and entry.get("subresource") == "scale"
-        and entry.get("manager") == "kube-controller-manager"
-        for entry in listed(meta.get("managedFields"))
-    )
-
-
-def _template_in(spec: Json) -> str:
-    reference = child(spec, "workloadRef")
-    return f"{reference.get('kind', 'workload')} {reference.get('name', '')}".strip() if reference else ""

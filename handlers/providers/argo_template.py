@@ -6,7 +6,8 @@ import copy
 import json
 from typing import Any
 
-from handlers.providers.argo_status import HASH, Json, child, listed
+from handlers.providers.argo_status import HASH
+from handlers.providers.objects import Json, child, listed
 
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 

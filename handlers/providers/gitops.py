@@ -14,8 +14,8 @@ from typing import Any
 from bot.errors import Moved, ProviderError
 from bot.model import Keeper, Reverts, Rollout, Suspension
 from bot.policy import Target
-from handlers.providers.argo_status import GITOPS, child, listed
-from handlers.providers.kubernetes import Access, Json, Kubernetes, path
+from handlers.providers.kubernetes import Access, Kubernetes, path
+from handlers.providers.objects import GITOPS, Json, child, listed
 
 NAME = "GitOps"
 ARGO_NAMESPACE = "argocd"

@@ -6,7 +6,8 @@ Nothing that changes the cluster is ever sent again by this module, but after a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -24,9 +25,11 @@ from urllib3.exceptions import (
 from yaml import YAMLError
 
 from bot.errors import ProviderError
+from handlers.providers.kubernetes_watch import GONE, Expired, Watch
 
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+JSON = "application/json"
 # Flux takes fields away from managers whose name begins with kubectl, so ours has its own.
 FIELD_MANAGER = "watchkeeper"
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
@@ -34,6 +37,7 @@ NOT_SENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError, Locat
 UNUSABLE = (ConfigException, YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError)
 TRANSIENT = frozenset({408, 409, 425, 429})
 LONGEST_MESSAGE = 300
+REVIEW = "SelfSubjectAccessReview"
 
 Json = dict[str, Any]
 
@@ -95,6 +99,37 @@ class Kubernetes:
         """Sent once. Raises Conflict409, or ProviderError with `unknown` where it may have been done all the same."""
         return self._call("PATCH", path, {"fieldManager": FIELD_MANAGER}, body, content_type)
 
+    def may(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
+        """Whether we are allowed to; `resource` has its subresource after a slash. Nothing is changed by asking."""
+        plural, _, part = resource.partition("/")
+        about = {"verb": verb, "group": group, "resource": plural, "subresource": part, "namespace": namespace}
+        asked = {"apiVersion": "authorization.k8s.io/v1", "kind": REVIEW, "spec": {"resourceAttributes": about}}
+        answer = self._call(
+            "POST", path("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"), {}, asked, JSON
+        )
+        status = answer.get("status")
+        return isinstance(status, dict) and status.get("allowed") is True
+
+    def watch(self, path: str) -> Watch:
+        """Everything of one kind, as long as it is wanted; see `Watch`."""
+        return Watch(self, path)
+
+    def follow(self, path: str, query: Mapping[str, str], silence: float) -> Lines:
+        """A read whose answer goes on, a line at a time; an error when nothing comes for `silence` seconds."""
+        response = self._open("GET", path, query, silence=silence)
+        if response.status == 401:
+            self._reconnect()
+            response = self._open("GET", path, query, silence=silence)
+        lines = Lines(self.name, response.response)
+        if response.status == 200:
+            return lines
+        try:
+            with _told(self.name):
+                content = _parsed(response.read() or b"")
+        finally:
+            lines.close()
+        raise self._refusal(response.status, content, mutation=False)
+
     def close(self) -> None:
         self._client.close()
 
@@ -113,9 +148,22 @@ class Kubernetes:
     def _send(
         self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str
     ) -> tuple[int, bytes]:
+        response = self._open(method, path, query, body, content_type)
+        with _told(self.name, mutation=method != "GET"):
+            return response.status, response.read() or b""
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any = None,
+        content_type: str = "",
+        silence: float = 0.0,
+    ) -> Any:
+        """The answer as far as its head; `silence` is how long its body may make us wait, if not as long as ever."""
         client = self._client
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
-        mutation = method != "GET"
         try:
             request = client.param_serialize(
                 method, path, query_params=list(query.items()), header_params=headers, body=body,
@@ -123,15 +171,9 @@ class Kubernetes:
             )  # fmt: skip
         except (ConfigException, OSError) as error:  # a token file or an exec plugin that fails
             raise _error(self.name, f"no credentials ({type(error).__name__})") from None
-        try:
-            response = client.call_api(*request, _request_timeout=self._timeout)
-            return response.status, response.read() or b""
-        except ApiException:  # how the client wraps a failure of TLS
-            raise _error(self.name, "no trusted connection (TLS)") from None
-        except NOT_SENT as error:
-            raise _error(self.name, f"no connection ({type(error).__name__})") from None
-        except (HTTPError, OSError) as error:
-            raise _error(self.name, f"no answer ({type(error).__name__})", unknown=mutation) from None
+        timeout = (self._timeout[0], silence) if silence else self._timeout
+        with _told(self.name, mutation=method != "GET"):
+            return client.call_api(*request, _request_timeout=timeout)
 
     def _reconnect(self) -> None:
         old = self._client
@@ -147,6 +189,8 @@ class Kubernetes:
         message = self._without_secrets(message)[:LONGEST_MESSAGE]
         if status == 409:
             return Conflict409(f"Kubernetes {self.name}", message)
+        if status == GONE:
+            return Expired(f"Kubernetes {self.name}", message)
         permanent = status < 500 and status not in TRANSIENT
         return _error(self.name, message, permanent=permanent, unknown=mutation and status >= 500)
 
@@ -157,6 +201,42 @@ class Kubernetes:
                 if secret.lower() != "bearer":
                     message = message.replace(secret, "…")
         return message
+
+
+class Lines:
+    """The lines of an answer as they come."""
+
+    def __init__(self, cluster: str, response: Any) -> None:
+        self._cluster, self._response = cluster, response
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises ProviderError where the connection breaks, or is silent for too long."""
+        rest = b""
+        with _told(self._cluster):
+            for chunk in self._response.stream(amt=None, decode_content=False):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in lines if line.strip())
+
+    def stop(self) -> None:
+        """From any thread: wakes the one that reads, which finds the end."""
+        with suppress(ValueError, RuntimeError, OSError):  # it has ended already
+            self._response.shutdown()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+@contextmanager
+def _told(cluster: str, *, mutation: bool = False) -> Iterator[None]:
+    """Whatever goes wrong on the way there and back, in our words."""
+    try:
+        yield
+    except ApiException:  # how the client wraps a failure of TLS
+        raise _error(cluster, "no trusted connection (TLS)") from None
+    except NOT_SENT as error:
+        raise _error(cluster, f"no connection ({type(error).__name__})") from None
+    except (HTTPError, OSError) as error:
+        raise _error(cluster, f"no answer ({type(error).__name__})", unknown=mutation) from None
 
 
 def _parsed(raw: bytes) -> Json | None:

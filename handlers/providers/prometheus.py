@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from bot.errors import Away, ProviderError
+from bot.signals import asked_of
 
 NAME = "Prometheus"
 SECONDS = httpx.Timeout(10.0, connect=3.0)
@@ -117,6 +118,5 @@ class ErrorsByVersion:
 
     def errors(self, service: str) -> dict[str, float]:
         """The part of requests that fail. Raises ProviderError."""
-        quoted = service.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-        found = self.prometheus.query(self.template.replace("{service}", quoted))
+        found = self.prometheus.query(asked_of(self.template, service))
         return {labels["version"]: value for labels, value in found if labels.get("version")}

@@ -294,10 +294,21 @@ class SlackChat:
         title = f"{title} · {hashlib.sha256(data).hexdigest()[:8]}"
         if shared := self.shared(channel, title, file):
             return shared
+        return self.uploaded(name, title, data, channel_id=channel)
+
+    def attach(self, channel: str, thread: str, name: str, title: str, content: bytes, *, since: datetime) -> str:
+        """The id of the one file with this title in the thread. What was put there before `since` is not looked for."""
+        for raw in self.said(channel, since, thread):
+            files = (raw.get("files") or ()) if self.is_ours(raw) else ()
+            if found := next((str(file["id"]) for file in files if file.get("title") == title), ""):
+                return found
+        return self.uploaded(name, title, content, channel_id=channel, thread_ts=thread)
+
+    def uploaded(self, name: str, title: str, data: bytes, **where: str) -> str:
         slot = self.api.call("files.getUploadURLExternal", filename=name, length=len(data))
         self.put(str(slot["upload_url"]), data)
         files = json.dumps([{"id": slot["file_id"], "title": title}])
-        self.api.call("files.completeUploadExternal", files=files, channel_id=channel)
+        self.api.call("files.completeUploadExternal", files=files, **where)
         return str(slot["file_id"])
 
     def shared(self, channel: str, title: str, file: str) -> str:

@@ -11,10 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel, ValidationError
 
 from bot.cards.plain import as_text, strip
-from bot.commands import COMMANDS, Ask
+from bot.commands import COMMANDS, Ask, incident_id
 from bot.decision import Modal
 from bot.errors import NotYet, ProviderError, Refused
-from handlers import commands, outbox
+from handlers import commands, gates, outbox
 from handlers.intake.fields import why as why_invalid
 from handlers.web.guard import RawBody, demand, matches, sign
 from handlers.world import World
@@ -69,9 +69,9 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
 
     @routes.get("/incidents/{id}/postmortem.md", summary="The latest draft, as Markdown")
     def postmortem(id: str, request: Request, key: Annotated[str, Query(alias="pass")] = "") -> Response:
-        if not (token and matches(key, sign(id, token))):
+        if not (token and matches(key, sign(incident_id(id) or id, token))):
             demand(request, token, NAME)
-        draft = world.read(lambda tx: tx.postmortem(id))
+        draft = world.read(lambda tx: tx.postmortem(incident_id(id) or id))
         if draft is None:
             raise HTTPException(404, f"There is no draft for {id[:40]}. It is written when the incident is resolved.")
         name = f'attachment; filename="{draft.incident}-postmortem.md"'
@@ -84,6 +84,13 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
         except ValidationError as error:
             raise HTTPException(400, f"Nothing was done: {why_invalid(error)}. Send {EXAMPLE}.") from None
         return say(world, line)
+
+    @routes.get("/api/gates/{service}", summary="The URLs of a service's gates, which are keys", dependencies=api)
+    def gate_urls(service: str) -> JSONResponse:
+        found = gates.find(world, service)
+        if found is None:
+            raise HTTPException(404, f"There is no service {service[:60]!r} in the configuration.")
+        return JSONResponse(gates.urls(world, found))
 
     @routes.get("/api/dead-letters", summary="Effects that were given up", dependencies=api)
     def dead() -> JSONResponse:

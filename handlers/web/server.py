@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from fastapi import FastAPI, Request
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from slack_bolt import App
 from starlette.exceptions import HTTPException
 
-from handlers.web import hooks, pages, slack
+from handlers.web import gates, hooks, pages, slack
 from handlers.web.guard import Tokens
 from handlers.world import World
 from storage.store import Busy
@@ -27,10 +27,12 @@ def build(
     *,
     ready: Callable[[], str],
     heard: Callable[[], str] = lambda: "",
+    gate_tokens: Sequence[str] = (),
 ) -> FastAPI:
     """`ready` answers why nothing can be taken in, `heard` why Slack is not heard; both "" when all is well."""
     app = FastAPI(title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False)
     app.include_router(hooks.router(world, tokens), tags=["hooks"])
+    app.include_router(gates.router(world, gate_tokens), tags=["gates"])
     app.include_router(pages.router(world, api_token, ready, heard))
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _unclear)

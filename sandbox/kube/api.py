@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sandbox.kube import patch
-from sandbox.kube.faults import Fault, Faults
+from sandbox.kube.faults import STREAM, Fault, Faults
 from sandbox.kube.requests import (
     METHODS,
     Ask,
@@ -31,6 +31,7 @@ from sandbox.kube.requests import (
     understand,
 )
 from sandbox.kube.store import STATUS, Gone, Kind, Missing, Moved, Object, Store
+from sandbox.slack.socket import ABORT
 
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -96,6 +97,11 @@ class KubeApi:
     def allow(self, verb: str, resource: str) -> None:
         self.denied.discard((verb, resource))
 
+    def disturb(self, status: int | str, times: int = 1, resource: str = "*") -> None:
+        """Do this to the next open watches, at once: see `Fault` for what there is."""
+        self.faults.add(STREAM, status, times, resource)
+        self.store.ring()
+
     def close(self) -> None:
         """End every watch."""
         self._closed = True
@@ -145,10 +151,14 @@ class KubeApi:
             self.faults.hang(fault.seconds)
         code = fault.status if isinstance(fault.status, int) else 504
         match code:
+            case 401:
+                raise Failure(code, "Unauthorized")
             case 403:
                 raise forbidden(ask)
             case 404:
                 raise not_found(ask)
+            case 410:
+                raise Failure(code, f"too old resource version: {ask.query.get('resourceVersion')}")
             case 409:
                 raise conflict(
                     ask, "the object has been modified; please apply your changes to the latest version and try again"
@@ -209,11 +219,21 @@ class KubeApi:
             while not self._closed and loop.time() < until and not await request.is_disconnected():
                 bell.clear()
                 await run_in_threadpool(self.catch_up)
+                reached = self.store.version  # of all kinds; what comes after it is found at the next look
                 for change in self.store.changes(ask.kind, ask.namespace, int(after)):
-                    after = str(change.at)
+                    reached = max(reached, change.at)
                     if ask.selects(change.object):
                         yield line(change.type, change.object)
-                if loop.time() > bookmarked + BOOKMARK_SECONDS and ask.query.get("allowWatchBookmarks") == "true":
+                after = str(reached)
+                upset = await run_in_threadpool(self.upset, ask, after)
+                if upset == "end":
+                    break
+                if upset == "cut":
+                    yield line("MODIFIED", {"kind": ask.kind.kind})[:20]
+                    request.scope[ABORT]()
+                    return
+                due = upset == "bookmark" or loop.time() > bookmarked + BOOKMARK_SECONDS
+                if due and ask.query.get("allowWatchBookmarks") == "true":
                     bookmarked = loop.time()
                     yield self.bookmark(ask, after)
                 await wait(bell, min(LOOK_SECONDS, max(0.0, until - loop.time())))
@@ -223,6 +243,15 @@ class KubeApi:
             yield line("ERROR", status(410, str(gone)))
         finally:
             unlisten()
+
+    def upset(self, ask: Ask, after: str) -> int | str:
+        """What a fault does to this open watch now, or ""."""
+        fault = self.faults.take(STREAM, ask.resource)
+        if fault and fault.status == 410:
+            raise Gone(f"too old resource version: {after} ({self.store.version})")
+        if fault and fault.status == "silent":
+            self.faults.hang(fault.seconds)
+        return fault.status if fault else ""
 
     def bookmark(self, ask: Ask, after: str) -> str:
         meta = {"resourceVersion": after, "creationTimestamp": None}

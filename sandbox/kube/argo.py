@@ -343,6 +343,17 @@ class BlueGreen:
             turn.retire(old, turn.blue_green.get("scaleDownDelaySeconds", SCALE_DOWN_DELAY))
 
 
+def ephemeral(rollout: Object, status: Object, hash: str) -> Object:
+    """The labels and annotations that pods wear for as long as they have a role in the release."""
+    strategy = rollout["spec"]["strategy"]
+    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
+    if hash == status.get("stableRS"):
+        return dict(canary.get("stableMetadata") or blue_green.get("activeMetadata") or {})
+    if hash == status.get("currentPodHash"):
+        return dict(canary.get("canaryMetadata") or blue_green.get("previewMetadata") or {})
+    return {}
+
+
 UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 HANG_SECONDS = 30.0
+STREAM = "stream"  # the verb of what hits a watch that is open
 
 
 @dataclass
@@ -17,6 +18,13 @@ class Fault:
     "html": a proxy in between answers 502 with a page;
     "timeout_after": the server does it, but the answer is 504;
     "hang": nothing is done and nothing answered for `seconds`.
+
+    The verb "stream" hits a watch that is open (see `KubeApi.disturb`); its `status` is
+    "cut": the connection breaks in the middle of a line;
+    410: the version that the watch has reached is forgotten, and it is told so;
+    "end": the server ends it, as it does after the asked-for timeout;
+    "bookmark": it is told how far it has come;
+    "silent": nothing is told any more, though the connection stays.
     """
 
     verb: str
@@ -43,7 +51,7 @@ class Faults:
         """The fault that hits this call, used up by one."""
         with self._lock:
             for fault in self.waiting:
-                if fault.verb in ("*", verb) and fnmatch(resource, fault.resource):
+                if (fault.verb == verb or (fault.verb == "*" and verb != STREAM)) and fnmatch(resource, fault.resource):
                     fault.times -= 1
                     if fault.times <= 0:
                         self.waiting.remove(fault)

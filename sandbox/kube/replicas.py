@@ -15,6 +15,7 @@ FIRST_POD = 2.0  # seconds until the first pod of a batch is ready
 NEXT_POD = 0.5  # and how much longer each further one takes
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
+EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
 
 
@@ -90,6 +91,10 @@ class Replicas:
             object=rs,
         )
 
+    def holds(self, owner: Object, flavour: Flavour) -> bool:
+        """There is a ReplicaSet of the owner's present template."""
+        return any(s.hash == template_hash(owner["spec"]["template"]) for s in self.sets(owner, flavour))
+
     def ensure(self, owner: Object, flavour: Flavour, manager: str) -> tuple[Set, bool]:
         """The ReplicaSet of the owner's present template, made if there is none, with the highest revision number."""
         template = owner["spec"]["template"]
@@ -120,6 +125,24 @@ class Replicas:
             notes[DEADLINE] = stamp(deadline)
         return bool(self.store.update(REPLICA_SETS, rs, manager)["metadata"]["resourceVersion"] != before)
 
+    def adorn(self, target: Set, wanted: Object, manager: str) -> None:
+        """Write labels and annotations into the template of a ReplicaSet and onto its pods, and take off those before.
+
+        Whoever copies that template copies them too, and has made a template that nobody ever deployed.
+        """
+        rs = self.store.get(REPLICA_SETS, target.object["metadata"]["namespace"], target.object["metadata"]["name"])
+        notes = rs["metadata"]["annotations"]
+        worn = json.loads(notes.pop(EPHEMERAL, "{}"))
+        if worn == wanted:
+            return
+        if wanted:
+            notes[EPHEMERAL] = json.dumps(wanted)
+        dress(rs["spec"]["template"]["metadata"], worn, wanted)
+        self.store.update(REPLICA_SETS, rs, manager)
+        for pod in self.store.owned(PODS, rs):
+            dress(pod["metadata"], worn, wanted)
+            self.store.update(PODS, pod, manager)
+
     def prune(self, sets: list[Set], limit: int) -> None:
         """Delete old ReplicaSets beyond the history limit; only empty ones ever go."""
         empty = [s for s in sets[1:] if not s.desired and not s.replicas]
@@ -131,16 +154,25 @@ class Replicas:
         waits = [self._settle_one(rs, at) for rs in self.store.owned(REPLICA_SETS, owner)]
         return min((w for w in waits if w), default=None)
 
+    def start(self, pod: Object, at: datetime, position: int = 0) -> Object:
+        """Make a pod; `position` is how many others the kubelets start before it."""
+        made = self.store.create(PODS, pod, KUBELET)
+        broken = made["spec"]["containers"][0]["image"] in self.broken_images
+        self._ready_at[made["metadata"]["uid"]] = NEVER if broken or self.full else at + self._boot(position)
+        if self.full:
+            self._homeless.add(made["metadata"]["uid"])
+        return self._report(made, ready=False)
+
     def _settle_one(self, rs: Object, at: datetime) -> datetime | None:
         pods = self.store.owned(PODS, rs)
         wanted = rs["spec"]["replicas"]
         for position in range(wanted - len(pods)):
-            pods.append(self._start(rs, at + self._boot(position)))
-        surplus = sorted(pods, key=lambda p: (self._due(p) <= at, -self._due(p).timestamp()))[: len(pods) - wanted]
+            pods.append(self.start(self._new_pod(rs), at, position))
+        surplus = sorted(pods, key=lambda p: (self.due(p) <= at, -self.due(p).timestamp()))[: len(pods) - wanted]
         for pod in surplus if len(pods) > wanted else []:
-            self._stop(pod)
+            self.stop(pod)
             pods.remove(pod)
-        ready = sum(self._make_ready(pod, at) for pod in pods)
+        ready = sum(self.make_ready(pod, at) for pod in pods)
         rs["status"] = {
             "replicas": len(pods),
             "fullyLabeledReplicas": len(pods),
@@ -149,37 +181,32 @@ class Replicas:
             "observedGeneration": rs["metadata"]["generation"],
         }
         self.store.update(REPLICA_SETS, rs, REPLICA_CONTROLLER, "status")
-        return min((self._due(p) for p in pods if at < self._due(p) < NEVER), default=None)
+        return min((self.due(p) for p in pods if at < self.due(p) < NEVER), default=None)
 
     def _boot(self, position: int) -> timedelta:
         return timedelta(seconds=(FIRST_POD + NEXT_POD * position) * self.tempo)
 
-    def _due(self, pod: Object) -> datetime:
+    def due(self, pod: Object) -> datetime:
         return self._ready_at[pod["metadata"]["uid"]]
 
-    def _start(self, rs: Object, ready_at: datetime) -> Object:
+    def _new_pod(self, rs: Object) -> Object:
         self._serial += 1
-        pod = self.store.create(PODS, new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5)), KUBELET)
-        broken = pod["spec"]["containers"][0]["image"] in self.broken_images
-        self._ready_at[pod["metadata"]["uid"]] = NEVER if broken or self.full else ready_at
-        if self.full:
-            self._homeless.add(pod["metadata"]["uid"])
-        return self._report(pod, ready=False)
+        return new_pod(rs, short_hash(f"{rs['metadata']['name']}/{self._serial}", 5))
 
-    def _make_ready(self, pod: Object, at: datetime) -> bool:
-        ready = self._due(pod) <= at
-        if ready and not (pod["status"].get("containerStatuses") or [{"ready": False}])[0]["ready"]:
+    def make_ready(self, pod: Object, at: datetime) -> bool:
+        ready = self.due(pod) <= at
+        if ready and not is_ready(pod):
             self._report(pod, ready=True)
         return ready
 
     def _report(self, pod: Object, ready: bool) -> Object:
-        broken = self._due(pod) == NEVER
+        broken = self.due(pod) == NEVER
         pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()))
         if pod["metadata"]["uid"] in self._homeless:
             pod["status"] = unscheduled(stamp(self.store.now()))
         return self.store.update(PODS, pod, KUBELET, "status")
 
-    def _stop(self, pod: Object) -> None:
+    def stop(self, pod: Object) -> None:
         del self._ready_at[pod["metadata"]["uid"]]
         self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
 
@@ -187,11 +214,18 @@ class Replicas:
         """What the garbage collector does when an owner is deleted."""
         for rs in self.store.owned(REPLICA_SETS, owner):
             for pod in self.store.owned(PODS, rs):
-                self._stop(pod)
+                self.stop(pod)
             self.store.delete(REPLICA_SETS, rs["metadata"]["namespace"], rs["metadata"]["name"])
 
 
 # --- the objects
+
+
+def dress(meta: Object, worn: Object, wanted: Object) -> None:
+    for part in ("labels", "annotations"):
+        kept = {k: v for k, v in meta.pop(part, {}).items() if k not in worn.get(part, {})} | wanted.get(part, {})
+        if kept:
+            meta[part] = kept
 
 
 def template_hash(template: Object) -> str:
@@ -212,6 +246,11 @@ def version_of(template: Object) -> str:
     """The tag of the first container's image: what people call the version."""
     image = str(template["spec"]["containers"][0]["image"])
     return image.rsplit(":", 1)[1] if ":" in image else image
+
+
+def is_ready(pod: Object) -> bool:
+    """A pod that no node has taken has no containers yet."""
+    return bool((pod["status"].get("containerStatuses") or [{"ready": False}])[0]["ready"])
 
 
 def parse(text: str) -> datetime:

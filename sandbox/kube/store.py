@@ -43,6 +43,8 @@ KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Ku
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
+STATEFUL_SETS = Kind("apps", "v1", "statefulsets", "StatefulSet")
+CONTROLLER_REVISIONS = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
 KINDS = (
@@ -53,6 +55,8 @@ KINDS = (
     AUTOSCALERS,
     REPLICA_SETS,
     DEPLOYMENTS,
+    STATEFUL_SETS,
+    CONTROLLER_REVISIONS,
     PODS,
     EVENTS,
 )

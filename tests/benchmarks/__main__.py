@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.drafting import draft_of
+from tests.benchmarks.gates import asked_at_gates
 from tests.processes import HOOK_TOKEN, ROOT, Process, bot, sandbox
 from tests.storage.server import NoServer, Server, new_folder
 
 HALF_LOAD = 500  # posts a second: half of what is promised
 IDLE_SECONDS = 4.0
+TICKS = 2_000  # of 50 canaries
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ def intake(server: Process, engine: str, promised: bool) -> Iterator[Row]:
     yield from rows if promised else (Row(row.what, "", row.measured) for row in rows)
 
 
+def gates() -> Iterator[Row]:
+    yield at_most(f"Gate asked, mean of {TICKS:,}", 10, 1000 * asked_at_gates(TICKS) / TICKS, "ms")
+
+
 def drafting() -> Iterator[Row]:
     began = time.perf_counter()
     text = draft_of(messages=10_000)  # making them up is timed as well: some hundredths
@@ -126,6 +132,7 @@ def running(folder: Path, slack: Process, database: str) -> Iterator[tuple[Proce
 
 def rows(folder: Path) -> Iterator[Row]:
     yield from drafting()
+    yield from gates()
     slack = sandbox(folder)
     try:
         slack.until("/")

@@ -12,8 +12,8 @@ from tests.values import NOON
 ALONE = Rule(approvals=0, typed=False)  # whoever may, may alone
 
 V40 = Revision(hash="hash40", number=0, version="v40")
-V41 = Revision(hash="hash41", number=1, version="v41")
-V42 = Revision(hash="hash42", number=2, version="v42")
+V41 = Revision(hash="hash41", number=1, version="v41", images=("shop/checkout:v41",), available=4)
+V42 = Revision(hash="hash42", number=2, version="v42", images=("shop/checkout:v42",), available=1)
 V43 = Revision(hash="hash43", number=3, version="v43")
 
 

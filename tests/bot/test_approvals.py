@@ -11,7 +11,17 @@ import pytest
 from bot import glass, tasks
 from bot.cards.consent import approval, confirm_form, object_form
 from bot.consent import Consent
-from bot.decision import ActOnRollout, Card, Decision, ExpireRequest, PostCard, RemindTask, SendPost, ShowRequest
+from bot.decision import (
+    ActOnRollout,
+    Card,
+    Decision,
+    ExpireRequest,
+    PostCard,
+    RemindTask,
+    SendPost,
+    ShowRequest,
+    ShowRollout,
+)
 from bot.errors import Refused
 from bot.intents import Intent, Plan
 from bot.model import Post, Request, RequestState, Rollout, Task, Verb, Vote
@@ -104,7 +114,7 @@ def test_an_approval_is_kept_and_shown_and_raises_the_version() -> None:
 def test_the_last_approval_acts() -> None:
     decision = agrees(CAROL, vote(BOB))
     assert (saved(decision).state, saved(decision).confirmed_by) == (RequestState.CONFIRMED, CAROL)
-    assert decision.do == (ActOnRollout(ID), PostCard("INC-7"), ShowRequest(ID))
+    assert decision.do == (ActOnRollout(ID), PostCard("INC-7"), ShowRollout("INC-7/card/checkout"), ShowRequest(ID))
     assert votes(decision) == [(CAROL, True)]
 
 

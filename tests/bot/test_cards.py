@@ -205,8 +205,15 @@ def test_no_more_than_three_suspects_and_five_entries_are_shown():
     assert many.blocks[-1]["elements"][0]["text"].count("\n") == 4
 
 
+def test_the_last_lines_do_not_say_again_who_is_suspected():
+    lines = [replace(ENTRIES[0], kind=kind, text=f"a line of {kind}") for kind in EntryKind]
+    shown = cards.incident_card(OPEN, (), [link()], lines, POLICY).blocks[-1]["elements"][0]["text"]
+    assert "a line of action" in shown
+    assert "a line of suspect" not in shown
+
+
 def test_a_resolved_card_asks_for_nothing_but_the_postmortem():
-    assert presses(GALLERY["incident_resolved"]) == {"Draft postmortem": "incident postmortem INC-7"}
+    assert presses(GALLERY["incident_resolved"]) == {"Draft postmortem anew": "incident postmortem INC-7"}
 
 
 def test_a_deployer_named_like_a_person_is_not_pinged():

@@ -37,6 +37,13 @@ def test_a_change_after_the_onset_has_an_alibi():
     assert named(change(at=NOON + minutes(2))) == ["v42"]
 
 
+def test_what_was_rolled_back_long_before_is_no_suspect():
+    back = {"status": ChangeStatus.ROLLED_BACK}
+    assert named(change("old", at=NOON - minutes(40), **back)) == []
+    assert named(change("old", at=NOON - minutes(40))) == ["v42"]
+    assert named(change("just now", at=NOON - minutes(1), **back)) == ["v42"]  # it may have left something behind
+
+
 def test_reasons_are_words():
     [suspect] = rank(NOON, "checkout", (), [change()])
     assert suspect.reasons == ("began 2 min before the onset", "same service", "still going on")

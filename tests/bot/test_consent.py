@@ -46,7 +46,7 @@ def test_who_may(who: tuple[str, ...], people: set[str]) -> None:
 
 def test_a_refusal_names_those_who_may() -> None:
     with pytest.raises(Refused) as refused:
-        must_be_allowed(CAROL, {DANA}, "checkout", ("commander", "owners", "group:S0SRE"))
+        must_be_allowed(CAROL, {DANA}, "checkout", who=("commander", "owners", "group:S0SRE"))
     words = "Only who is commander of the incident, owns `checkout` or is in the Slack group `S0SRE` may do that"
     assert words in refused.value.why
 

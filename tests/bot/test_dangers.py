@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.cards.plain import as_text
 from bot.cards.rollout import check_card
 from bot.dangers import Figures
+from bot.intents import Intent
 from bot.model import Change, Keeper, Migration, Reverts, Rollout, Verb
 from bot.preflight import WEIGHTS, Preflight, Safety, Surroundings, preflight
 from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
@@ -68,6 +69,26 @@ def test_gitops_that_does_nothing_by_itself_makes_an_undo_no_risk() -> None:
     assert "until Git says the same" in said(checked)
 
 
+@pytest.mark.parametrize("word", ["", "now"])
+def test_an_undo_that_skips_the_steps_is_put_back_all_the_same(word: str) -> None:
+    """However it is done, it changes the spec."""
+    rollout = promoted(steps=("set weight 20", "pause"), keeper=kept(Reverts.AT_ONCE))
+    checked = preflight(Verb.ROLLBACK, rollout, STABLES, Surroundings(), full=bool(word))
+    assert checked.plan is not None
+    assert checked.plan.intent is (Intent.UNDO_FULLY if word else Intent.UNDO)
+    assert "about 5 s later" in said(checked)
+
+
+def test_a_retry_is_no_risk_under_self_heal_for_the_status_is_not_in_git() -> None:
+    checked = found(Verb.RETRY, in_flight(aborted=True, keeper=kept(Reverts.AT_ONCE)))
+    assert "only the status is changed" in said(checked)
+
+
+def test_a_resume_of_a_pause_by_hand_is_not_said_to_be_out_of_git() -> None:
+    checked = found(Verb.RESUME, in_flight(paused=True, keeper=kept(Reverts.AT_ONCE)))
+    assert "somebody wrote the pause in Git" in said(checked)
+
+
 def test_an_abort_is_safe_under_self_heal_for_the_status_is_not_in_git() -> None:
     checked = found(Verb.ROLLBACK, in_flight(keeper=kept(Reverts.AT_ONCE)))
     assert checked.verdict is Safety.SAFE
@@ -96,6 +117,15 @@ def test_nobody_undoes_over_a_half_applied_migration() -> None:
     assert "Finish or revert the migration" in said(checked)
     abort = found(Verb.ROLLBACK, in_flight(), deploys=deploys)
     assert (abort.verdict, abort.overridable) == (Safety.BLOCKED, True)
+
+
+def test_an_abort_that_also_mends_the_spec_goes_to_pods_that_meet_the_data_already() -> None:
+    half = [deploy("v42", migration=Migration.HALF_APPLIED)]
+    checked = found(Verb.ROLLBACK, in_flight(), deploys=half, respec=True)
+    assert checked.plan is not None
+    assert checked.plan.intent is Intent.ABORT_UNDO
+    assert checked.verdict is Safety.BLOCKED
+    assert checked.overridable
 
 
 def test_more_traffic_does_not_go_to_a_half_applied_migration() -> None:

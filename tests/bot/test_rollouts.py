@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, VerifyRollout
+from bot.decision import ActOnRollout, Card, Decision, PostCard, SendPost, ShowRollout, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import BLUE_GREEN, BY_HAND, Intent
 from bot.model import (
@@ -28,6 +28,7 @@ from bot.rollouts import (
     cancel,
     confirm,
     gave_up,
+    in_parts,
     observed,
     propose,
     too_late,
@@ -38,6 +39,7 @@ from tests.bot.rollout_values import ALONE, V41, V42, V43, idle, in_flight, requ
 from tests.values import NOON, incident, minutes
 
 DANA, BOB, CAROL = "U0DANA", "U0BOB", "U0CAROL"
+INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 
 def proposed(verb: Verb, rollout: Rollout | None = None, **other: Any) -> Decision:
@@ -71,7 +73,7 @@ def test_a_rollback_is_shown_first_and_nothing_is_due() -> None:
     assert (found.id, found.state) == ("INC-7/rollback/checkout/1", RequestState.PROPOSED)
     assert (found.intent, found.from_version, found.to_version) == ("abort", "v42", "v41")
     assert (found.reviewed_step, found.reviewed_wait, found.channel) == (1, "", "@incident")
-    assert decision.do == ()
+    assert decision.do == (ShowRollout("INC-7/card/checkout"),)  # only to be seen
     assert isinstance(decision.say, Card)
     assert [e.text for e in decision.note] == ["asks for rollback of checkout: v42 → v41"]
 
@@ -121,7 +123,8 @@ def confirmed(asked: Request | None = None, rollout: Rollout | None = None, **ot
 def test_confirm_makes_it_due_and_says_where_the_outcome_will_be() -> None:
     decision = confirmed()
     assert (saved(decision).state, saved(decision).confirmed_by) == (RequestState.CONFIRMED, DANA)
-    assert decision.do == (ActOnRollout("INC-7/rollback/checkout/1"), PostCard("INC-7"))
+    shown = (PostCard("INC-7"), ShowRollout("INC-7/card/checkout"))
+    assert decision.do == (ActOnRollout("INC-7/rollback/checkout/1"), *shown)
     assert decision.say == "Rollback of checkout: v42 → v41. I will report here."
     assert (decision.note[0].by, decision.note[0].kind) == (DANA, EntryKind.ACTION)
 
@@ -174,6 +177,12 @@ STAYED = [
     (request(intent="resume", reviewed_wait=BY_HAND), in_flight(paused=True)),
     (request(intent="resume", reviewed_wait="CanaryPauseStep"), in_flight(waiting="CanaryPauseStep")),
     (request(intent="skip step"), in_flight()),
+    (request(intent="abort, then undo"), in_flight(step=3)),
+    (request(intent="undo, then promote fully"), in_flight()),
+    (request(intent="promote fully"), in_flight(step=3, waiting="CanaryPauseStep")),
+    (request(intent="promote fully", reviewed_wait=BY_HAND), in_flight(paused=True)),
+    (request(intent="promote fully", reviewed_wait=INCONCLUSIVE), in_flight(waiting=INCONCLUSIVE)),
+    (request(intent="retry"), in_flight(aborted=True)),
 ]
 MOVED = [
     (request(), idle(current=V42, stable=V42), "v42 has become stable"),
@@ -185,6 +194,14 @@ MOVED = [
     (request(intent="skip step"), in_flight(step=5), "the end of its steps"),
     (request(intent="skip step"), in_flight(waiting="CanaryPauseStep"), "now for CanaryPauseStep"),
     (request(intent="skip step"), in_flight(aborted=True), "was aborted"),
+    (request(intent="abort, then undo"), idle(current=V42, stable=V42), "v42 has become stable"),
+    (request(intent="abort, then undo"), in_flight(history=(V42,)), "no longer holds v41"),
+    (request(intent="undo, then promote fully"), in_flight(history=(V42,)), "no longer holds v41"),
+    (request(intent="promote fully"), in_flight(aborted=True), "was aborted"),
+    (request(intent="promote fully"), in_flight(paused=True), "somebody paused it by hand"),
+    (request(intent="promote fully"), in_flight(waiting=INCONCLUSIVE), "its analysis is inconclusive"),
+    (request(intent="retry"), in_flight(aborted=True, paused=True), "somebody paused it by hand"),
+    (request(intent="retry"), idle(current=V42, stable=V42), "v42 has become stable"),
 ]
 
 
@@ -215,6 +232,11 @@ FULFILLED = [
     (request(intent="abort"), in_flight(aborted=True)),
     (request(intent="abort"), idle()),
     (request(intent="undo"), idle()),
+    (request(intent="undo, then promote fully"), idle()),
+    (request(intent="abort, then undo"), idle()),
+    (request(intent="promote fully"), in_flight(full_promotion=True)),
+    (request(intent="promote fully"), idle(current=V42, stable=V42)),
+    (request(intent="retry"), in_flight()),
 ]
 
 
@@ -254,6 +276,9 @@ def test_an_action_is_not_sent_long_after_it_was_confirmed() -> None:
 
 BACK = in_flight(aborted=True, weight=0, weight_set=0, phase=RolloutPhase.DEGRADED)
 AT_PAUSE = {"intent": "resume", "reviewed_wait": "CanaryPauseStep", "to_revision": "hash42"}
+FULLY = {"intent": "promote fully", "to_revision": "hash42"}
+UNDONE = {"intent": "undo, then promote fully"}
+WAITS = in_flight(current=V41, stable=V42, waiting="CanaryPauseStep")
 
 PROOFS = [
     ("an abort whose weight is 0 and whose stable pods are up", {}, BACK, RequestState.DONE),
@@ -291,6 +316,21 @@ PROOFS = [
     ("resumed, then aborted by analysis", AT_PAUSE, in_flight(aborted=True), RequestState.FAILED),
     ("a blue-green switched", AT_PAUSE, in_flight(strategy=BLUE_GREEN, weight=100), RequestState.DONE),
     ("the step was skipped", {"intent": "skip step"}, in_flight(step=2), RequestState.DONE),
+    ("all traffic, on demand", FULLY, idle(current=V42, stable=V42), RequestState.DONE),
+    ("full promotion, pods coming up", FULLY, in_flight(full_promotion=True, step=5), RequestState.ACTING),
+    ("full promotion, stopped by an abort", FULLY, in_flight(aborted=True), RequestState.FAILED),
+    ("full promotion, stopped by a pause", FULLY, in_flight(paused=True), RequestState.FAILED),
+    ("full promotion of what was replaced", FULLY, in_flight(current=V43), RequestState.FAILED),
+    ("retried and under way", {"intent": "retry"}, in_flight(), RequestState.DONE),
+    ("retried, not taken up yet", {"intent": "retry"}, replace(BACK, aborted=False), RequestState.ACTING),
+    ("retried and aborted again", {"intent": "retry"}, BACK, RequestState.FAILED),
+    ("retried, then replaced", {"intent": "retry"}, in_flight(current=V43), RequestState.FAILED),
+    ("undone and promoted", UNDONE, idle(), RequestState.DONE),
+    ("undone, at the pause that is skipped next", UNDONE, replace(WAITS, for_person=True), RequestState.ACTING),
+    ("undone, paused by hand before it was promoted", UNDONE, replace(WAITS, paused=True), RequestState.FAILED),
+    ("undone, and GitOps put it back", UNDONE, idle(current=V42, stable=V42), RequestState.FAILED),
+    ("aborted and undone", {"intent": "abort, then undo"}, idle(), RequestState.DONE),
+    ("aborted, the template put back by somebody", {"intent": "abort, then undo"}, BACK, RequestState.FAILED),
     ("fully promoted", {"intent": "skip step"}, idle(current=V42, stable=V42, step=1), RequestState.DONE),
 ]
 
@@ -328,6 +368,39 @@ MOVING = replace(BACK, weight=20)
 def test_while_it_moves_it_is_looked_at_again_and_nothing_is_said() -> None:
     decision = verify(acting(), MOVING, NOON + timedelta(seconds=4))
     assert decision == Decision(do=(VerifyRollout("INC-7/rollback/checkout/1", due=NOON + timedelta(seconds=6)),))
+
+
+def test_slowness_says_how_far_it_has_come() -> None:
+    asked = acting(intent="undo", from_revision="hash42", to_revision="hash41")
+    moving = in_flight(current=V41, stable=V42, step=3, weight=50)
+    told = verify(asked, moving, NOON + minutes(1))
+    assert "takes long, still moving: 3 of 5 steps, 50 % of the traffic. The cluster shows" in posted(told).text
+    end = verify(asked, moving, NOON + minutes(30), told=True)
+    assert saved(end).outcome.startswith("not done yet, still moving: 3 of 5 steps, 50 % of the traffic; the cluster")
+    assert "proven" in posted(verify(asked, idle(), NOON + minutes(29), told=True)).text
+
+
+@pytest.mark.parametrize(
+    ("intent", "wait", "parts"),
+    [
+        ("undo, then promote fully", "", True),
+        ("promote fully", BY_HAND, True),
+        ("promote fully", "", False),
+        ("abort, then undo", BY_HAND, False),
+        ("abort", BY_HAND, False),
+    ],
+)
+def test_only_what_waits_for_the_controller_has_a_part_left(intent: str, wait: str, parts: bool) -> None:
+    asked = acting(intent=intent, reviewed_wait=wait)
+    assert in_parts(asked, NOON + minutes(20)) is parts
+    assert not in_parts(asked, NOON + minutes(21))  # what comes late is a surprise
+    assert not in_parts(replace(asked, state=RequestState.DONE), NOON)
+
+
+def test_a_full_promotion_is_called_one() -> None:
+    assert posted(verify(acting(**FULLY), idle(current=V42, stable=V42), NOON)).text.startswith(
+        ":white_check_mark: Full promotion of checkout at v42 is *proven*"
+    )
 
 
 def test_slowness_is_said_once() -> None:

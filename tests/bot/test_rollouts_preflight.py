@@ -13,11 +13,13 @@ from bot.errors import Refused
 from bot.intents import BLUE_GREEN, BY_HAND, Intent, find, good, plan, waits_for
 from bot.model import (
     ChangeStatus,
+    Phase,
     Request,
     RequestState,
     Revision,
     Rollout,
     RolloutPhase,
+    Severity,
     Stable,
     Verb,
 )
@@ -166,10 +168,55 @@ def test_a_record_that_the_cluster_no_longer_holds_is_no_target() -> None:
     assert "It holds no other one" in refused(Verb.ROLLBACK, promoted, (stable(V42), stable(V41)))
 
 
-def test_a_template_that_lives_elsewhere_is_not_undone() -> None:
+def test_a_template_that_lives_in_a_deployment_is_undone_there() -> None:
     promoted = idle(current=V42, stable=V42, history=(V42, V41), template_in="Deployment checkout")
-    assert "Deployment checkout" in refused(Verb.ROLLBACK, promoted, (stable(V41),))
-    assert meant(Verb.ROLLBACK, in_flight(template_in="Deployment checkout"))[0] is Intent.ABORT
+    assert meant(Verb.ROLLBACK, promoted, (stable(V41),)) == (Intent.UNDO, "v41")
+
+
+def test_a_pod_template_is_left_alone() -> None:
+    promoted = idle(current=V42, stable=V42, history=(V42, V41), template_in="PodTemplate checkout")
+    assert "PodTemplate checkout" in refused(Verb.ROLLBACK, promoted, (stable(V41),))
+    assert meant(Verb.ROLLBACK, in_flight(template_in="PodTemplate checkout"))[0] is Intent.ABORT
+
+
+# ---------------------------------------------------------------- at once, or with the spec
+
+
+PROMOTED = idle(current=V42, stable=V42, history=(V42, V41))
+
+
+@pytest.mark.parametrize(
+    ("severity", "intent"),
+    [(Severity.SEV1, Intent.UNDO_FULLY), (Severity.SEV2, Intent.UNDO_FULLY), (Severity.SEV3, Intent.UNDO)],
+)
+def test_in_an_emergency_the_way_back_takes_no_steps(severity: Severity, intent: Intent) -> None:
+    around = Surroundings(others=(incident(severity=severity),))
+    found = preflight(Verb.ROLLBACK, PROMOTED, (stable(V41),), around)
+    assert found.plan is not None
+    assert found.plan.intent is intent
+
+
+def test_an_emergency_that_is_over_is_none() -> None:
+    over = incident(severity=Severity.SEV1, phase=Phase.RESOLVED, resolved_at=NOON)
+    assert not Surroundings(others=(over,)).emergency
+
+
+def test_an_emergency_makes_no_promotion_a_full_one() -> None:
+    around = Surroundings(others=(incident(severity=Severity.SEV1),))
+    found = preflight(Verb.PROMOTE, in_flight(waiting="CanaryPauseStep"), (), around)
+    assert found.plan is not None
+    assert found.plan.intent is Intent.RESUME
+
+
+def test_a_revision_in_the_rollback_window_needs_no_full_promotion() -> None:
+    near = replace(PROMOTED, history=(V42, replace(V41, in_window=True)))
+    assert plan(Verb.ROLLBACK, near, (stable(V41),), full=True).intent is Intent.UNDO
+
+
+@pytest.mark.parametrize("owner", ["Argo CD app shop", "Flux HelmRelease shop/checkout"])
+def test_the_spec_that_gitops_writes_is_left_alone_for_it_would_start_the_bad_version_over(owner: str) -> None:
+    assert plan(Verb.ROLLBACK, in_flight(), respec=True).intent is Intent.ABORT_UNDO
+    assert plan(Verb.ROLLBACK, in_flight(owner=owner), respec=True).intent is Intent.ABORT
 
 
 # ---------------------------------------------------------------- --to
@@ -216,6 +263,11 @@ def test_a_revision_that_became_stable_again_is_good_again() -> None:
 def test_a_rollback_that_was_sent_and_not_proven_was_meant_all_the_same() -> None:
     tried = request(verb=Verb.ROLLBACK, from_revision="hash42", state=RequestState.FAILED, acted_at=NOON)
     assert not good((stable(V42, NOON - minutes(5)),), [tried])
+
+
+def test_an_aborted_release_is_no_longer_good() -> None:
+    left = request(verb=Verb.ABORT, from_revision="hash42", state=RequestState.DONE, acted_at=NOON)
+    assert not good((stable(V42, NOON - minutes(5)),), [left])
 
 
 @pytest.mark.parametrize("state", [RequestState.PROPOSED, RequestState.CANCELLED, RequestState.NOTHING])
@@ -340,7 +392,7 @@ rollouts = st.builds(
     full_promotion=st.booleans(),
     autoscaled=st.booleans(),
     owner=st.sampled_from(["", "Argo CD app shop"]),
-    template_in=st.sampled_from(["", "Deployment checkout"]),
+    template_in=st.sampled_from(["", "Deployment checkout", "PodTemplate checkout"]),
     observed=st.booleans(),
 )
 arounds = st.builds(
@@ -380,6 +432,7 @@ def test_a_rollback_never_goes_where_it_is_and_never_forward_by_guessing(rollout
 def test_an_aborted_rollout_is_never_sent_forward(rollout: Rollout) -> None:
     aborted = replace(rollout, aborted=True)
     assert preflight(Verb.PROMOTE, aborted).verdict is Safety.BLOCKED
+    assert preflight(Verb.PROMOTE, aborted, full=True).verdict is Safety.BLOCKED
 
 
 def test_only_what_is_under_way_blocks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -15,7 +16,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from sandbox.clock import FrozenClock
 from sandbox.server import Served, application, serve
+from sandbox.slack import files
 from sandbox.slack.events import Ack, Delivery
+from sandbox.slack.model import BOT_USER
 from sandbox.slack.workspace import Workspace
 from sandbox.world import Sandbox
 from tests.browser.conftest import PATIENCE, PHONE, Pages
@@ -39,7 +42,7 @@ MANIFEST = {
             },
         ],
     },
-    "oauth_config": {"scopes": {"bot": ["channels:manage", "chat:write", "commands"]}},
+    "oauth_config": {"scopes": {"bot": ["channels:manage", "chat:write", "commands", "files:write"]}},
     "settings": {"interactivity": {"is_enabled": True}},
 }
 
@@ -47,6 +50,10 @@ MANIFEST = {
 def text(words: str) -> dict[str, str]:
     return {"type": "plain_text", "text": words}
 
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 CONFIRM = {
     "title": text("Roll back?"),
@@ -342,6 +349,7 @@ def test_the_chat_says_when_it_is_cut_off_and_comes_back(
     expect(page.get_by_test_id("banner")).to_contain_text("cannot be reached")
     expect(page.get_by_test_id("channel-composer")).to_be_disabled()
     expect(page.get_by_test_id("service-checkout")).to_be_visible()
+    expect(page.get_by_test_id("trouble-slack")).to_be_checked()
     page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("banner")).to_be_hidden()
     expect(page.get_by_test_id("channel-composer")).to_be_enabled()
@@ -354,6 +362,7 @@ def test_a_chat_cut_off_before_it_was_read_takes_no_words(visit: Callable[..., P
         page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("banner")).to_contain_text("cannot be reached")
     expect(page.get_by_test_id("channel-composer")).to_be_disabled()
+    expect(page.get_by_test_id("trouble-slack")).to_be_checked()  # the panel has seen it, so a click lifts it
     page.get_by_test_id("trouble-slack").click()
     expect(page.get_by_test_id("channel-composer")).to_be_enabled()
     assert all("503" in one for one in pages.expected())
@@ -415,3 +424,17 @@ def test_an_app_without_a_home_has_none_to_visit(visit: Callable[..., Page], spa
     page.reload()
     expect(page.get_by_test_id("channel-incidents")).to_be_visible()
     expect(page.get_by_test_id("app-watchkeeper")).to_be_hidden()
+
+
+def test_an_image_shows_in_its_message_and_large_when_pressed(pages: Pages, served: tuple[Sandbox, Served]) -> None:
+    space = served[0].workspace
+    file = files.announce(space, BOT_USER, "plot.png", len(DOT))
+    files.receive(space, file.id, DOT)
+    shown = [{"id": file.id, "title": "checkout: v42 is aborted"}]
+    assert space.call("files.completeUploadExternal", files=shown, channel_id=INCIDENTS).error == ""
+    page = pages.open(f"{served[1].url}/#U0DANA/{INCIDENTS}")
+    image = page.get_by_test_id("image")
+    expect(image).to_contain_text("checkout: v42 is aborted")
+    assert image.locator("img").evaluate("async one => (await one.decode(), one.naturalWidth)") == 1
+    image.get_by_role("button").click()
+    expect(page.get_by_test_id("preview").get_by_role("img")).to_be_visible()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -12,7 +15,7 @@ from bot.cards.plain import as_text
 from bot.commands import Ask
 from bot.decision import ActOnRollout, Card, Decision, VerifyRollout
 from bot.errors import Moved, ProviderError, Refused
-from bot.model import Assignment, Request, RequestState, Role
+from bot.model import Assignment, Request, RequestState, Role, Severity
 from bot.policy import Group, Policy, Rota, Rule, Service
 from handlers import rollouts
 from handlers.world import World
@@ -229,9 +232,16 @@ def test_a_role_in_the_incident_is_enough(desk: Desk) -> None:
         ("show chekout", "no service `chekout`", "/rollout show checkout"),
         ("show zzz", "no service `zzz`", "/rollout list"),
         ("rollback ledger", "`services.ledger.rollout`", "/rollout list"),
-        ("promote checkout --full", "`--full`", "/rollout promote SERVICE"),
-        ("rollback checkout --to", "`--to`", "/rollout rollback SERVICE [--to REV]"),
-        ("check checkout explode", "`explode` is not a verb", "/rollout check SERVICE pause|resume|promote|rollback"),
+        ("promote checkout --ful", "`--ful`", "/rollout promote SERVICE [--full]"),
+        ("promote checkout --now", "`--now`", "/rollout promote SERVICE [--full]"),
+        ("abort checkout --full", "`--full`", "/rollout abort SERVICE"),
+        ("rollback checkout --to", "`--to`", "/rollout rollback SERVICE [--to REV] [--now]"),
+        ("check checkout pause --full", "`--full`", "/rollout pause SERVICE"),
+        (
+            "check checkout explode",
+            "`explode` is not a verb",
+            "/rollout check SERVICE pause|resume|promote|abort|retry|rollback",
+        ),
         ("rolback checkout", "`rolback`", "/rollout rollback"),
     ],
 )
@@ -290,7 +300,123 @@ def test_rolling_back_twice_does_not_bring_the_bad_version_back(desk: Desk) -> N
         desk.types("rollback payments", by=CAROL)
 
 
-def goes_on(desk: Desk, line: str) -> None:
-    desk.confirms(desk.types(line, by=CAROL), by=CAROL)
+def test_in_an_emergency_a_finished_release_is_undone_and_promoted_fully(desk: Desk) -> None:
+    finished(desk)
+    preview = desk.types("rollback payments", by=CAROL)
+    assert "all 4 steps and their analysis are skipped" in preview
+    desk.confirms(preview, by=CAROL)
+    desk.works(ActOnRollout)
+    assert desk.shop.patches[-1][0] == "rollouts"
+    desk.works(VerifyRollout, seconds=2)  # the controller has seen the undo: now the rest is sent
+    assert desk.shop.patches[-1][1]["status"] == {"promoteFull": True}
+    sent = len(desk.shop.patches)
+    desk.works(VerifyRollout, seconds=30)
+    assert len(desk.shop.patches) == sent
+    (request,) = rollbacks(desk)
+    assert (request.state, request.intent) == (RequestState.DONE, "undo, then promote fully")
+    assert desk.shop.cluster.rollouts["payments"].stable == "v41"
+
+
+def test_a_pause_between_the_undo_and_its_full_promotion_ends_it(desk: Desk) -> None:
+    """It is pressed at once by anybody, and what is overtaken promotes nothing any more."""
+    finished(desk)
+    desk.confirms(desk.types("rollback payments", by=CAROL), by=CAROL)
+    desk.works(ActOnRollout)
+    desk.shop.passes(1)
+    desk.types("pause payments", by=BOB)
+    desk.works(ActOnRollout)
+    desk.works(VerifyRollout, seconds=30)
+    assert [r.state for r in rollbacks(desk)] == [RequestState.CANCELLED]
+    assert not any("promoteFull" in str(body) for _, body in desk.shop.patches)
+    assert desk.shop.get("payments").paused
+
+
+def test_the_rest_of_it_is_not_sent_long_after_it_was_asked_for(desk: Desk) -> None:
+    finished(desk)
+    desk.confirms(desk.types("rollback payments", by=CAROL), by=CAROL)
+    desk.works(ActOnRollout)
+    desk.works(VerifyRollout, seconds=3600)  # we were away
+    assert not any("promoteFull" in str(body) for _, body in desk.shop.patches)
+    (request,) = rollbacks(desk)
+    assert request.state is RequestState.FAILED
+    assert "not done yet, still moving: 3 of 4 steps" in request.outcome
+
+
+def test_now_makes_any_rollback_of_a_finished_release_a_quick_one(desk: Desk) -> None:
+    calm(desk)
+    finished(desk)
+    assert "through all 4 steps again" in desk.types("rollback payments", by=CAROL)
+    assert "steps and their analysis are skipped" in desk.types("rollback payments --now", by=CAROL)
+    assert "steps and their analysis are skipped" in desk.types("rollback payments --to v41 --now", by=CAROL)
+    assert "the way back are skipped" in desk.types("check payments rollback --now", by=CAROL)
+
+
+def test_the_policy_may_want_the_spec_mended_after_an_abort(desk: Desk) -> None:
+    mends = replace(POLICY.services["checkout"], respec=True)
+    desk.world = replace(desk.world, policy=replace(POLICY, services={"checkout": mends}))
+    desk.shop.ships("checkout", "v42", seconds=8)
+    preview = desk.types("rollback checkout")
+    assert "Then v41 is put back into the spec too" in preview
+    desk.confirms(preview)
+    desk.works(ActOnRollout)
+    desk.works(VerifyRollout, seconds=60)
+    assert desk.request(ID).outcome == "stable revision v41 (revision 3), healthy, 10/10 available"
+
+
+def test_abort_and_retry_from_typed_to_proven(desk: Desk) -> None:
+    desk.shop.ships("checkout", "v42", seconds=8)
+    goes_on(desk, "abort checkout", by=DANA)
+    assert desk.shop.get().aborted
+    goes_on(desk, "retry checkout", by=DANA)
+    assert not desk.shop.get().aborted
+    states = [(r.verb, r.state) for r in desk.store.read(lambda tx: tx.requests("INC-7"))]
+    assert states == [("abort", RequestState.DONE), ("retry", RequestState.DONE)]
+
+
+def test_two_people_in_two_incidents_who_confirm_at_the_same_moment_act_once(desk: Desk) -> None:
+    other = incident(8, channel="C2", group="other", version=0)
+    desk.store.decide(lambda tx, now: Decision(save=(other,)), NOON)
+    role = Assignment(incident="INC-8", role=Role.OPS, user=BOB, by=BOB, at=NOON)
+    desk.store.decide(lambda tx, now: Decision(save=(role,)), NOON)
+    desk.shop.ships("checkout", "v42", seconds=8)
+    asked = [(desk.types("rollback checkout"), DANA), (desk.types("promote checkout --full", BOB, "C2"), BOB)]
+    at_once = Barrier(len(asked))
+
+    def press(preview: str, by: str) -> str:
+        at_once.wait()
+        try:
+            return desk.confirms(preview, by)
+        except Refused as refused:
+            return refused.why
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        said = list(pool.map(lambda each: press(*each), asked))
+    assert sorted("is still under way; nothing was changed" in text for text in said) == [False, True], said
+    desk.works(ActOnRollout)
+    assert len(desk.shop.patches) == 1
+
+
+def finished(desk: Desk) -> None:
+    """payments went to v42, and both versions were seen being stable."""
+    rollouts.observe(desk.world)
+    desk.shop.ships("payments", "v42", seconds=50)
+    goes_on(desk, "promote payments")
+    rollouts.observe(desk.world)
+    emergency = desk.store.read(lambda tx: tx.incident("INC-7"))
+    about = replace(emergency, service="payments")
+    desk.store.decide(lambda tx, now: Decision(save=(about,)), NOON)
+
+
+def calm(desk: Desk) -> None:
+    here = desk.store.read(lambda tx: tx.incident("INC-7"))
+    desk.store.decide(lambda tx, now: Decision(save=(replace(here, severity=Severity.SEV3),)), NOON)
+
+
+def rollbacks(desk: Desk) -> list[Request]:
+    return desk.store.read(lambda tx: [r for r in tx.requests("INC-7") if r.verb == "rollback"])
+
+
+def goes_on(desk: Desk, line: str, by: str = CAROL) -> None:
+    desk.confirms(desk.types(line, by=by), by=by)
     desk.works(ActOnRollout)
     desk.works(VerifyRollout, seconds=60)

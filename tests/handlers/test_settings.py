@@ -6,6 +6,7 @@ import yaml
 
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import Group, Policy, Rota, Rule
+from bot.signals import SIGNALS
 from handlers.settings import Config, Misconfigured, load, parse
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,7 +29,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"hooks", "clusters", "oncall", "services"}
+    examples = {"hooks", "clusters", "prometheus", "oncall", "services"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -169,3 +170,52 @@ def test_each_sender_may_have_its_own_token_or_none(tmp_path):
 def test_a_bad_address_says_how_to_write_it(address):
     with pytest.raises(Misconfigured, match="write it as"):
         _ = load({"WATCHKEEPER_LISTEN": address}).listen
+
+
+def test_a_rollback_may_mend_the_spec_in_general_and_for_each_service() -> None:
+    one = "services: {checkout: {}, search: {rollback: {respec: false}}, payments: {rollback: {respec: true}}}\n"
+    policies = [parse(text, "c").policy() for text in (one, "rollback: {respec: true}\n" + one)]
+    wanted = [{name: service.respec for name, service in policy.services.items()} for policy in policies]
+    assert wanted == [
+        {"checkout": False, "search": False, "payments": True},
+        {"checkout": True, "search": False, "payments": True},
+    ]
+
+
+def test_the_example_shows_the_default_queries():
+    assert parse((ROOT / "config.example.yml").read_text(), "config.example.yml").policy().signals == (
+        *SIGNALS.values(),
+    )
+    bare = parse("prometheus: {url: http://prometheus.example}", "c.yml")
+    assert bare.policy().signals == (*SIGNALS.values(),)
+    assert Config().policy().signals == ()
+
+
+def test_a_signal_may_be_asked_otherwise_or_left_out():
+    text = "prometheus: {url: http://p.example, signals: {errors: 'bad{service=\"{service}\"}', latency: ''}}"
+    signals = parse(text, "c.yml").policy().signals
+    assert [signal.title for signal in signals] == ["Failing requests", "Requests"]
+    assert signals[0].asked_of('a"b') == 'bad{service="a\\"b"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prometheus: {url: p.example}", "write url with http"),
+        ("prometheus: {url: http://p.example, signals: {erors: x}}", "did you mean errors"),
+        ("prometheus: {}", "url: Field required"),
+    ],
+)
+def test_a_wrong_prometheus_is_one_sentence(text: str, said: str):
+    with pytest.raises(Misconfigured, match=said):
+        parse(text, "c.yml")
+
+
+def test_the_token_of_prometheus_is_read_and_not_shown(tmp_path: Path):
+    path = tmp_path / "config.yml"
+    path.write_text("prometheus: {url: http://p.example, token_env: PROM}")
+    with pytest.raises(Misconfigured, match="token_env names PROM, which is not set"):
+        load({"WATCHKEEPER_CONFIG": str(path)})
+    settings = load({"WATCHKEEPER_CONFIG": str(path), "PROM": "s3cret"})
+    assert settings.prometheus_token == "s3cret"
+    assert "s3cret" not in repr(settings)

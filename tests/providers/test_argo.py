@@ -230,7 +230,8 @@ def test_nothing_is_decided_on_a_hash_that_is_out_of_date(shop: Shop) -> None:
 @pytest.mark.parametrize("verb", list(Verb))
 def test_a_newer_deploy_is_not_acted_on(shop: Shop, verb: Verb) -> None:
     shop.ships("checkout", "v42", seconds=8)
-    request = shop.asks(verb) if verb is not Verb.RESUME else resume_of(shop)
+    first = {Verb.RESUME: resume_of, Verb.RETRY: retry_of}
+    request = first[verb](shop) if verb in first else shop.asks(verb)
     before = len(shop.patches)
     shop.ships("checkout", "v43", seconds=8)
     with pytest.raises(Moved, match=r"v43 \(revision 3\) now, not at v42"):
@@ -242,6 +243,12 @@ def resume_of(shop: Shop) -> Request:
     shop.acts(shop.asks(Verb.PAUSE))
     shop.passes(1)
     return shop.asks(Verb.RESUME)
+
+
+def retry_of(shop: Shop) -> Request:
+    shop.acts(shop.asks(Verb.ABORT))
+    shop.passes(1)
+    return shop.asks(Verb.RETRY)
 
 
 def test_what_became_stable_meanwhile_is_not_aborted(shop: Shop) -> None:
@@ -399,7 +406,7 @@ def test_what_fails_after_the_abort_is_not_called_untouched(shop: Shop) -> None:
 def test_the_whole_line_from_asked_to_proven(shop: Shop) -> None:
     request = aborting(shop)
     sent = acted(request, shop.acts(request), shop.clock.now())
-    assert [type(effect).__name__ for effect in sent.do] == ["VerifyRollout", "PostCard"]
+    assert [type(effect).__name__ for effect in sent.do] == ["VerifyRollout", "PostCard", "ShowRollout"]
     shop.passes(60)
     finding = judge(request, shop.get())
     assert finding.why.startswith("stable revision v41 (revision 1), canary weight 0 %, 10/10 available")

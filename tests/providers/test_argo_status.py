@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,18 +11,9 @@ from hypothesis import strategies as st
 
 from bot.model import Request, Rollout, RolloutPhase
 from handlers.providers.argo import next_call
-from handlers.providers.argo_status import (
-    HASH,
-    Seen,
-    in_words,
-    owned,
-    owner_of,
-    selector,
-    tag,
-    understand,
-    version,
-)
+from handlers.providers.argo_status import HASH, Seen, go_duration, in_words, understand
 from handlers.providers.argo_template import template_of
+from handlers.providers.objects import images, owned, owner_of, selector, tag, version
 from tests.bot.rollout_values import request
 from tests.providers.shops import target
 
@@ -366,3 +358,57 @@ def test_odd_objects_do_not_break_it(spec: Json, status: Json, meta: Json) -> No
 @given(st.fixed_dictionaries({"canary": st.fixed_dictionaries({"steps": json_values, "trafficRouting": json_values})}))
 def test_odd_strategies_do_not_break_it(strategy: Json) -> None:
     assert read({"strategy": strategy}).strategy == "canary"
+
+
+# ---------------------------------------------------------------- when it goes on by itself
+
+BEGAN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PAUSE = {"reason": "CanaryPauseStep", "startTime": "2026-11-21T12:00:00Z"}
+
+
+def test_a_timed_pause_ends_by_itself_at_a_known_time() -> None:
+    timed = {"currentStepIndex": 3, "pauseConditions": [PAUSE]}
+    assert read(status=timed).goes_on_at == BEGAN + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ({}, {"currentStepIndex": 1, "pauseConditions": [PAUSE]}),  # open-ended
+        ({"paused": True}, {"currentStepIndex": 3, "pauseConditions": [PAUSE]}),
+        ({}, {"currentStepIndex": 3, "pauseConditions": [PAUSE], "abort": True}),
+        ({}, {"currentStepIndex": 3, "pauseConditions": [PAUSE | {"startTime": "soon"}]}),
+        ({}, {"currentStepIndex": 3, "pauseConditions": [PAUSE | {"reason": "InconclusiveAnalysisRun"}]}),
+        ({}, {"currentStepIndex": 3}),
+    ],
+)
+def test_what_is_held_or_unknown_has_no_countdown(spec: Json, status: Json) -> None:
+    assert read(spec, status).goes_on_at is None
+
+
+def test_a_switch_that_comes_by_itself_has_a_countdown() -> None:
+    spec = {"strategy": {"blueGreen": {"autoPromotionSeconds": 90}}}
+    pause = {"reason": "BlueGreenPause", "startTime": "2026-11-21T12:00:00Z"}
+    assert read(spec, {"pauseConditions": [pause]}).goes_on_at == BEGAN + timedelta(seconds=90)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(300, 300), ("300", 300), ("5m", 300), ("1h30m", 5400), ("1.5s", 1.5), ("100ms", 0.1), ("soon", None), ("", None)],
+)
+def test_durations_as_go_writes_them(written: Any, seconds: float | None) -> None:
+    assert go_duration(written) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_both_sides_have_their_images_and_pods() -> None:
+    rollout = read()
+    assert rollout.current.images == ("shop/checkout:v42",)
+    assert rollout.stable is not None
+    assert rollout.stable.images == ("shop/checkout:v41",)
+    assert (rollout.current.available, rollout.stable.available) == (1, 3)
+    assert images({"spec": {"containers": [{"image": "a:1"}, None, {"name": "b"}]}}) == ("a:1", "")
+
+
+def test_a_router_keeps_the_weights_or_the_number_of_pods_does() -> None:
+    assert not read().routed
+    assert read({"strategy": {"canary": {"trafficRouting": {"nginx": {}}}}}).routed

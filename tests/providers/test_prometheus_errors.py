@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bot.errors import ProviderError
+from bot.signals import ERRORS_BY_VERSION
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
-from handlers.settings import PrometheusPart
 from sandbox.clock import FrozenClock
 from sandbox.server import Served, application, serve
 from sandbox.world import Sandbox
@@ -35,7 +35,7 @@ def served(world: Sandbox) -> Iterator[Served]:
 @pytest.fixture
 def errors(served: Served) -> Iterator[ErrorsByVersion]:
     prometheus = Prometheus(f"{served.url}/prometheus")
-    yield ErrorsByVersion(prometheus, PrometheusPart().errors)
+    yield ErrorsByVersion(prometheus, ERRORS_BY_VERSION)
     prometheus.close()
 
 

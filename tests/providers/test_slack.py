@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.decision import Card
 from bot.errors import NotYet, ProviderError
 from bot.model import Message
 from handlers.providers import slack
@@ -328,6 +329,23 @@ def test_a_file_is_shared_once_whatever_is_lost(desk: Desk, method: str, fault: 
     file = shared(desk)
     assert [f["id"] for m in desk.workspace.messages(INCIDENTS) for f in m.get("files", [])] == [file]
     assert desk.workspace.files[file].text == "# INC-7"
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html500"])
+@pytest.mark.parametrize("method", METHODS_OF_UPLOAD)
+def test_a_plot_is_in_its_thread_once_whatever_is_lost(desk: Desk, method: str, fault: Any) -> None:
+    since = desk.clock.now()
+    parent = desk.chat.post(INCIDENTS, Card(text="card"), "k", since=since, again=False)
+    desk.workspace.faults.add(method, fault)
+
+    def attach(again: bool) -> str:
+        return desk.chat.attach(INCIDENTS, parent, "plot.png", "checkout: aborted", b"\x89PNG", since=since)
+
+    file = desk.in_the_end(attach)
+    assert attach(True) == file
+    replies = [m for m in desk.workspace.channel(INCIDENTS).messages.values() if m.get("files")]
+    assert [(m["thread_ts"], m["files"][0]["id"]) for m in replies] == [(parent, file)]
+    assert desk.workspace.files[file].content == b"\x89PNG"
 
 
 def test_another_draft_is_another_file_and_a_known_one_is_not_sent_again(desk: Desk) -> None:

@@ -98,6 +98,7 @@ class Twice:
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
     story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
     story.world = story.wire()
+    story.plots()
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
@@ -108,6 +109,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.passes(20 * 60)
     story.types("/incident role comms", by=BOB)
     story.ships("v42")
+    story.types("/rollout freeze all --for 10m --why CheckoutErrorRatioHigh")
     story.types("/rollout rollback checkout")
     story.types('/rollout rollback checkout --break-glass "nobody else is awake"')
     story.presses("ask.confirm")
@@ -118,7 +120,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.types("/incident update Checkout failed for one in eight. Rolled back.", by=BOB)
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
-    story.passes(30)
+    story.passes(11 * 60)
     story.passes(24 * 3600)
 
     assert twice.done == set(get_args(Effect))

@@ -79,7 +79,9 @@ def test_two_who_approve_at_once_are_two_and_not_one(replicas: list[Store]) -> N
 def test_of_eight_who_approve_two_are_needed_and_the_others_are_told(replicas: list[Store]) -> None:
     answers = at_once(replicas, [agrees(by) for by in PEOPLE])
     assert len(refused(answers)) == 6
-    assert all("already confirmed by" in why for why in refused(answers))
+    # PostgreSQL may show the votes of a commit that the request was read just before.
+    told = ("already confirmed by", "it needs no more approvals")
+    assert all(any(words in why for words in told) for why in refused(answers))
     assert len(replicas[0].read(lambda tx: tx.votes(ID))) == 2
     assert acts_due(replicas) == 1
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Phase, RequestState, Role
+from bot.model import Phase, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
-from storage.store import Store
+from storage.store import Conflict, Store
 from tests.storage.helpers import entry, keep, later
 from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, TASK, UPDATE, VOTE
 from tests.values import NOON, alert, change, incident, minutes
@@ -97,7 +98,7 @@ def test_no_group_is_nobodys_incident(store: Store) -> None:
     ("query", "index"),
     [
         (SEEN_ALERTS, "autoindex_alert|pk_alert"),
-        (OPEN_GROUPS, "one_open_incident_per_group"),
+        (OPEN_GROUPS, "one_open_incident_per_group|ix_incident_open"),  # both hold the open ones only
         (RECENT_GROUPS, "ix_incident_recent"),
     ],
     ids=["alerts", "open", "recent"],
@@ -200,6 +201,16 @@ def test_stables_newest_first(store: Store) -> None:
     assert [s.revision for s in store.read(lambda tx: tx.stables("checkout", "production"))] == ["b", "c", "abc"]
 
 
+def test_the_live_cards_of_a_rollout_are_those_that_nobody_stopped(store: Store) -> None:
+    card = live.new("INC-7/card/checkout", "production", NOON)
+    elsewhere = replace(live.new("C1/card/checkout", "production", NOON), stopped_at=later(1))
+    stopped = replace(live.new("C2/card/checkout", "production", NOON), stopped_by="U0BOB")
+    keep(store, card, elsewhere, stopped, live.new("C1/card/payments", "production", NOON))
+    found = store.read(lambda tx: tx.live_cards("checkout", "production"))
+    assert [one.id for one in found] == ["C1/card/checkout", "INC-7/card/checkout"]
+    assert store.read(lambda tx: tx.live_card("C9/card/checkout")) is None
+
+
 def test_a_read_sees_one_moment(store: Store, open_store: object) -> None:
     """A card is not made of two states: what others commit while we read is not seen."""
     if store.engine.url.database is None:
@@ -218,6 +229,30 @@ def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(Exception, match=r"read-only|readonly"):
         store.read(lambda tx: tx.connection.execute(text("INSERT INTO kept VALUES ('a', 'b')")))
     assert store.remember("a", "c") == "c"
+
+
+def test_requests_that_are_open_or_were_settled_since(store: Store) -> None:
+    def settled(id: str, minute: float) -> Request:
+        return replace(REQUEST, id=id, state=RequestState.DONE, settled_at=NOON + minutes(minute))
+
+    keep(store, replace(REQUEST, id="r1"), settled("r2", -5), settled("r3", 5), settled("r4", 0))
+    keep(store, replace(settled("r5", 5), service="payments"), replace(settled("r6", 5), environment="staging"))
+    found = store.read(lambda tx: tx.requests_of(REQUEST.service, REQUEST.environment, NOON))
+    assert [request.id for request in found] == ["r1", "r3", "r4"]
+
+
+def test_a_sighting_by_its_id_and_of_two_who_saw_first_one_saves(store: Store) -> None:
+    sighting = Sighting(
+        id="checkout/production", service="checkout", environment="production", revision="h42", revision_version="v42",
+        stable="h41", stable_version="v41", phase=RolloutPhase.PAUSED, step=1, weight=20, paused=False, aborted=False,
+        at=NOON,
+    )  # fmt: skip
+    keep(store, sighting)
+    kept = store.read(lambda tx: tx.sighting(sighting.id))
+    assert kept == replace(sighting, version=1)
+    assert store.read(lambda tx: tx.sighting("payments/production")) is None
+    with pytest.raises(Conflict):
+        keep(store, sighting)
 
 
 def test_votes_are_those_of_their_request_oldest_first(store: Store) -> None:

@@ -73,7 +73,7 @@ function content(message, place) {
   return [
     said,
     (message.attachments ?? []).map((one) => attachment(one, message, place)),
-    (message.files ?? []).map(fileCard),
+    (message.files ?? []).map((file) => (isImage(file) ? imageFile(file) : fileCard(file))),
     reactions(message, place),
     !place.inThread && message.reply_count > 0 && threadLine(message, place),
   ];
@@ -98,6 +98,16 @@ function attachment(one, message, place) {
   const body = one.blocks ? blocks(one.blocks, surfaceOf(message, place)) : one.text && h("div", {}, mrkdwn(one.text));
   const fields = (one.fields ?? []).map((field) => h("div.field-cell", {}, h("b", {}, field.title), h("div", {}, mrkdwn(field.value))));
   return h("div.attachment", { style: `--bar:${colour}` }, one.pretext && mrkdwn(one.pretext), title, body, fields.length ? h("div.fields", {}, fields) : null);
+}
+
+const isImage = (file) => file.mimetype?.startsWith("image/") && safeUrl(file.url_private);
+
+/** An image shows in its message; a press shows it large. */
+function imageFile(file) {
+  const name = file.title ?? file.name;
+  const open = () => attempt(() => preview(file, name, file.url_private));
+  const image = h("img", { src: file.url_private, alt: file.alt_txt ?? name, loading: "lazy" });
+  return h("figure.file-image", { "data-testid": "image" }, h("figcaption", {}, name), h("button.image-open", { type: "button", onclick: open, "aria-label": `Open ${name}` }, image));
 }
 
 function fileCard(file) {

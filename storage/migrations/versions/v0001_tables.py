@@ -310,10 +310,26 @@ def consent_and_watch() -> None:
         sa.Column("at", TIME, nullable=False),
         sa.Column("until", TIME, nullable=False),
         sa.Column("used_at", TIME, nullable=True),
+        sa.Column("over", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_gate_pass"),
     )
     op.create_index("ix_gate_pass_open", "gate_pass", ["service", "environment", "gate"], **where("used_at IS NULL"))
+    op.create_table(
+        "gate",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("gate", sa.Text(), nullable=False),
+        sa.Column("checksum", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_gate"),
+    )
+    op.create_index("ix_gate_service", "gate", ["service", "environment"])
     op.create_table(
         "task",
         sa.Column("id", sa.Text(), nullable=False),
@@ -408,6 +424,27 @@ def consent_and_watch() -> None:
         sa.Column("card", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sighting"),
+    )
+    op.create_table(
+        "live_card",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("shown_at", TIME, nullable=False),
+        sa.Column("quiet_since", TIME, nullable=True),
+        sa.Column("unread_since", TIME, nullable=True),
+        sa.Column("stopped_at", TIME, nullable=True),
+        sa.Column("stopped_by", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("stable", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("aborted", sa.Boolean(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("plotted", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_live_card"),
     )
 
 

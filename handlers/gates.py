@@ -1,0 +1,208 @@
+"""Gates: asked by controllers and pipelines, steered by people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import gates
+from bot.cards import gates as cards
+from bot.commands import Ask
+from bot.consent import must_be_allowed
+from bot.decision import Decision
+from bot.errors import Refused
+from bot.gates import Facts, Kind, Tick
+from bot.model import Gate, Verb
+from bot.policy import Service
+from bot.text import code
+from handlers import targets
+from handlers.world import World
+from storage.store import Tx
+
+STEERED = ("show", "check", "pause", "resume", "promote", "rollback", "abort")
+
+# ---------------------------------------------------------------- asked
+
+
+def ask(world: World, service: Service, tick: Tick) -> Gate:
+    """The answer. It is given when it is kept; where nothing is new, nothing is written. Raises Busy."""
+    told: list[Gate] = []
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        gate, decision = gates.asked(tick, facts(world, tx, service, now), world.policy, now)
+        told.append(gate)
+        return decision
+
+    if world.read(lambda tx: think(tx, world.now())).save:
+        world.decide(think)  # thinks again: another replica may have been told yes meanwhile
+    return told[-1]
+
+
+def facts(world: World, tx: Tx, service: Service, now: datetime) -> Facts:
+    name, environment = service.name, service.environment
+    return Facts(
+        service=service,
+        incidents=tx.open_incidents_near(gates.near(service, world.policy), environment),
+        freezes=tx.freezes(now),
+        holds=tx.holds(name, environment),
+        passes=tx.passes(name, environment, now),
+        seen={gate.gate: gate for gate in tx.gates(name, environment)},
+    )
+
+
+# ---------------------------------------------------------------- steered
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may follow the service. `at`: the revision that was looked at, where it was looked at."""
+
+    full: bool = False
+    at: str = ""
+    why: str = ""
+
+
+def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
+    """The verb, for a rollout that is only known by what it asks; None for any other."""
+    if verb not in STEERED:
+        return None
+    service, rest = targets.find(world, ask, words, verb)
+    if not targets.asks_only(service):
+        return None
+    if verb in ("show", "check"):
+        return show(world, service)
+    options = parse(verb, service, rest)
+    if verb == "pause":
+        return pause(world, ask, service, options)
+    return previewed(world, ask, service, verb, options)
+
+
+def parse(verb: str, service: Service, words: str) -> Options:
+    """`--full`, `--at REVISION`; after a pause, why. Raises Refused."""
+    if verb == "pause":
+        return Options(why=words)
+    full, at, rest = False, "", words.replace("—", "--").split()
+    while rest:
+        match rest:
+            case ["--full", *more] if verb == "promote":
+                full, rest = True, more
+            case ["--at", revision, *more]:
+                at, rest = revision, more
+            case _:
+                usage = " [--full]" if verb == "promote" else ""
+                raise Refused(
+                    f"I did not understand {code(' '.join(rest), 60)}; nothing was changed.",
+                    instead=f"/rollout {verb} {service.name}{usage}",
+                )
+    return Options(full=full, at=at)
+
+
+def show(world: World, service: Service) -> Decision:
+    now = world.now()
+    return Decision(say=world.read(lambda tx: cards.gates_card(facts(world, tx, service, now), world.policy, now)))
+
+
+def pause(world: World, ask: Ask, service: Service, options: Options) -> Decision:
+    def think(tx: Tx, now: datetime) -> Decision:
+        before = tx.find_hold(f"{service.name}/{service.environment}/{ask.by}")
+        return gates.pause(facts(world, tx, service, now), before, options.why, ask.by, now)
+
+    return world.decide(think)
+
+
+def previewed(world: World, ask: Ask, service: Service, verb: str, options: Options) -> Decision:
+    """First shown; done when it comes back with the revision that was looked at."""
+    circle = targets.circle(world, service, Verb(verb))
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        known = facts(world, tx, service, now)
+        here = next((i for i in known.incidents if i.service == service.name), next(iter(known.incidents), None))
+        allowed = circle.allowed(world, tx, here)
+        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
+        decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
+        if options.at:
+            gates.must_be_at(known, options.at)
+            return decision
+        line = f"{verb} {service.name}" + (" --full" if options.full else "")
+        title = f"{TITLES[verb]} {service.name}?"
+        return Decision(say=cards.preview(line, title, WILL[verb, options.full], known, world.policy, now))
+
+    return world.decide(think) if options.at else world.read(lambda tx: think(tx, world.now()))
+
+
+TITLES = {"resume": "Resume", "promote": "Let go on:", "rollback": "Roll back", "abort": "Roll back"}
+WILL = {
+    ("resume", False): "What people hold is lifted. It goes on at its next tick, unless something else holds it.",
+    ("promote", False): "The gate that it asked at last opens for one tick, over what holds it now.",
+    ("promote", True): "All gates open for this revision, over what holds them now. Its metrics are still checked.",
+    ("rollback", False): "When it asks next whether to roll back, it is told yes, once.",
+    ("abort", False): "When it asks next whether to roll back, it is told yes, once.",
+}
+
+
+def _do(
+    world: World,
+    known: Facts,
+    verb: str,
+    options: Options,
+    by: str,
+    number: int,
+    now: datetime,
+) -> Decision:
+    match verb:
+        case "resume":
+            return gates.resume(known, world.policy, by=by, now=now)
+        case "promote":
+            full = options.full
+            return gates.promote(known, world.policy, full=full, by=by, number=number, now=now)
+        case _:
+            return gates.rollback(known, by=by, number=number, now=now)
+
+
+# ---------------------------------------------------------------- shown
+
+
+def summaries(world: World) -> list[str]:
+    """A line for each rollout that is only known by what it asks."""
+    services = [service for service in targets.configured(world).values() if targets.asks_only(service)]
+    now = world.now()
+
+    def ask(tx: Tx) -> list[str]:
+        return [cards.summary(facts(world, tx, service, now), world.policy, now) for service in services]
+
+    return world.read(ask)
+
+
+def urls(world: World, service: Service) -> dict[str, str]:
+    return {kind.value: world.gate_url(service.name, kind) for kind in Kind}
+
+
+def show_urls(world: World, ask: Ask, words: str) -> Decision:
+    """To those who may act on the rollout: a URL is a key."""
+    service = named(world, ask, words)
+    circle = targets.circle(world, service, Verb.PROMOTE)
+
+    def answer(tx: Tx) -> Decision:
+        here = next(iter(tx.open_incident_of(service.name, service.environment)), None)
+        allowed = circle.allowed(world, tx, here)
+        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
+        return Decision(say=cards.urls_card(service.name, urls(world, service)))
+
+    return world.read(answer)
+
+
+def named(world: World, ask: Ask, words: str) -> Service:
+    """Any service of the configuration: a gate needs no rollout. Raises Refused."""
+    name = words.strip()
+    if not name and ask.channel:
+        here = world.read(lambda tx: tx.incident_in(ask.channel))
+        name = here.service if here else ""
+    found = find(world, name)
+    if found is None:
+        raise Refused(f"I know no service {code(name, 60)} in the configuration.", instead="/rollout list")
+    return found
+
+
+def find(world: World, name: str) -> Service | None:
+    lower = {each.lower(): service for each, service in world.policy.services.items()}
+    return lower.get(name.lower())

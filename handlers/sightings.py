@@ -1,0 +1,67 @@
+"""Looks at rollouts, and remembers and tells what has happened to them since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot import sightings
+from bot.decision import Decision
+from bot.errors import ProviderError
+from bot.model import Rollout
+from bot.policy import Service
+from bot.sightings import Known
+from handlers import targets
+from handlers.world import World
+from storage.store import Tx
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 8  # rollouts looked at at the same time
+JUST_NOW = timedelta(minutes=2)  # what a request did is in the cluster by then, and seen
+
+
+def look(world: World, service: Service) -> None:
+    """Raises ProviderError where it cannot be read; nothing is changed then."""
+    read_at = world.now()
+    rollout = targets.read(world, service)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        known = _known(tx, rollout, now)
+        return sightings.seen(rollout, known, world.policy, read_at=read_at, now=now)
+
+    if world.read(lambda tx: think(tx, world.now())) != Decision():  # mostly nothing is new: no write for that
+        world.decide(think)
+
+
+def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
+    service, environment = rollout.service, rollout.environment
+    before = tx.sighting(sightings.sighting_id(service, environment))
+    changes = {key: tx.change(key) for key in sightings.change_keys(rollout, before)}
+    return Known(
+        before=before,
+        stables=tx.stables(service, environment),
+        requests=tx.requests_of(service, environment, now - JUST_NOW),
+        incidents=tx.incidents(open_only=True),
+        changes={key: change for key, change in changes.items() if change},
+        cards=[card.id for card in tx.live_cards(service, environment)],
+    )
+
+
+def look_at(world: World, services: Sequence[Service]) -> list[Service]:
+    """Those that could not be read and may be if asked again; a slow cluster does not hold up the others."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sightings") as pool:
+        missed = list(pool.map(lambda service: _missed(world, service), services))
+    return [service for service, again in zip(services, missed, strict=True) if again]
+
+
+def _missed(world: World, service: Service) -> bool:
+    try:
+        look(world, service)
+    except ProviderError as error:
+        log.warning("rollout not read", service=service.name, error=str(error))
+        return not error.permanent
+    return False

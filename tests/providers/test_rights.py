@@ -1,0 +1,167 @@
+"""The rights that we ask for: enough for every call that we make, and none that we do not use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.model import Verb
+from handlers import check
+from handlers.providers import ROLLOUTS
+from handlers.providers import load as provider
+from handlers.providers.gitops import Neighbourhood
+from handlers.settings import Settings, load
+from tests.providers.shops import Front, Shop, target
+from tests.providers.test_watch import ALL, Listener, until_watched
+
+MANIFESTS = Path(__file__).parents[2] / "docs" / "rbac" / "watchkeeper.yml"
+ROLES = {
+    doc["metadata"]["name"]: doc for doc in yaml.safe_load_all(MANIFESTS.read_text()) if doc["kind"] == "ClusterRole"
+}
+GROUPS = {
+    "rollouts": "argoproj.io",
+    "rollouts/status": "argoproj.io",
+    "replicasets": "apps",
+    "pods": "",
+    "horizontalpodautoscalers": "autoscaling",
+    "applications": "argoproj.io",
+    "kustomizations": "kustomize.toolkit.fluxcd.io",
+}
+
+Granted = set[tuple[str, str, str]]
+
+
+def granted(*roles: str) -> Granted:
+    """Group, resource and verb of all that these roles allow."""
+    rules = [rule for role in roles for rule in ROLES[role]["rules"]]
+    return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    front = Front()
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(front, tmp_path)
+    yield shop
+    shop.close()
+
+
+def test_the_argo_role_allows_what_the_provider_calls_and_no_more(shop: Shop) -> None:
+    listener = Listener(shop.argo.watch("sandbox", ["shop"]))
+    assert listener.next() == ALL
+    until_watched(shop)
+    shop.ships("checkout", "v42", seconds=8)
+    for verb in (Verb.PAUSE, Verb.ROLLBACK):
+        shop.acts(shop.asks(verb))
+        shop.passes(5)
+    listener.close()
+    called: Granted = {(GROUPS[call.resource], call.resource, call.verb) for call in shop.cluster.calls}
+    assert called == granted("watchkeeper-argo-rollouts")
+
+
+def asked_for(*kinds: str) -> Granted:
+    rights = [right for kind in kinds for right in provider(kind).rights]
+    return {(right.group, right.resource, verb) for right in rights for verb in right.verbs}
+
+
+def test_check_asks_for_exactly_what_the_roles_grant() -> None:
+    assert asked_for("argo") == granted("watchkeeper-argo-rollouts")
+    assert asked_for("deployment", "statefulset") == granted("watchkeeper-workloads")
+    assert {kind for kind in ROLLOUTS if asked_for(kind)} == set(ROLLOUTS)
+
+
+@pytest.mark.parametrize("service", ["search", "ledger"])
+def test_the_role_for_workloads_allows_what_is_called(shop: Shop, service: str) -> None:
+    shop.ships(service, "v42", seconds=2)
+    shop.acts(shop.asks(Verb.PAUSE, service))
+    called = {(call.resource, call.verb) for call in shop.cluster.calls}
+    assert called <= {(resource, verb) for _, resource, verb in granted("watchkeeper-workloads")}
+
+
+def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", app="shop")
+    shop.cluster.flux("payments")
+    before = len(shop.cluster.calls)
+    around = Neighbourhood({"sandbox": shop.kubernetes})
+    for name in ("checkout", "payments"):
+        assert around.examine(target(name), shop.get(name)).unexamined == ""
+    called: Granted = {(GROUPS[call.resource], call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
+    keepers = {(group, resource, "get") for group, resource, _ in granted("watchkeeper-gitops-read")}
+    helm = {("helm.toolkit.fluxcd.io", "helmreleases", "get")}  # the sandbox has none
+    argo = granted("watchkeeper-argo-rollouts")
+    assert called - argo | helm == granted("watchkeeper-surroundings") - argo | keepers
+    assert granted("watchkeeper-surroundings") <= called
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_no_role_has_a_wildcard_or_a_right_to_create_delete_or_read_secrets(name: str) -> None:
+    for _, resource, verb in granted(name):
+        assert verb in ("get", "list", "watch", "patch")
+        assert resource not in ("*", "secrets", "configmaps")
+
+
+def test_only_the_optional_role_writes_what_git_owns() -> None:
+    assert {verb for _, _, verb in granted("watchkeeper-gitops-read")} == {"get", "list"}
+    assert {verb for _, _, verb in granted("watchkeeper-gitops-suspend")} == {"patch"}
+
+
+def test_every_binding_binds_a_role_that_there_is() -> None:
+    docs: list[Any] = list(yaml.safe_load_all(MANIFESTS.read_text()))
+    bound = [doc["roleRef"]["name"] for doc in docs if doc["kind"] == "RoleBinding"]
+    assert bound
+    assert set(bound) <= set(ROLES)
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_nothing_is_lacking_where_all_is_granted(shop: Shop) -> None:
+    assert shop.argo.lacking("sandbox", ["shop"]) == ()
+
+
+def test_what_is_lacking_is_the_line_that_is_missing(shop: Shop) -> None:
+    shop.cluster.api.deny("patch", "rollouts/status")
+    shop.cluster.api.deny("watch", "rollouts")
+    assert shop.argo.lacking("sandbox", ["shop"]) == (
+        '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [watch]} in namespace shop',
+        '{apiGroups: ["argoproj.io"], resources: [rollouts/status], verbs: [patch]} in namespace shop',
+    )
+
+
+def test_several_namespaces_need_list_and_watch_in_the_whole_cluster(shop: Shop) -> None:
+    shop.cluster.api.deny("watch", "rollouts")
+    assert shop.argo.lacking("sandbox", ["pay", "shop"]) == (
+        '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [watch]} in the whole cluster',
+    )
+
+
+def test_the_check_says_which_line_is_missing(shop: Shop, tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    assert rights_row(settings) == (True, "all there, in shop")
+    shop.cluster.api.deny("patch", "rollouts")
+    ok, said = rights_row(settings)
+    assert not ok
+    assert '{apiGroups: ["argoproj.io"], resources: [rollouts], verbs: [patch]} in namespace shop' in said
+    assert "docs/rbac/watchkeeper.yml" in said
+
+
+def configured(folder: Path) -> Settings:
+    cluster = {"main": {"kubeconfig": str(folder / "sandbox.yml")}}
+    rollout = {"cluster": "main", "namespace": "shop"}
+    content = {"clusters": cluster, "services": {"checkout": {"rollout": rollout}}}
+    (folder / "config.yml").write_text(yaml.safe_dump(content))
+    return load({"WATCHKEEPER_CONFIG": str(folder / "config.yml"), "WATCHKEEPER_HOOK_TOKEN": "t"})
+
+
+def rights_row(settings: Settings) -> tuple[bool, str]:
+    (row,) = [row for row in check.rollouts(settings) if row.what == "rights in main (argo)"]
+    return row.ok, row.said
