@@ -77,7 +77,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     "rollout": {
         "list": Usage("", "Every configured rollout"),
         "show": Usage("SERVICE", "One rollout: steps, weight, versions, replicas"),
-        "check": Usage("SERVICE [verb]", "Would it be safe? Every reason named; nothing is changed"),
+        "check": Usage("SERVICE [verb] [--to REV]", "Would it be safe? Every reason named; nothing is changed"),
         "pause": Usage("SERVICE", "Stop it where it is, at once"),
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE [--full]", "Go one step on; --full skips all that remain"),
@@ -86,6 +86,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "rollback": Usage("SERVICE [--to REV] [--now]", "Back to the stable version; --now skips the steps"),
         "approve": Usage("ID", "Agree to what somebody else asked for"),
         "object": Usage("ID why", "Stop what somebody asked for, with a reason"),
+        "suspend": Usage("SERVICE", "Keep GitOps from putting its own spec back"),
+        "restore": Usage("SERVICE", "Put GitOps back as it was before"),
         "freeze": Usage(
             "SERVICE|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
         ),

@@ -26,6 +26,7 @@ from bot.model import (
     Sighting,
     Skew,
     Stable,
+    Suspension,
     Task,
     Update,
     Vigil,
@@ -51,6 +52,7 @@ Noun = (
     | Sighting
     | Skew
     | Stable
+    | Suspension
     | Task
     | Update
     | Vigil
@@ -161,6 +163,26 @@ class RemindTask(_Effect):
     """Remind the responders of task `subject`, which is due."""
 
 
+class WatchRollout(_Effect):
+    """Look whether what rollout request `subject` brought about is still so."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:
+        return f"rollout {self.subject}"
+
+
+class SetGitOps(_Effect):
+    """Switch GitOps off, or on again, as suspension `subject` wants it."""
+
+    priority = 0
+
+    @property
+    def lane(self) -> str:
+        return f"gitops {self.subject}"
+
+
 class ShowRollout(_Effect):
     """Post the live card `subject` of a rollout, or edit it in place where it has changed."""
 
@@ -233,6 +255,8 @@ Effect = (
     | Broadcast
     | ActOnRollout
     | VerifyRollout
+    | WatchRollout
+    | SetGitOps
     | ShowRequest
     | ExpireRequest
     | RemindTask

@@ -132,6 +132,9 @@ class Policy:
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
+    vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
+    vigil_lasts: timedelta = timedelta(minutes=30)
+    restore_after: timedelta = timedelta(hours=4)  # when whoever switched GitOps off is reminded
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right

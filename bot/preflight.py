@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from bot import freezes
+from bot.dangers import Figures, data, kept, room, sickness
 from bot.errors import Refused
 from bot.intents import (
     BACK,
@@ -40,35 +40,12 @@ from bot.model import (
     Stable,
     Verb,
 )
+from bot.reasons import Reason as Reason
+from bot.reasons import Safety as Safety
+from bot.reasons import blocking as blocking
+from bot.reasons import firm as firm
+from bot.reasons import good
 from bot.text import brief, esc, mention
-
-
-class Safety(StrEnum):
-    SAFE = "SAFE"
-    RISKY = "RISKY"
-    BLOCKED = "BLOCKED"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One thing to know before doing it, as mrkdwn. `firm`: it blocks, and breaking the glass does not help."""
-
-    text: str
-    weight: Safety = Safety.RISKY
-    firm: bool = False
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def firm(text: str) -> Reason:
-    """The cluster would ignore it or do something else; nobody can override that."""
-    return Reason(text, Safety.BLOCKED, firm=True)
-
-
-def blocking(text: str) -> Reason:
-    """A rule of ours forbids it; breaking the glass overrides it."""
-    return Reason(text, Safety.BLOCKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +82,7 @@ class Surroundings:
     holds: Sequence[Hold] = ()  # that stand, of this rollout
     skew: Skew | None = None  # the check of its servers, while it is not settled
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
+    figures: Figures | None = None  # errors by version; None where nobody asked
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
     @property
@@ -137,8 +115,8 @@ def preflight(
     full: bool = False,
 ) -> Preflight:
     """SAFE, RISKY or BLOCKED, every reason named. The same facts always give the same answer."""
-    around = around or Surroundings()
-    held = _held(verb, around)
+    around = _in_order(around or Surroundings())
+    stables = sorted(stables, key=lambda stable: (stable.at, stable.id), reverse=True)
     busy = [firm(_under_way(request)) for request in around.requests if request.state in UNDER_WAY]
     try:
         meant = meant_by(verb, rollout, stables, around, to=to, full=full)
@@ -146,11 +124,29 @@ def preflight(
         return Preflight(reasons=(firm(refusal.why), *busy))
     trusted = {stable.revision for stable in stables}
     risks = [*_cluster_risks(meant, rollout, trusted), *_human_risks(meant, rollout, around)]
-    mixed = _mixed(meant, around)
-    found = [*busy, *held, *mixed, *map(Reason, risks)]
-    reasons = found or [Reason(text, Safety.SAFE) for text in _calm(rollout)]
+    dangers = [
+        *kept(meant, rollout),
+        *data(meant, rollout, around.deploys),
+        *room(meant, rollout),
+        *sickness(meant, rollout, around.figures),
+    ]
+    reasons = [*busy, *_held(verb, around), *_mixed(meant, around), *map(Reason, risks), *dangers]
+    if all(reason.weight is Safety.SAFE for reason in reasons):
+        reasons = [*map(good, _calm(rollout)), *reasons]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
     return Preflight(reasons=tuple(reasons), plan=meant)
+
+
+def _in_order(around: Surroundings) -> Surroundings:
+    """The order in which facts come must not make a difference."""
+    return replace(
+        around,
+        others=sorted(around.others, key=lambda incident: -incident.number),
+        changes=sorted(around.changes, key=lambda change: (change.at, change.key)),
+        requests=sorted(around.requests, key=lambda request: (request.at, request.id, request.state)),
+        freezes=sorted(around.freezes, key=lambda freeze: (freeze.at, freeze.id)),
+        holds=sorted(around.holds, key=lambda hold: (hold.at, hold.id)),
+    )
 
 
 def _held(verb: Verb, around: Surroundings) -> list[Reason]:
@@ -188,10 +184,6 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
     stable = rollout.stable.hash if rollout.stable and said_stable else ""
     trusted = meant.to.hash in stables or meant.to.hash == stable
     rows = (
-        (
-            undo and rollout.owner,
-            f"{brief(rollout.owner, 100)} also writes it and may put it back",
-        ),
         (undo and not trusted, f"I never saw {shown(meant.to)} being stable"),
         (
             meant.intent is Intent.UNDO and runs_steps(rollout, meant.to) and _pauses(rollout),
@@ -255,7 +247,5 @@ def _newer(change: Change) -> str:
 
 def _calm(rollout: Rollout) -> tuple[str, ...]:
     serving = rollout.stable or rollout.current
-    return (
-        f"{shown(serving)} is stable, {replicas(rollout)}",
-        "nothing else is under way, and nothing else is known to write it",
-    )
+    alone = "" if rollout.keeper or rollout.owner else ", and nothing else is known to write it"
+    return (f"{shown(serving)} is stable, {replicas(rollout)}", f"nothing else is under way{alone}")

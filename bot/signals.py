@@ -30,7 +30,12 @@ class Signal:
 
     def asked_of(self, service: str) -> str:
         """The query for this service, whose name stays a name."""
-        return self.query.replace("{service}", service.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " "))
+        return asked_of(self.query, service)
+
+
+def asked_of(query: str, service: str) -> str:
+    """A query with {service} in it, for this service, whose name stays a name."""
+    return query.replace("{service}", service.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " "))
 
 
 REQUESTS = 'http_requests_total{service="{service}"'
@@ -50,6 +55,8 @@ SIGNALS: Mapping[str, Signal] = {
     ),
     "requests": Signal(title="Requests", unit="per second", query=f"sum by (track) (rate({REQUESTS}}}[1m]))"),
 }
+# Of every version by its name, not by its side: the version that a rollback goes to may serve nobody now.
+ERRORS_BY_VERSION = f'sum by (version) (rate({REQUESTS},code=~"5.."}}[1m])) / sum by (version) (rate({REQUESTS}}}[1m]))'
 
 
 class MarkKind(StrEnum):

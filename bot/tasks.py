@@ -14,8 +14,10 @@ FOLLOW_UP = "follow-up"
 DUE_AFTER = timedelta(hours=24)
 
 
-def followup(incident: str, number: int, text: str, *, owner: str, by: str, now: datetime) -> Decision:
-    """`number` makes the id unique; `incident` is "" where there is none. The owner is reminded after a day."""
+def followup(
+    incident: str, number: int, text: str, *, owner: str, by: str, now: datetime, after: timedelta = DUE_AFTER
+) -> Decision:
+    """`number` makes the id unique; `incident` is "" where there is none. The owner is reminded `after` so long."""
     task = Task(
         id=f"{incident or 'rollout'}/task/{number}",
         incident=incident,
@@ -24,7 +26,7 @@ def followup(incident: str, number: int, text: str, *, owner: str, by: str, now:
         owner=owner,
         by=by,
         at=now,
-        due_at=now + DUE_AFTER,
+        due_at=now + after,
     )
     return Decision(
         save=(task,),

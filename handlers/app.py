@@ -36,7 +36,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import Metrics, Pods, Rollouts, World
+from handlers.world import ByVersion, Metrics, Neighbourhood, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -144,6 +144,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     tokens, made = hook_tokens(settings, store)
     asking = gate_tokens(settings, tokens)
     base = settings.config.url.rstrip("/")
+    measured = metrics_provider(settings)
     world = World(
         store=store,
         chat=chat,
@@ -155,8 +156,10 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         commands={"incident": commands.incident, "rollout": commands.rollout},
         draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
         gate_url=partial(gate_url, base, asking[0] if asking else ""),
-        metrics=metrics_provider(settings),
+        metrics=measured,
+        by_version=errors_by_version(settings, measured),
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
+        neighbourhood=neighbourhood(settings),
     )
     web = server.build(
         world,
@@ -231,11 +234,29 @@ def open_store(settings: Settings) -> Store:
 
 def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
     """Only what the services use is loaded."""
-    used = {s.rollout.provider for s in settings.policy.services.values() if s.rollout} - {GATES}
     try:
-        return {name: providers.load(name).connect(settings.config.clusters) for name in sorted(used)}
+        return {
+            name: providers.load(name).connect(settings.config.clusters) for name in sorted(providers_used(settings))
+        }
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
+
+
+def providers_used(settings: Settings) -> set[str]:
+    """Those that read a cluster."""
+    return {s.rollout.provider for s in settings.policy.services.values() if s.rollout} - {GATES}
+
+
+def neighbourhood(settings: Settings) -> Neighbourhood | None:
+    """None where nothing in a cluster has a rollout: the Kubernetes client is an extra."""
+    if not providers_used(settings):
+        return None
+    try:
+        look = providers.load("neighbourhood", providers.AROUND)
+        found: Neighbourhood = look.connect(settings.config.clusters, settings.config.gitops.argo_namespace)
+    except (providers.Missing, ProviderError) as error:
+        raise CannotStart(str(error)) from None
+    return found
 
 
 def metrics_provider(settings: Settings) -> Metrics | None:
@@ -256,6 +277,14 @@ def pods(settings: Settings) -> Pods | None:
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
     return reader
+
+
+def errors_by_version(settings: Settings, metrics: Metrics | None) -> ByVersion | None:
+    part = settings.config.prometheus
+    made: ByVersion | None = None
+    if part and part.errors and metrics:
+        made = providers.load("errors by version", providers.METRICS)(metrics, part.errors)
+    return made
 
 
 def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:

@@ -31,14 +31,30 @@ from bot.decision import (
     RemindTask,
     RemindUpdate,
     SendPost,
+    SetGitOps,
     SharePostmortem,
     ShowRequest,
     ShowRollout,
     VerifyFleet,
     VerifyRollout,
+    WatchRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
-from handlers import changes, consent, events, fleet, freezes, incidents, live, postmortems, rollouts, tasks, updates
+from handlers import (
+    changes,
+    consent,
+    events,
+    fleet,
+    freezes,
+    incidents,
+    live,
+    postmortems,
+    rollouts,
+    suspensions,
+    tasks,
+    updates,
+    vigils,
+)
 from handlers.world import Think, World
 from storage.store import Busy, Fenced, Job
 
@@ -79,6 +95,10 @@ def perform(world: World, job: Job) -> Think:
             return rollouts.act(world, id)
         case VerifyRollout():
             return rollouts.verify(world, id)
+        case WatchRollout():
+            return vigils.look(world, id)
+        case SetGitOps():
+            return suspensions.set_gitops(world, id)
         case ShowRequest():
             return updates.show_request(world, id, job)
         case ExpireRequest():
@@ -109,6 +129,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     """What is said and noted when an effect will not be tried again."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return rollouts.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, SetGitOps):
+        return suspensions.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, ShowRollout | PlotRollout):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from bot import changes, glass, rollouts
+from bot import changes, glass, rollouts, vigils
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
@@ -13,7 +14,7 @@ from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
 from bot.text import code
-from handlers import fleet, freezes, gates, live, sightings, targets
+from handlers import fleet, freezes, gates, live, sightings, suspensions, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -47,6 +48,10 @@ def run(world: World, ask: Ask) -> Decision:
             return confirm(world, ask, words)
         case "cancel":
             return cancel(world, ask, words)
+        case "suspend":
+            return suspensions.suspend(world, ask, words)
+        case "restore":
+            return suspensions.restore(world, ask, words)
         case "approve":
             return approve(world, ask, words)
         case "object":
@@ -90,10 +95,12 @@ def check(world: World, ask: Ask, words: str) -> Decision:
     word, _, more = rest.partition(" ")
     verbs = tuple(Verb) if not rest else (_verb(word),)
     to, full = _options(verbs[0], more)
-    rollout = targets.read(world, service)
+    rollout = targets.examine(world, service, targets.read(world, service))
+    figures = targets.figures(world, service)
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
+        around = replace(around, figures=figures)
         results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
@@ -116,10 +123,13 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     service, rest = targets.find(world, ask, words, verb)
     to, full = _options(verb, rest)
     rollout = targets.read(world, service)
+    if verb is not Verb.PAUSE:  # whose press must not wait for more looks
+        rollout = targets.examine(world, service, rollout)
+    figures = None if verb is Verb.PAUSE else targets.figures(world, service)
     circle = targets.circle(world, service, verb)
 
     def think(tx: Tx, now: datetime) -> Decision:
-        around = targets.surroundings(tx, ask, service, now)
+        around = replace(targets.surroundings(tx, ask, service, now), figures=figures)
         return rollouts.propose(
             verb,
             rollout,
@@ -173,7 +183,12 @@ def act(world: World, id: str) -> Think:
         raise ProviderError("Watchkeeper", late, permanent=True, unknown=True)
     controller, target = targets.provider(world, world.policy.service(asked.service))
     rollout = controller.act(target, asked)
-    return lambda tx, now: rollouts.acted(tx.request(id), rollout, now)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        decision = rollouts.acted(tx.request(id), rollout, now)
+        return decision + _vigil(world, tx, decision, now)
+
+    return think
 
 
 def verify(world: World, id: str) -> Think:
@@ -192,9 +207,18 @@ def verify(world: World, id: str) -> Think:
         if settled is None:
             return decision
         recent = tx.changes(now - world.policy.suspect_window, now, [settled.service])
-        return decision + changes.rolled_back(settled, recent)
+        return decision + changes.rolled_back(settled, recent) + _vigil(world, tx, decision, now)
 
     return think
+
+
+def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:
+    """Somebody looks on after what was settled."""
+    settled = next((noun for noun in decision.save if isinstance(noun, Request)), None)
+    if settled is None or settled.settled_at is None:
+        return Decision()
+    others = tx.open_vigils(settled.service, settled.environment)
+    return vigils.begin(settled, others, world.policy, now)
 
 
 def _look(world: World, asked: Request) -> Rollout:

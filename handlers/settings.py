@@ -33,7 +33,7 @@ from bot.policy import (
     Target,
     Verification,
 )
-from bot.signals import SIGNALS, Signal
+from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS
 
 
@@ -259,6 +259,7 @@ class PrometheusPart(Part):
     url: str
     token_env: str = ""
     signals: dict[str, str] = {}
+    errors: str = ERRORS_BY_VERSION
 
     @model_validator(mode="after")
     def _known(self) -> PrometheusPart:
@@ -277,6 +278,22 @@ class PrometheusPart(Part):
 class Commands(Part):
     incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
     rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
+
+
+class VigilPart(Part):
+    every: Duration = timedelta(seconds=30)
+    lasts: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _looks(self) -> VigilPart:
+        if self.every <= timedelta(0):
+            raise ValueError("every must be longer than nothing")
+        return self
+
+
+class GitOpsPart(Part):
+    argo_namespace: str = "argocd"
+    restore_after: Duration = timedelta(hours=4)
 
 
 class GatesPart(Part):
@@ -312,6 +329,8 @@ class Config(Part):
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
+    vigil: VigilPart = VigilPart()
+    gitops: GitOpsPart = GitOpsPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -356,6 +375,9 @@ class Config(Part):
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
             verify_within=self.verify_within,
+            vigil_every=self.vigil.every,
+            vigil_lasts=self.vigil.lasts,
+            restore_after=self.gitops.restore_after,
         )
 
 
@@ -469,8 +491,8 @@ EXPECTED = {
     "rollout": "a slash command, such as /rollout",
     "channel_prefix": "small letters, digits, - and _",
     "auth": "bearer or none",
-    "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "url": "http:// or https://, and a host",
+    "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "version_url": "an address with {server} in it, such as http://{server}:8080/version",
 }
 

@@ -11,6 +11,7 @@ import structlog
 
 from bot import consent, freezes, roles, skews
 from bot.commands import Ask, nearest
+from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
 from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb
@@ -113,6 +114,24 @@ def _try_read(world: World, service: Service) -> Rollout | ProviderError:
         return read(world, service)
     except ProviderError as error:
         return error
+
+
+def examine(world: World, service: Service, rollout: Rollout) -> Rollout:
+    """The rollout, looked at closely: who keeps it, an autoscaler, room for its pods."""
+    if world.neighbourhood is None or service.rollout is None:
+        return rollout
+    return world.neighbourhood.examine(service.rollout, rollout)
+
+
+def figures(world: World, service: Service) -> Figures:
+    """Errors by version, or why there are none."""
+    if world.by_version is None:
+        return Figures(configured=False)
+    try:
+        found = world.by_version.errors(service.name)
+    except ProviderError as error:
+        return Figures(missing=str(error))
+    return Figures(by_version=found, missing="" if found else "Prometheus has no data")
 
 
 # ---------------------------------------------------------------- what is known around it

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
 from bot.fleet import Expected, Instance
-from bot.model import Message, Request, Rollout, Verb
+from bot.model import Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target, Verification
 from bot.signals import Chart
 from storage.store import Job, Store, Tx
@@ -100,6 +100,24 @@ class Metrics(Protocol):
     ) -> list[tuple[Mapping[str, str], tuple[tuple[datetime, float], ...]]]: ...
 
 
+class Neighbourhood(Protocol):
+    """What stands around a rollout in its cluster, whatever controls it.
+
+    `examine` adds what a closer look shows and never raises; `stop` and `restore` switch GitOps and raise `Moved`
+    where it is set otherwise than it was reviewed. Both are done already where they are done.
+    """
+
+    def examine(self, target: Target, rollout: Rollout) -> Rollout: ...
+    def stop(self, target: Target, suspension: Suspension) -> None: ...
+    def restore(self, target: Target, suspension: Suspension) -> None: ...
+
+
+class ByVersion(Protocol):
+    """How a service does, by version. Raises ProviderError."""
+
+    def errors(self, service: str) -> Mapping[str, float]: ...
+
+
 @dataclass(frozen=True)
 class Instances:
     """Who runs a service, and who, by another source, should."""
@@ -135,8 +153,10 @@ class World:
 
     draft_url: Callable[[str], str] = lambda incident: ""  # where a person may fetch its draft, "" if nowhere
     metrics: Metrics | None = None
+    by_version: ByVersion | None = None
     draw: Callable[[Chart], bytes] | None = None  # a chart as PNG
 
+    neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 
     def read(self, ask: Callable[[Tx], T]) -> T:

@@ -20,15 +20,18 @@ from typing import Any
 import yaml
 
 from sandbox.clock import Clock
-from sandbox.kube import argo, deployments, patch, services
+from sandbox.kube import argo, deployments, gitops, patch, services
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
 from sandbox.kube.requests import Call
 from sandbox.kube.stateful import StatefulSets
 from sandbox.kube.store import (
+    APPLICATIONS,
+    AUTOSCALERS,
     DEPLOYMENTS,
     EVENTS,
+    KUSTOMIZATIONS,
     MAIN,
     PODS,
     REPLICA_SETS,
@@ -38,6 +41,7 @@ from sandbox.kube.store import (
     Kind,
     Object,
     Store,
+    fresh,
     stamp,
 )
 
@@ -174,6 +178,7 @@ class Cluster:
         self._due: dict[Key, datetime] = {}
         self._sliced = 0  # the store's version that the EndpointSlices are of
         self._splits: dict[str, list[Split]] = {}
+        self._kept: dict[Key, gitops.Repository] = {}  # what GitOps keeps, by the object that does
         with self._at(clock.now() - AGE):
             for manifest in yaml.safe_load(MANIFESTS.read_text()) if manifests is None else manifests:
                 self.create(manifest)
@@ -196,7 +201,12 @@ class Cluster:
             self._touch(kind, made)
 
     def deploy(self, name: str, image: str, by: str = "ci") -> None:
-        """Put another image into the pod template, as a pipeline does."""
+        """Put another image into the pod template, as a pipeline does: with a commit, where GitOps keeps it."""
+        if repository := self.repository(name):
+            template = fresh(repository.templates[name])
+            template["spec"]["containers"][0]["image"] = image
+            self.commit(repository, {name: template})
+            return
         self.patch(name, {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}}, by=by)
 
     def keep_old_image(self, node: str, image: str, old: str) -> None:
@@ -237,6 +247,8 @@ class Cluster:
             written = self.store.update(kind, obj, manager, subresource, dry_run)
             if not dry_run:
                 self._notify(kind, written)
+            if not dry_run and kind in MANAGERS and (kept := self.repository(written["metadata"]["name"])):
+                self._wake_keepers(kept)
             return written
 
     def delete_pod(self, name: str) -> None:
@@ -247,6 +259,72 @@ class Cluster:
             for kind in MANAGERS:
                 for obj in self.store.all(kind, NAMESPACE):
                     self._touch(kind, obj)
+
+    # --- GitOps
+
+    def argo_cd(self, *names: str, app: str = "shop", automated: Object | None = None) -> gitops.Repository:
+        """From now on an Application of Argo CD keeps these workloads; `automated` is that of its syncPolicy."""
+        url = gitops.Repository().url
+        return self._keep(APPLICATIONS, gitops.application(app, NAMESPACE, url, automated), names)
+
+    def flux(self, *names: str, kustomization: str = "shop", interval: str = "10m") -> gitops.Repository:
+        """From now on a Kustomization of Flux keeps these workloads."""
+        return self._keep(KUSTOMIZATIONS, gitops.kustomization(kustomization, interval), names)
+
+    def _keep(self, kind: Kind, keeper: Object, names: Sequence[str]) -> gitops.Repository:
+        with self.store.lock:
+            self.reconcile()
+            made, repository = self.store.create(kind, keeper, "kubectl"), gitops.Repository()
+            for name in names:
+                workload_kind, workload = self._find(name)
+                marked = patch.strategic(workload, {"metadata": gitops.marks(made, workload)})
+                self.write(workload_kind, marked, gitops.MANAGERS[kind])
+            repository.commit({name: self._find(name)[1]["spec"]["template"] for name in names})
+            self._kept[kind, made["metadata"]["namespace"], made["metadata"]["name"]] = repository
+            self._touch(kind, made)
+            return repository
+
+    def repository(self, name: str) -> gitops.Repository | None:
+        """Where a workload's template is kept, if it is in Git."""
+        return next((r for r in self._kept.values() if name in r.templates), None)
+
+    def commit(self, repository: gitops.Repository, templates: Mapping[str, Object]) -> str:
+        """Push; a webhook tells the keepers, which look within `lag`."""
+        with self.store.lock:
+            self.reconcile()
+            id = repository.commit(templates)
+            self._wake_keepers(repository)
+            return id
+
+    def revert(self, repository: gitops.Repository) -> str:
+        """`git revert HEAD`, pushed."""
+        return self.commit(repository, repository.commits[-2][1])
+
+    def _wake_keepers(self, repository: gitops.Repository) -> None:
+        for key, kept in self._kept.items():
+            if kept is repository:
+                self._touch(key[0], self.store.get(*key))
+
+    def _sync(self, key: Key) -> None:
+        """One look of a GitOps controller."""
+        kind, repository = key[0], self._kept[key]
+        keeper = self.store.get(*key)
+        found = {name: self._find(name) for name in repository.templates}
+        turn = gitops.decide(keeper, repository, {name: obj for name, (_, obj) in found.items()}, self.time())
+        for name in turn.apply:
+            workload_kind, obj = found[name]
+            wanted = obj | {"spec": obj["spec"] | {"template": repository.templates[name]}}
+            self._notify(workload_kind, self.store.update(workload_kind, wanted, gitops.MANAGERS[kind]))
+        self.store.update(kind, keeper | {"status": turn.status}, gitops.MANAGERS[kind], "status")
+        if turn.wake:
+            self._due[key] = min(turn.wake, self._due.get(key, turn.wake))
+
+    def autoscale(self, name: str, least: int = 2, most: int = 10) -> None:
+        """A HorizontalPodAutoscaler that targets a workload; it is content with the replicas as they are."""
+        _, workload = self._find(name)
+        target = {"apiVersion": workload["apiVersion"], "kind": workload["kind"], "name": name}
+        spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most}
+        self.store.create(AUTOSCALERS, {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}, "kubectl")
 
     @property
     def workloads(self) -> Mapping[str, Workload]:
@@ -309,6 +387,10 @@ class Cluster:
     def _run(self, key: Key) -> None:
         """Let one controller work until it is content with this moment."""
         kind, namespace, name = key
+        if kind in gitops.MANAGERS:
+            if key in self._kept:
+                self._sync(key)
+            return
         for _ in range(PASSES):
             before = self.store.version
             obj = self.store.get(kind, namespace, name)
@@ -428,7 +510,7 @@ class Cluster:
 
     def _notify(self, kind: Kind, obj: Object) -> None:
         """The object's own controller, and that of every Rollout that refers to it."""
-        if kind in MANAGERS:
+        if kind in (*MANAGERS, *gitops.MANAGERS):
             self._touch(kind, obj)
         this = {"kind": kind.kind, "name": obj["metadata"]["name"]}
         for rollout in self.store.all(ROLLOUTS, obj["metadata"]["namespace"]):

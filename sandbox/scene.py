@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sandbox.kube.store import APPLICATIONS
 from sandbox.transcript import plain
 
 if TYPE_CHECKING:
@@ -176,6 +177,20 @@ def flag(scene: Scene, who: str, service: str, misread_by: str) -> None:
     scene.did(who, service, "switches on a flag")
 
 
+def keep(scene: Scene, service: str, app: str = "shop", self_heal: bool = True) -> None:
+    """From now on Argo CD keeps a service at what Git says."""
+    scene.world.cluster.argo_cd(service, app=app, automated={"prune": True, "selfHeal": self_heal})
+
+
+def revert(scene: Scene, service: str, who: str) -> None:
+    """Somebody reverts the last commit to the service's repository and pushes."""
+    repository = scene.world.cluster.repository(service)
+    if repository is None:
+        raise NotYet(f"{service} is in no repository")
+    scene.did(who, service, f"git revert {repository.head[:10]} && git push")
+    scene.world.cluster.revert(repository)
+
+
 def type_(scene: Scene, who: str, where: str, text: str, thread: str = "") -> None:
     """Somebody writes: a command if it begins with a slash, in the thread of the newest message that says `thread`."""
     workspace, (user, channel) = scene.world.workspace, scene.enter(who, where)
@@ -276,6 +291,13 @@ def rollout_is(
         raise NotYet(f"of {service}, {', '.join(wrong)}")
 
 
+def gitops_is(scene: Scene, app: str = "shop", automated: bool = True) -> None:
+    """Whether Argo CD syncs an app by itself."""
+    found = scene.world.cluster.store.get(APPLICATIONS, "argocd", app)
+    if bool(found["spec"]["syncPolicy"].get("automated")) != automated:
+        raise NotYet(f"{app} is {'not ' if automated else ''}synced automatically")
+
+
 def alert_is(scene: Scene, name: str, firing: bool) -> None:
     now_firing = any(a.labels["alertname"] == name for a in scene.world.shop.alertmanager.firing)
     if now_firing != firing:
@@ -301,6 +323,8 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "ship": ship,
     "serve": serve,
     "steps": steps,
+    "keep": keep,
+    "revert": revert,
     "type": type_,
     "press": press,
     "submit": submit,
@@ -318,6 +342,7 @@ EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "modal": modal_open,
     "members": members,
     "rollout": rollout_is,
+    "gitops": gitops_is,
     "alert": alert_is,
     "errors": errors_are,
     "file": file_is,

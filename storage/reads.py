@@ -34,8 +34,11 @@ from bot.model import (
     Sighting,
     Skew,
     Stable,
+    Suspension,
+    SuspensionState,
     Task,
     Update,
+    Vigil,
     Vote,
 )
 from storage.outbox import DeadLetter, dead_letters, unfinished
@@ -57,6 +60,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
+SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -245,6 +249,25 @@ class Tx:
         """Oldest first."""
         mine = select(VOTES).where(VOTES.c.request == request)
         return self._all(Vote, mine.order_by(VOTES.c.at, VOTES.c.id))
+
+    def vigil(self, id: str) -> Vigil:
+        return self._need(Vigil, id)
+
+    def open_vigils(self, service: str, environment: str) -> tuple[Vigil, ...]:
+        """Oldest first."""
+        here = (VIGILS.c.service == service, VIGILS.c.environment == environment, text("ended_at IS NULL"))
+        return self._all(Vigil, select(VIGILS).where(*here).order_by(VIGILS.c.since, VIGILS.c.id))
+
+    def suspension(self, id: str) -> Suspension:
+        return self._need(Suspension, id)
+
+    def suspension_of(self, service: str, environment: str) -> Suspension | None:
+        """The one that is not over."""
+        over = text(f"state <> '{SuspensionState.ENDED}'")
+        return self._first(Suspension, SUSPENSIONS.c.service == service, SUSPENSIONS.c.environment == environment, over)
+
+    def count_suspensions(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(SUSPENSIONS)) or 0
 
     def stables(self, service: str, environment: str) -> tuple[Stable, ...]:
         """Newest first."""

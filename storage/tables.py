@@ -372,6 +372,29 @@ class VigilRow(Row, table=True):
     version: int
 
 
+class SuspensionRow(Row, table=True):
+    __tablename__ = "suspension"
+    __table_args__ = (Index("ix_suspension_open", "service", "environment", unique=True, **where("state <> 'ended'")),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    incident: str = indexed()
+    channel: str = indexed()
+    tool: str = words()
+    kind: str = words()
+    namespace: str = words()
+    name: str = words()
+    setting: str = words()
+    commit: str = words()
+    by: str = words()
+    at: datetime = time()
+    state: str = words()
+    ended_by: str = words()
+    outcome: str = words()
+    version: int
+
+
 class SkewRow(Row, table=True):
     __tablename__ = "skew"
 

@@ -22,13 +22,14 @@ from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
-from bot.signals import SIGNALS
+from bot.signals import ERRORS_BY_VERSION, SIGNALS
 from handlers import outbox, plots, rollouts
 from handlers.manifest import manifest
 from handlers.providers import ROLLOUTS, load
+from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.pods import Pods
-from handlers.providers.prometheus import Prometheus
+from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.version_page import VersionPage
@@ -148,9 +149,11 @@ class Story:
             policy=self.policy,
             now=self.clock.now,
             metrics=self.prometheus,
+            by_version=ErrorsByVersion(self.prometheus, ERRORS_BY_VERSION),
             draw=plots.draw,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
+            neighbourhood=Neighbourhood({"shop": self.kubernetes}),
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)

@@ -23,7 +23,7 @@ from bot.intents import (
     waits_for,
 )
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
-from bot.preflight import Preflight, Safety
+from bot.preflight import Preflight, Reason, Safety
 from bot.text import brief, code, fallback, mrkdwn, plural, span, when, when_exactly
 
 BAR = 10  # characters
@@ -406,12 +406,19 @@ def check_card(rollout: Rollout, results: Mapping[Verb, Preflight]) -> Card:
     """How it stands, and every verb with its verdict and the reasons."""
     icons = {Safety.SAFE: ":large_green_circle:", Safety.RISKY: ":warning:", Safety.BLOCKED: ":no_entry:"}
     blocks = [
-        section(f"{icons[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(str, found.reasons))}")
+        section(f"{icons[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(_weighed, found.reasons))}")
         for verb, found in results.items()
     ]
     text = ", ".join(f"{verb} {found.verdict}" for verb, found in results.items())
     head = (header(f"Check of {rollout.service}"), section(summary(rollout)))
     return Card(text=fallback(f"{code(rollout.service)}: {text}"), blocks=(*head, *blocks))
+
+
+def _weighed(reason: Reason) -> str:
+    """What blocks says whether that may be overridden."""
+    if reason.weight is not Safety.BLOCKED:
+        return str(reason)
+    return f"{reason} _({'nobody can override this' if reason.firm else 'may be overridden'})_"
 
 
 # ---------------------------------------------------------------- after

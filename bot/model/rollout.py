@@ -54,6 +54,47 @@ class Revision:
         return self.version or self.hash
 
 
+class Reverts(StrEnum):
+    """When GitOps puts its own spec back over one that was changed by hand."""
+
+    AT_ONCE = "at once"
+    COMMIT = "at the next commit"
+    INTERVAL = "every interval"
+    UPGRADE = "at the next upgrade"
+    NEVER = "never by itself"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """What keeps a rollout at what is written in Git, as its own object said at one moment. Never saved."""
+
+    tool: str  # Argo CD, Flux or Helm
+    kind: str  # Application, Kustomization, HelmRelease, or release where nothing watches
+    name: str
+    namespace: str = ""
+    reverts: Reverts = Reverts.UNKNOWN
+    every: str = ""  # the interval
+    why: str = ""  # it is unknown
+    setting: str = ""  # JSON of what is taken away to stop it: '{"prune":true,"selfHeal":true}'
+    repository: str = ""
+    commit: str = ""  # that was applied last
+    parent: str = ""  # what writes the keeper itself, and would turn it on again
+    precondition: str = ""  # resourceVersion that it was read at
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.tool, self.kind.lower() if self.tool == "Helm" else self.kind, self.name]))
+
+    @property
+    def acts(self) -> bool:
+        """It puts its own spec back without being asked to."""
+        return self.reverts in (Reverts.AT_ONCE, Reverts.COMMIT, Reverts.INTERVAL, Reverts.UPGRADE)
+
+    @property
+    def can_be_stopped(self) -> bool:
+        return bool(self.setting) and self.acts
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
     """What the cluster said of a rollout at one moment. Never saved."""
@@ -93,6 +134,12 @@ class Rollout:
     routed: bool = False  # a router keeps the weights, not the number of pods
     goes_on_at: datetime | None = None  # when the pause it is in ends, or the switch comes, by itself
     fights: str = ""  # what `owner` will do to a changed spec, and when: "puts its own spec back within seconds"
+    keeper: Keeper | None = None  # the same, looked at closely
+    written_by: str = ""  # the manager that wrote the pod template last
+    written_at: datetime | None = None
+    homeless: int = 0  # its pods that no node has room for
+    short_of: str = ""  # why there is no room, as the cluster says
+    unexamined: str = ""  # why it could not be looked at closely
 
     @property
     def in_flight(self) -> bool:
@@ -266,6 +313,39 @@ class Vigil:
     told: str = ""  # what was last said about it
     ended_at: datetime | None = None
     version: int = 0
+
+
+class SuspensionState(StrEnum):
+    WANTED = "wanted"  # due in the outbox
+    OFF = "off"  # GitOps is switched off; `setting` says what it was
+    RESTORING = "restoring"  # due in the outbox
+    ENDED = "ended"  # as it was before, or left to people; `outcome` says which
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspension:
+    """GitOps is kept from putting its own spec back, and what has to be put back when it is over."""
+
+    id: str  # "checkout/production/2"
+    service: str
+    environment: str
+    incident: str
+    channel: str
+    tool: str
+    kind: str
+    namespace: str
+    name: str
+    setting: str  # JSON, as it was before
+    commit: str
+    by: str
+    at: datetime
+    state: SuspensionState = SuspensionState.WANTED
+    ended_by: str = ""
+    outcome: str = ""
+    version: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.tool} {self.kind} {self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)

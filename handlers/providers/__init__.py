@@ -12,9 +12,13 @@ ROLLOUTS: Mapping[str, str] = {
     "statefulset": "handlers.providers.statefulset:StatefulSets",
 }
 READERS: Mapping[str, str] = {"pods": "handlers.providers.pods:Pods"}
-METRICS: Mapping[str, str] = {"prometheus": "handlers.providers.prometheus:Prometheus"}
+AROUND: Mapping[str, str] = {"neighbourhood": "handlers.providers.gitops:Neighbourhood"}
+METRICS: Mapping[str, str] = {
+    "prometheus": "handlers.providers.prometheus:Prometheus",
+    "errors by version": "handlers.providers.prometheus:ErrorsByVersion",
+}
 DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 60 MB that not every bot needs
-EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS), "kubernetes")
+EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS, *AROUND), "kubernetes")
 
 
 class Missing(Exception):

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from bot.errors import Away, ProviderError
+from bot.signals import asked_of
 
 NAME = "Prometheus"
 SECONDS = httpx.Timeout(10.0, connect=3.0)
@@ -107,3 +108,15 @@ def _point(pair: Any) -> Point | None:
         return (datetime.fromtimestamp(at, UTC), value) if math.isfinite(value) else None
     except (TypeError, ValueError, LookupError, OverflowError):
         return None
+
+
+class ErrorsByVersion:
+    """How a service does, by version: `template` is PromQL with {service} in it, that answers a label `version`."""
+
+    def __init__(self, prometheus: Prometheus, template: str) -> None:
+        self.prometheus, self.template = prometheus, template
+
+    def errors(self, service: str) -> dict[str, float]:
+        """The part of requests that fail. Raises ProviderError."""
+        found = self.prometheus.query(asked_of(self.template, service))
+        return {labels["version"]: value for labels, value in found if labels.get("version")}

@@ -70,6 +70,8 @@ class Replicas:
     broken_images: set[str] = field(default_factory=set)  # their pods never become ready
     # (node, image) → what the node has under that name: a tag that was pushed again is not pulled again.
     cached: dict[tuple[str, str], str] = field(default_factory=dict)
+    full: bool = False  # no node has room for another pod: it stays Pending
+    _homeless: set[str] = field(default_factory=set)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _serial: int = 0
 
@@ -175,7 +177,9 @@ class Replicas:
         """Make a pod; `position` is how many others the kubelets start before it."""
         made = self.store.create(PODS, pod, KUBELET)
         broken = made["spec"]["containers"][0]["image"] in self.broken_images
-        self._ready_at[made["metadata"]["uid"]] = NEVER if broken else at + self._boot(position)
+        self._ready_at[made["metadata"]["uid"]] = NEVER if broken or self.full else at + self._boot(position)
+        if self.full:
+            self._homeless.add(made["metadata"]["uid"])
         return self._report(made, ready=False)
 
     def _settle_one(self, rs: Object, at: datetime) -> datetime | None:
@@ -223,13 +227,15 @@ class Replicas:
 
     def make_ready(self, pod: Object, at: datetime) -> bool:
         ready = self.due(pod) <= at
-        if ready and not pod["status"]["containerStatuses"][0]["ready"]:
+        if ready and not is_ready(pod):
             self._report(pod, ready=True)
         return ready
 
     def _report(self, pod: Object, ready: bool) -> Object:
         broken = self.due(pod) == NEVER
         pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()), self.cached)
+        if pod["metadata"]["uid"] in self._homeless:
+            pod["status"] = unscheduled(stamp(self.store.now()))
         return self.store.update(PODS, pod, KUBELET, "status")
 
     def stop(self, pod: Object) -> None:
@@ -285,7 +291,8 @@ def tag_of(image: str) -> str:
 
 
 def is_ready(pod: Object) -> bool:
-    return bool(pod["status"]["containerStatuses"][0]["ready"])
+    """A pod that no node has taken has no containers yet."""
+    return bool((pod["status"].get("containerStatuses") or [{"ready": False}])[0]["ready"])
 
 
 def address(pod: Object) -> str:
@@ -339,6 +346,12 @@ def new_pod(rs: Object, suffix: str, node: str) -> Object:
         },
         "spec": template["spec"] | {"nodeName": node},
     }
+
+
+def unscheduled(at: str) -> Object:
+    message = "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available."
+    reason = {"reason": "Unschedulable", "message": message, "lastTransitionTime": at}
+    return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"} | reason]}
 
 
 def pod_status(pod: Object, ready: bool, broken: bool, at: str, cached: Mapping[tuple[str, str], str]) -> Object:

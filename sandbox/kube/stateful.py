@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.kube.replicas import NEVER, Replicas, Set, owner_reference, parse, template_hash, version_of
+from sandbox.kube.replicas import NEVER, Replicas, Set, is_ready, owner_reference, parse, template_hash, version_of
 from sandbox.kube.store import CONTROLLER_REVISIONS, PODS, Object, Store
 
 CONTROLLER = "kube-controller-manager"
@@ -74,7 +74,7 @@ class StatefulSets:
         for number in range(replicas):
             if number not in pods:
                 pods[number] = self.start(owner, number, current, update, at)
-            if ordered and not ready(pods[number]):
+            if ordered and not is_ready(pods[number]):
                 return  # nothing else happens before this one is ready
         if strategy(spec) == "RollingUpdate":
             self.replace_one(pods, range(partition(spec), replicas), update["metadata"]["name"])
@@ -84,7 +84,7 @@ class StatefulSets:
             if revision_of(pods[number]) != wanted:
                 self.kubelets.stop(pods[number])
                 return
-            if not ready(pods[number]):
+            if not is_ready(pods[number]):
                 return
 
     def start(self, owner: Object, number: int, current: str, update: Object, at: datetime) -> Object:
@@ -103,8 +103,8 @@ def counts(owner: Object, pods: list[Object], current: str, update: str) -> Obje
     return {
         "observedGeneration": owner["metadata"]["generation"],
         "replicas": len(pods),
-        "readyReplicas": sum(ready(pod) for pod in pods),
-        "availableReplicas": sum(ready(pod) for pod in pods),
+        "readyReplicas": sum(is_ready(pod) for pod in pods),
+        "availableReplicas": sum(is_ready(pod) for pod in pods),
         "currentReplicas": sum(revision_of(pod) == current for pod in pods),
         "updatedReplicas": sum(revision_of(pod) == update for pod in pods),
         "currentRevision": current,
@@ -125,10 +125,6 @@ def ordinal(pod: Object) -> int:
     return int(pod["metadata"]["name"].rpartition("-")[2])
 
 
-def ready(pod: Object) -> bool:
-    return bool(pod["status"]["containerStatuses"][0]["ready"])
-
-
 def revision_of(pod: Object) -> str:
     return str(pod["metadata"]["labels"][REVISION_LABEL])
 
@@ -145,7 +141,7 @@ def view(revision: Object, pods: list[Object]) -> Set:
         revision=revision["revision"],
         desired=len(mine),
         replicas=len(mine),
-        ready=sum(ready(pod) for pod in mine),
+        ready=sum(is_ready(pod) for pod in mine),
         created_at=parse(meta["creationTimestamp"]),
         deadline=None,
         version=version_of(template_of(revision)),

@@ -38,6 +38,9 @@ class Kind:
 
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
+APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
+KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
+AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
 STATEFUL_SETS = Kind("apps", "v1", "statefulsets", "StatefulSet")
@@ -49,6 +52,9 @@ ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlic
 KINDS = (
     ROLLOUTS,
     ANALYSIS_RUNS,
+    APPLICATIONS,
+    KUSTOMIZATIONS,
+    AUTOSCALERS,
     REPLICA_SETS,
     DEPLOYMENTS,
     STATEFUL_SETS,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot import changes, roles
 from bot.judgement.suspects import rank
-from bot.model import Assignment, ChangeStatus, Link, RequestState, Role, Verb, Verdict
+from bot.model import Assignment, ChangeStatus, Link, Migration, RequestState, Role, Verb, Verdict
 from bot.policy import Group, Policy, Rota, Service
 from tests.bot.rollout_values import request
 from tests.values import NOON, change, incident, minutes
@@ -135,3 +135,12 @@ def test_a_proven_rollback_ends_the_deploys_that_it_undid():
 def test_what_was_not_rolled_back_is_not_called_so(other):
     asked = request(**{"state": RequestState.DONE, **other})
     assert changes.rolled_back(asked, [change()]).save == ()
+
+
+def test_the_end_of_a_deploy_does_not_forget_what_its_beginning_said_of_the_data() -> None:
+    began = replace(change(), migration=Migration.HALF_APPLIED, floor="v41", digests=("sha256:aa",), config_hash="c0")
+    ended = changes.merge(replace(change(), status=ChangeStatus.SUCCEEDED), began)
+    assert (ended.migration, ended.floor) == (Migration.HALF_APPLIED, "v41")
+    assert (ended.digests, ended.config_hash) == (("sha256:aa",), "c0")
+    mended = changes.merge(replace(ended, migration=Migration.IRREVERSIBLE), ended)
+    assert mended.migration is Migration.IRREVERSIBLE

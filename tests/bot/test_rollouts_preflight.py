@@ -456,6 +456,7 @@ def test_every_verdict_has_a_reason_and_the_same_facts_give_the_same_one(
     assert all(map(str, found.reasons))
     assert found.plan is not None or found.verdict is Safety.BLOCKED
     assert found.plan is not None or not found.overridable
+    assert any(reason.weight is found.verdict for reason in found.reasons)
 
 
 @given(rollouts, words)

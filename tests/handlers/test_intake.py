@@ -145,3 +145,13 @@ def test_no_time_is_none(text):
 @pytest.mark.parametrize(("word", "meant"), [("prod", "production"), ("", "production"), ("Staging", "staging")])
 def test_environments_have_one_name(word, meant):
     assert environment(word) == meant
+
+
+def test_a_deploy_says_what_it_does_to_the_data() -> None:
+    told = {"migration": "irreversible", "floor": "v41", "digests": ["sha256:aa", ""], "config_hash": "c0ffee"}
+    body = json.dumps({"service": "checkout", "version": "v42", "status": "started"} | told).encode()
+    (change,) = deploys.parse(body, NOW)
+    assert (change.migration, change.floor) == (Migration.IRREVERSIBLE, "v41")
+    assert (change.digests, change.config_hash) == (("sha256:aa",), "c0ffee")
+    with pytest.raises(Malformed):
+        deploys.parse(json.dumps({"service": "checkout", "status": "started", "migration": "maybe"}).encode(), NOW)

@@ -13,15 +13,24 @@ from bot.model import Verb
 from handlers import check
 from handlers.providers import ROLLOUTS
 from handlers.providers import load as provider
+from handlers.providers.gitops import Neighbourhood
 from handlers.settings import Settings, load
-from tests.providers.shops import Front, Shop
+from tests.providers.shops import Front, Shop, target
 from tests.providers.test_watch import ALL, Listener, until_watched
 
 MANIFESTS = Path(__file__).parents[2] / "docs" / "rbac" / "watchkeeper.yml"
 ROLES = {
     doc["metadata"]["name"]: doc for doc in yaml.safe_load_all(MANIFESTS.read_text()) if doc["kind"] == "ClusterRole"
 }
-GROUPS = {"rollouts": "argoproj.io", "rollouts/status": "argoproj.io", "replicasets": "apps"}
+GROUPS = {
+    "rollouts": "argoproj.io",
+    "rollouts/status": "argoproj.io",
+    "replicasets": "apps",
+    "pods": "",
+    "horizontalpodautoscalers": "autoscaling",
+    "applications": "argoproj.io",
+    "kustomizations": "kustomize.toolkit.fluxcd.io",
+}
 
 Granted = set[tuple[str, str, str]]
 
@@ -76,6 +85,21 @@ def test_the_role_for_workloads_allows_what_is_called(shop: Shop, service: str) 
     shop.acts(shop.asks(Verb.PAUSE, service))
     called = {(call.resource, call.verb) for call in shop.cluster.calls}
     assert called <= {(resource, verb) for _, resource, verb in granted("watchkeeper-workloads")}
+
+
+def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", app="shop")
+    shop.cluster.flux("payments")
+    before = len(shop.cluster.calls)
+    around = Neighbourhood({"sandbox": shop.kubernetes})
+    for name in ("checkout", "payments"):
+        assert around.examine(target(name), shop.get(name)).unexamined == ""
+    called: Granted = {(GROUPS[call.resource], call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
+    keepers = {(group, resource, "get") for group, resource, _ in granted("watchkeeper-gitops-read")}
+    helm = {("helm.toolkit.fluxcd.io", "helmreleases", "get")}  # the sandbox has none
+    argo = granted("watchkeeper-argo-rollouts")
+    assert called - argo | helm == granted("watchkeeper-surroundings") - argo | keepers
+    assert granted("watchkeeper-surroundings") <= called
 
 
 @pytest.mark.parametrize("name", ROLES)

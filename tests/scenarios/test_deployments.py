@@ -95,6 +95,6 @@ def test_when_no_old_pod_is_left_the_card_knows_what_was_stable(plain: Story) ->
     plain.cluster.replicas.broken_images.add("shop/search:v42")
     broken(plain)
     shown = plain.types("/rollout show search")
-    assert "Stable: v41 (revision 1)" in shown
-    assert "New: v42 (revision 2)" in shown
+    assert "*Stable: v41 (revision 1)*" in shown
+    assert "*New: v42 (revision 2)*" in shown
     assert "First deploy" not in shown

@@ -157,11 +157,13 @@ def test_effect_names_are_a_stored_format() -> None:
         "RemindTask",
         "RemindUpdate",
         "SendPost",
+        "SetGitOps",
         "SharePostmortem",
         "ShowRequest",
         "ShowRollout",
         "VerifyFleet",
         "VerifyRollout",
+        "WatchRollout",
     }
 
 

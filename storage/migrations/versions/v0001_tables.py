@@ -366,6 +366,30 @@ def consent_and_watch() -> None:
     )
     op.create_index("ix_vigil_open", "vigil", ["service", "environment"], **where("ended_at IS NULL"))
     op.create_table(
+        "suspension",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("namespace", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("setting", sa.Text(), nullable=False),
+        sa.Column("commit", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("ended_by", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_suspension"),
+    )
+    op.create_index(
+        "ix_suspension_open", "suspension", ["service", "environment"], unique=True, **where("state <> 'ended'")
+    )
+    op.create_table(
         "skew",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),

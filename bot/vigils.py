@@ -1,0 +1,150 @@
+"""After an act: look on until what is wanted is what runs, and stays so; say once when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.cards import gitops as cards
+from bot.dangers import SICK, Figures
+from bot.decision import Card, Decision, SendPost, WatchRollout
+from bot.intents import named
+from bot.model import Entry, EntryKind, Post, Request, RequestState, Rollout, RolloutPhase, Verb, Vigil
+from bot.policy import Policy
+from bot.proof import shows
+from bot.text import when
+
+HELD = "held"
+FIRST_LOOK = timedelta(seconds=10)  # Argo CD heals after five
+
+
+def begin(request: Request, others: Sequence[Vigil], policy: Policy, now: datetime) -> Decision:
+    """A rollback that came true, or was put back before that, is watched. Another one ends the vigils before it."""
+    if request.verb is not Verb.ROLLBACK or request.state not in (RequestState.DONE, RequestState.FAILED):
+        return Decision()
+    ended = Decision(save=tuple(replace(vigil, ended_at=now) for vigil in others if vigil.id != request.id))
+    vigil = Vigil(
+        id=request.id,
+        service=request.service,
+        environment=request.environment,
+        incident=request.incident,
+        channel=request.channel,
+        revision=request.to_revision,
+        revision_version=request.to_version,
+        since=now,
+        until=now + policy.vigil_lasts,
+    )
+    first = now if request.state is RequestState.FAILED else now + min(FIRST_LOOK, policy.vigil_every)
+    return ended + Decision(save=(vigil,), do=(WatchRollout(vigil.id, due=first),))
+
+
+def looked(
+    vigil: Vigil, request: Request, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime
+) -> Decision:
+    """What one look at the rollout means. `rollout` is examined where it is not as wanted."""
+    if vigil.ended_at is not None:
+        return Decision()
+    if holds(vigil, rollout):
+        return _holding(vigil, rollout, figures, policy, now)
+    if rollout.observed and rollout.current.hash not in (vigil.revision, request.from_revision):
+        return _ended(vigil, now, f"overtaken: {vigil.service} is at {named(rollout.current)} now")
+    if not put_back(vigil, request, rollout):
+        return _go_on(vigil, policy, now, f"not known to have held; the cluster shows {shows(rollout)}")
+    return _broken(vigil, request, rollout, policy, now)
+
+
+def holds(vigil: Vigil, rollout: Rollout) -> bool:
+    """The wanted revision serves alone. An aborted rollout's spec may ask for another as long as it gets no traffic."""
+    if not rollout.observed or rollout.stable is None or rollout.stable.hash != vigil.revision:
+        return False
+    return not rollout.in_flight or (rollout.aborted and rollout.weight == 0)
+
+
+def put_back(vigil: Vigil, request: Request, rollout: Rollout) -> bool:
+    """What was left is asked for again, and is not on its way out."""
+    if rollout.current.hash != request.from_revision or rollout.current.hash == vigil.revision:
+        return False
+    return not rollout.aborted
+
+
+def good(rollout: Rollout, figures: Figures | None) -> str:
+    """Why the evidence is not good; "" where it is. Missing data is not green."""
+    if rollout.phase is not RolloutPhase.HEALTHY and not rollout.aborted:
+        return f"it is {rollout.phase}"
+    if rollout.stable_available < rollout.desired:
+        return f"{rollout.stable_available}/{rollout.desired} replicas available"
+    if figures is None or not figures.configured:
+        return ""
+    version = rollout.stable.version if rollout.stable else ""
+    errors = figures.of(version)
+    if figures.missing or errors is None:
+        return f"no error figures for {version}" + (f" ({figures.missing})" if figures.missing else "")
+    return f"{version} fails {errors:.1%} of requests" if errors >= SICK else ""
+
+
+def _holding(vigil: Vigil, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime) -> Decision:
+    back = replace(vigil, broken_at=None)
+    noted = Decision()
+    if vigil.broken_at is not None:
+        noted = Decision(save=(back,), note=(_entry(vigil, now, f"{vigil.revision_version} serves again"),))
+    if now < vigil.until:
+        return noted + Decision(do=(_again(vigil, policy, now),))
+    if why := good(rollout, figures):
+        text = f"rollback of {vigil.service} to {vigil.revision_version} held, but all is not well: {why}"
+        return _post(vigil, "unwell", cards.words_of(text)) + _ended(back, now, text)
+    return _ended(back, now, f"rollback of {vigil.service} to {vigil.revision_version} {HELD}")
+
+
+def _broken(vigil: Vigil, request: Request, rollout: Rollout, policy: Policy, now: datetime) -> Decision:
+    who = rollout.written_by or "somebody"
+    what = f"{request.from_version} was put back by {_named(rollout, who)}"
+    if vigil.broken_at is not None:
+        return _go_on(vigil, policy, now, f"the rollback did not stick: {what}")
+    broken = replace(vigil, broken_at=rollout.written_at or now, told=vigil.told or what)
+    noted = Decision(note=(_entry(vigil, now, f"the rollback of {vigil.service} did not stick: {what}"),))
+    if vigil.told:  # said already: it only swings to and fro
+        return noted + _go_on(broken, policy, now, what)
+    at = f" at {when(rollout.written_at)}" if rollout.written_at else ""
+    card = cards.put_back(vigil, request, rollout, _named(rollout, who), at)
+    return noted + _post(vigil, "put-back", card) + _go_on(broken, policy, now, what)
+
+
+def _named(rollout: Rollout, who: str) -> str:
+    return f"{rollout.keeper} ({who})" if rollout.keeper and rollout.keeper.name else who
+
+
+def unseen(vigil: Vigil, why: str, policy: Policy, now: datetime) -> Decision:
+    """The cluster does not answer: nothing is known, and nothing is said before the time is up."""
+    return Decision() if vigil.ended_at else _go_on(vigil, policy, now, f"not known whether it held; {why}")
+
+
+def _go_on(vigil: Vigil, policy: Policy, now: datetime, why: str) -> Decision:
+    if now >= vigil.until:
+        return _ended(vigil, now, f"watch over the rollback of {vigil.service} ends: {why}")
+    return Decision(save=(vigil,), do=(_again(vigil, policy, now),))
+
+
+def _again(vigil: Vigil, policy: Policy, now: datetime) -> WatchRollout:
+    return WatchRollout(vigil.id, due=min(now + policy.vigil_every, max(now, vigil.until)))
+
+
+def _ended(vigil: Vigil, now: datetime, why: str) -> Decision:
+    return Decision(save=(replace(vigil, ended_at=now),), note=(_entry(vigil, now, why),))
+
+
+def _post(vigil: Vigil, name: str, card: Card) -> Decision:
+    if not vigil.channel:
+        return Decision()
+    post = Post(
+        id=f"{vigil.id}/{name}",
+        incident=vigil.incident,
+        channel=vigil.channel,
+        text=card.text,
+        blocks=card.blocks,
+    )
+    return Decision(save=(post,), do=(SendPost(post.id),))
+
+
+def _entry(vigil: Vigil, now: datetime, text: str) -> Entry:
+    return Entry(at=now, kind=EntryKind.ACTION, text=text, incident=vigil.incident, source=vigil.id)

@@ -1,0 +1,90 @@
+"""GitOps switched off and on again, on behalf of people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot import suspensions
+from bot.commands import Ask
+from bot.decision import Decision
+from bot.errors import Moved, ProviderError, Refused
+from bot.model import SuspensionState, Verb
+from bot.text import code
+from handlers import targets
+from handlers.world import Think, World, nothing
+from storage.store import Tx
+
+
+def suspend(world: World, ask: Ask, words: str) -> Decision:
+    """Whoever may roll back may switch off what undoes that."""
+    service, rest = targets.find(world, ask, words, "suspend")
+    _nothing_more(rest, "suspend")
+    rollout = targets.examine(world, service, targets.read(world, service))
+    circle = targets.circle(world, service, Verb.ROLLBACK)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        around = targets.surroundings(tx, ask, service, now)
+        return suspensions.suspend(
+            rollout,
+            tx.suspension_of(service.name, service.environment),
+            around.incident,
+            by=ask.by,
+            channel=ask.channel,
+            allowed=circle.allowed(world, tx, around.incident),
+            number=tx.count_suspensions() + 1,
+            now=now,
+            who=circle.rule.who,
+        )
+
+    return world.decide(think)
+
+
+def restore(world: World, ask: Ask, words: str) -> Decision:
+    service, rest = targets.find(world, ask, words, "restore")
+    _nothing_more(rest, "restore")
+    circle = targets.circle(world, service, Verb.ROLLBACK)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident = targets.surroundings(tx, ask, service, now).incident
+        return suspensions.restore(
+            tx.suspension_of(service.name, service.environment),
+            service.name,
+            by=ask.by,
+            allowed=circle.allowed(world, tx, incident),
+            incident=incident.id if incident else "",
+            now=now,
+            who=circle.rule.who,
+        )
+
+    return world.decide(think)
+
+
+def _nothing_more(words: str, verb: str) -> None:
+    if words:
+        raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE")
+
+
+def set_gitops(world: World, id: str) -> Think:
+    """Does what the suspension wants; done already is done."""
+    held = world.read(lambda tx: tx.suspension(id))
+    _, target = targets.provider(world, world.policy.service(held.service))
+    if world.neighbourhood is None:
+        raise ProviderError("GitOps", "no cluster is connected", permanent=True)
+    match held.state:
+        case SuspensionState.WANTED:
+            world.neighbourhood.stop(target, held)
+        case SuspensionState.RESTORING:
+            world.neighbourhood.restore(target, held)
+        case _:
+            return nothing
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        return suspensions.was_set(tx.suspension(id), len(tx.tasks(held.incident)) + 1, world.policy, now)
+
+    return think
+
+
+def gave_up(world: World, id: str, error: ProviderError) -> Think:
+    why = error.message if isinstance(error, Moved) else str(error)
+    moved = isinstance(error, Moved)
+    return lambda tx, now: suspensions.gave_up(tx.suspension(id), why, now, moved=moved)

@@ -1,0 +1,33 @@
+"""Vigils: somebody looks on after a rollback."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot import vigils
+from bot.decision import Decision
+from bot.errors import ProviderError
+from handlers import targets
+from handlers.world import Think, World, nothing
+from storage.store import Tx
+
+
+def look(world: World, id: str) -> Think:
+    """Reads the rollout; closely only where it is not as wanted."""
+    vigil, asked = world.read(lambda tx: (tx.vigil(id), tx.request(id)))
+    if vigil.ended_at is not None:
+        return nothing
+    service = world.policy.service(vigil.service)
+    try:
+        rollout = targets.read(world, service)
+    except ProviderError as error:
+        why = str(error)
+        return lambda tx, now: vigils.unseen(tx.vigil(id), why, world.policy, now)
+    if vigils.put_back(vigil, asked, rollout):
+        rollout = targets.examine(world, service, rollout)
+    figures = targets.figures(world, service)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        return vigils.looked(tx.vigil(id), asked, rollout, figures, world.policy, now)
+
+    return think

@@ -1,0 +1,183 @@
+"""After a rollback: it holds, it is put back, it is overtaken, or nobody knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot import vigils
+from bot.dangers import Figures
+from bot.decision import Decision, SendPost, WatchRollout
+from bot.model import Keeper, Post, Request, RequestState, Reverts, Rollout, RolloutPhase, Verb, Vigil
+from bot.policy import Policy
+from tests.blockkit import check_message
+from tests.bot.rollout_values import V41, V42, V43, idle, in_flight, request
+from tests.values import NOON, minutes
+
+POLICY = Policy()
+LATER = NOON + minutes(1)
+HEALS = Keeper(
+    tool="Argo CD",
+    kind="Application",
+    name="shop",
+    namespace="argocd",
+    reverts=Reverts.AT_ONCE,
+    setting='{"selfHeal":true}',
+    commit="d34c3f3b",
+    repository="https://git.example/deploy.git",
+)
+BACK = idle(current=V41, stable=V41, history=(V42, V41))
+PUT_BACK = idle(
+    current=V42, stable=V42, history=(V42, V41), keeper=HEALS, written_by="argocd-controller", written_at=NOON
+)
+
+
+def undo(**other: Any) -> Request:
+    return request(**{"intent": "undo", "state": RequestState.DONE, "acted_at": NOON, "settled_at": NOON} | other)
+
+
+def begun(asked: Request | None = None, others: tuple[Vigil, ...] = ()) -> Decision:
+    return vigils.begin(asked or undo(), others, POLICY, NOON)
+
+
+def vigil(**other: Any) -> Vigil:
+    found = next(noun for noun in begun().save if isinstance(noun, Vigil))
+    return replace(found, **{"version": 1} | other)
+
+
+def look(rollout: Rollout, at: datetime = LATER, figures: Figures | None = None, **other: Any) -> Decision:
+    return vigils.looked(vigil(**other), undo(), rollout, figures, POLICY, at)
+
+
+def posts(decision: Decision) -> list[Post]:
+    return [noun for noun in decision.save if isinstance(noun, Post)]
+
+
+def after(decision: Decision) -> Vigil:
+    return [noun for noun in decision.save if isinstance(noun, Vigil)][-1]
+
+
+def text(decision: Decision) -> str:
+    return "; ".join(entry.text for entry in decision.note)
+
+
+def test_a_proven_rollback_is_watched_for_half_an_hour_and_first_soon_after_argo_cd_would_heal() -> None:
+    decision = begun()
+    assert after(decision).until == NOON + minutes(30)
+    assert decision.do == (WatchRollout(undo().id, due=NOON + timedelta(seconds=10)),)
+
+
+def test_one_that_was_put_back_before_it_was_proven_is_looked_at_at_once() -> None:
+    assert begun(undo(state=RequestState.FAILED)).do == (WatchRollout(undo().id, due=NOON),)
+
+
+@pytest.mark.parametrize(
+    "asked", [undo(verb=Verb.PAUSE, intent="pause"), undo(state=RequestState.NOTHING), undo(state=RequestState.ACTING)]
+)
+def test_what_changed_nothing_for_good_is_not_watched(asked: Request) -> None:
+    assert begun(asked) == Decision()
+
+
+def test_another_rollback_ends_the_vigil_before_it() -> None:
+    old = vigil(id="INC-7/rollback/checkout/0")
+    assert replace(old, ended_at=NOON) in begun(others=(old,)).save
+
+
+def test_while_it_holds_nothing_is_said() -> None:
+    decision = look(BACK)
+    assert (decision.save, decision.note) == ((), ())
+    assert decision.do == (WatchRollout(undo().id, due=NOON + minutes(1.5)),)
+
+
+def test_it_held_is_one_line_on_the_timeline_and_no_message() -> None:
+    decision = look(BACK, NOON + minutes(30))
+    assert text(decision) == "rollback of checkout to v41 held"
+    assert after(decision).ended_at == NOON + minutes(30)
+    assert (posts(decision), decision.do) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("rollout", "figures", "why"),
+    [
+        (replace(BACK, phase=RolloutPhase.DEGRADED), None, "it is degraded"),
+        (replace(BACK, stable_available=3), None, "3/4 replicas available"),
+        (BACK, Figures(by_version={"v41": 0.2}), "v41 fails 20.0% of requests"),
+        (BACK, Figures(missing="Prometheus: HTTP 503"), "no error figures for v41 (Prometheus: HTTP 503)"),
+        (BACK, Figures(by_version={"v42": 0.0}), "no error figures for v41"),
+    ],
+)
+def test_missing_or_bad_evidence_is_not_green(rollout: Rollout, figures: Figures | None, why: str) -> None:
+    decision = look(rollout, NOON + minutes(30), figures)
+    assert why in text(decision)
+    assert why in posts(decision)[0].text
+    assert look(BACK, NOON + minutes(30), Figures(by_version={"v41": 0.001})).do == ()
+
+
+def test_put_back_is_said_with_who_and_when_and_what_would_last() -> None:
+    decision = look(PUT_BACK)
+    (post,) = posts(decision)
+    check_message(post.text, post.blocks)
+    said = str(post.blocks)
+    assert "did not stick" in said
+    assert "Argo CD Application shop (argocd-controller)" in said
+    assert "git revert d34c3f3b" in said
+    assert "rollout suspend checkout" in said
+    assert "rollout rollback checkout --to hash41" in said
+    assert "v42 was put back by Argo CD Application shop" in text(decision)
+    assert SendPost(post.id) in decision.do
+
+
+def test_it_is_said_once_however_often_it_swings() -> None:
+    broken = after(look(PUT_BACK))
+    again = vigils.looked(broken, undo(), PUT_BACK, None, POLICY, NOON + minutes(2))
+    assert (posts(again), again.note) == ([], ())
+    back = vigils.looked(broken, undo(), BACK, None, POLICY, NOON + minutes(3))
+    assert text(back) == "v41 serves again"
+    third = vigils.looked(after(back), undo(), PUT_BACK, None, POLICY, NOON + minutes(4))
+    assert posts(third) == []
+    assert "did not stick" in text(third)
+
+
+def test_somebody_with_kubectl_is_named_and_there_is_nothing_to_switch_off() -> None:
+    decision = look(replace(PUT_BACK, keeper=None, written_by="kubectl-edit"))
+    assert "put back by kubectl-edit" in text(decision)
+    assert "rollout suspend" not in str(posts(decision)[0].blocks)
+
+
+def test_an_abort_that_somebody_retries_did_not_stick() -> None:
+    aborted = in_flight(aborted=True, weight=0)
+    assert look(aborted).note == ()
+    assert "did not stick" in text(look(replace(aborted, aborted=False, weight=20)))
+
+
+def test_a_newer_deploy_ends_the_vigil_without_a_message() -> None:
+    decision = look(idle(current=V43, stable=V43, history=(V43, V41)))
+    assert text(decision) == "overtaken: checkout is at v43 (revision 3) now"
+    assert (posts(decision), decision.do) == ([], ())
+
+
+def test_what_is_on_its_way_is_neither_held_nor_put_back() -> None:
+    decision = look(in_flight(current=V41, stable=V42))
+    assert decision.note == ()
+    assert len(decision.do) == 1
+
+
+def test_a_cluster_that_does_not_answer_is_asked_until_the_end_and_then_it_is_not_known() -> None:
+    early = vigils.unseen(vigil(), "HTTP 503", POLICY, NOON + minutes(5))
+    assert (early.note, len(early.do)) == ((), 1)
+    late = vigils.unseen(vigil(), "HTTP 503", POLICY, NOON + minutes(30))
+    assert "not known whether it held; HTTP 503" in text(late)
+    assert after(late).ended_at
+
+
+def test_what_is_over_is_over() -> None:
+    assert look(PUT_BACK, ended_at=NOON) == Decision()
+    assert vigils.unseen(vigil(ended_at=NOON), "x", POLICY, NOON) == Decision()
+
+
+def test_without_a_channel_it_is_only_noted() -> None:
+    decision = look(PUT_BACK, channel="")
+    assert (posts(decision), "did not stick" in text(decision)) == ([], True)

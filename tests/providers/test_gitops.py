@@ -1,0 +1,235 @@
+"""What stands around a rollout, read over HTTP, and GitOps switched off and on again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import Moved, ProviderError
+from bot.model import Keeper, Reverts, Rollout, Suspension
+from handlers.providers.gitops import Neighbourhood, mark_of
+from sandbox.kube.store import APPLICATIONS, KUSTOMIZATIONS, Object
+from tests.providers.shops import Front, Shop, target
+from tests.values import NOON
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    front = Front()
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(front, tmp_path)
+    yield shop
+    shop.close()
+
+
+HEALING = {"prune": True, "selfHeal": True}
+
+
+def examined(shop: Shop) -> Rollout:
+    return neighbourhood(shop).examine(target("checkout"), shop.get())
+
+
+def neighbourhood(shop: Shop) -> Neighbourhood:
+    return Neighbourhood({"sandbox": shop.kubernetes})
+
+
+def keeper(shop: Shop) -> Keeper:
+    found = examined(shop).keeper
+    assert found is not None
+    return found
+
+
+def suspension(found: Keeper, **other: Any) -> Suspension:
+    values: dict[str, Any] = {
+        "id": "checkout/production/1",
+        "service": "checkout",
+        "environment": "production",
+        "incident": "",
+        "channel": "",
+        "tool": found.tool,
+        "kind": found.kind,
+        "namespace": found.namespace,
+        "name": found.name,
+        "setting": found.setting,
+        "commit": found.commit,
+        "by": "U0DANA",
+        "at": NOON,
+    }
+    return Suspension(**values | other)
+
+
+def app(shop: Shop) -> Object:
+    return shop.cluster.store.get(APPLICATIONS, "argocd", "shop")
+
+
+def set_policy(shop: Shop, policy: Object) -> None:
+    found = app(shop)
+    shop.cluster.write(APPLICATIONS, found | {"spec": found["spec"] | {"syncPolicy": policy}}, "somebody")
+
+
+@pytest.mark.parametrize(
+    ("automated", "reverts"),
+    [
+        (HEALING, Reverts.AT_ONCE),
+        ({"prune": True}, Reverts.COMMIT),
+        ({"enabled": False, "selfHeal": True}, Reverts.NEVER),
+        (None, Reverts.NEVER),
+    ],
+)
+def test_argo_cd_is_read_from_its_application(shop: Shop, automated: Object | None, reverts: Reverts) -> None:
+    repository = shop.cluster.argo_cd("checkout", automated=automated)
+    shop.passes(1)
+    found = keeper(shop)
+    assert (str(found), found.namespace) == ("Argo CD Application shop", "argocd")
+    assert found.reverts is reverts
+    assert (found.commit, found.repository) == (repository.head, repository.url)
+
+
+def test_flux_is_read_from_its_kustomization(shop: Shop) -> None:
+    repository = shop.cluster.flux("checkout", interval="7m")
+    shop.passes(1)
+    found = keeper(shop)
+    assert (str(found), found.reverts, found.every) == ("Flux Kustomization shop", Reverts.INTERVAL, "7m")
+    assert found.commit == repository.head
+
+
+def test_an_application_that_may_not_be_read_is_unknown_and_why(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    shop.cluster.api.deny("get", "applications")
+    found = keeper(shop)
+    assert found.reverts is Reverts.UNKNOWN
+    assert "HTTP 403" in found.why
+    assert not found.can_be_stopped
+
+
+def test_nobody_keeps_it(shop: Shop) -> None:
+    found = examined(shop)
+    assert (found.keeper, found.unexamined) == (None, "")
+    assert found.written_by == "ci"
+
+
+def test_a_tracking_id_that_was_copied_from_another_object_names_no_keeper() -> None:
+    """kubectl's undo of a Deployment brings the ReplicaSet's annotations along; people copy manifests."""
+    meta = {"name": "checkout", "namespace": "shop"}
+    copied = {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/search"}}
+    object = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": meta | copied}
+    assert mark_of(object) is None
+    own = {"annotations": {"argocd.argoproj.io/tracking-id": "team_shop:argoproj.io/Rollout:shop/checkout"}}
+    found = mark_of(object | {"metadata": meta | own})
+    assert found is not None
+    assert (found.namespace, found.name) == ("team", "shop")
+
+
+def test_a_label_that_helm_charts_also_set_is_no_keeper() -> None:
+    meta = {"name": "checkout", "namespace": "shop", "labels": {"app.kubernetes.io/instance": "shop"}}
+    assert mark_of({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta}) is None
+
+
+def test_a_helm_release_is_one_that_only_an_upgrade_brings_back() -> None:
+    meta = {
+        "annotations": {"meta.helm.sh/release-name": "checkout-blue"},
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+    }
+    found = mark_of({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta})
+    assert found is not None
+    assert (str(found), found.reverts, found.can_be_stopped) == ("Helm release checkout-blue", Reverts.UPGRADE, False)
+
+
+def test_an_applicationset_that_would_turn_it_on_again_is_named(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    owner = [{"kind": "ApplicationSet", "name": "all-shops", "uid": "1", "apiVersion": "argoproj.io/v1alpha1"}]
+    held = app(shop)
+    meta = held["metadata"] | {"ownerReferences": owner}
+    shop.cluster.write(APPLICATIONS, held | {"metadata": meta}, "somebody")
+    assert keeper(shop).parent == "ApplicationSet all-shops"
+
+
+def test_an_autoscaler_counts_before_it_has_ever_scaled(shop: Shop) -> None:
+    assert not examined(shop).autoscaled
+    shop.cluster.autoscale("payments")
+    assert not examined(shop).autoscaled
+    shop.cluster.autoscale("checkout")
+    assert examined(shop).autoscaled
+
+
+def test_pods_without_room_are_counted_with_the_scheduler_s_reason(shop: Shop) -> None:
+    shop.cluster.replicas.full = True
+    shop.ships("checkout", "v43")
+    found = examined(shop)
+    assert found.homeless == 1
+    assert "Insufficient cpu" in found.short_of
+
+
+def test_what_may_not_be_read_is_said(shop: Shop) -> None:
+    shop.cluster.api.deny("list", "pods")
+    assert "its pods could not be read" in examined(shop).unexamined
+
+
+def test_auto_sync_is_switched_off_and_restored_as_it_was(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    shop.passes(1)
+    off = suspension(keeper(shop))
+    neighbourhood(shop).stop(target("checkout"), off)
+    assert app(shop)["spec"]["syncPolicy"] == {}
+    assert keeper(shop).reverts is Reverts.NEVER
+    neighbourhood(shop).restore(target("checkout"), off)
+    assert app(shop)["spec"]["syncPolicy"] == {"automated": HEALING}
+
+
+def test_both_done_twice_send_once(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    off = suspension(keeper(shop))
+    for _ in range(2):
+        neighbourhood(shop).stop(target("checkout"), off)
+    assert len(shop.patches) == 1
+    for _ in range(2):
+        neighbourhood(shop).restore(target("checkout"), off)
+    assert len(shop.patches) == 2
+
+
+def test_a_patch_names_the_version_that_it_was_reviewed_at(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    off = suspension(keeper(shop))
+    version = app(shop)["metadata"]["resourceVersion"]
+    neighbourhood(shop).stop(target("checkout"), off)
+    assert shop.patches[0][1]["metadata"] == {"resourceVersion": version}
+
+
+def test_a_setting_that_somebody_changed_since_is_left_as_it_is(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    off = suspension(keeper(shop))
+    set_policy(shop, {"automated": {"prune": False}})
+    with pytest.raises(Moved, match="set otherwise"):
+        neighbourhood(shop).stop(target("checkout"), off)
+    with pytest.raises(Moved, match="switched on by somebody else"):
+        neighbourhood(shop).restore(target("checkout"), off)
+    assert shop.patches == []
+
+
+def test_a_lost_answer_is_unknown_and_the_next_try_finds_it_done(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    off = suspension(keeper(shop))
+    shop.cluster.faults.add("patch", "timeout_after")
+    with pytest.raises(ProviderError) as caught:
+        neighbourhood(shop).stop(target("checkout"), off)
+    assert caught.value.unknown
+    neighbourhood(shop).stop(target("checkout"), off)
+    assert len(shop.patches) == 1
+
+
+def test_flux_is_suspended_and_restored(shop: Shop) -> None:
+    shop.cluster.flux("checkout")
+    off = suspension(keeper(shop))
+    neighbourhood(shop).stop(target("checkout"), off)
+    assert shop.cluster.store.get(KUSTOMIZATIONS, "flux-system", "shop")["spec"]["suspend"] is True
+    assert keeper(shop).reverts is Reverts.NEVER
+    neighbourhood(shop).restore(target("checkout"), off)
+    assert shop.cluster.store.get(KUSTOMIZATIONS, "flux-system", "shop")["spec"]["suspend"] is False
