@@ -92,6 +92,16 @@ def looked(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetime
     return _go_on(counted, known, policy, now, fleet)
 
 
+def just_settled(skew: Skew | None, approved: str, now: datetime) -> bool:
+    """The same check done again, by a worker that did not know that it was done: it begins no new one."""
+    return (
+        skew is not None
+        and skew.settled_at is not None
+        and skew.approved == approved
+        and (now - skew.settled_at < LOOK_AGAIN)
+    )
+
+
 def unseen(skew: Skew, why: str, known: Known, policy: Policy, now: datetime) -> Decision:
     """The servers could not be looked at: that is unknown, and after the deadline it is said."""
     if skew.checked_at >= now:

@@ -66,6 +66,8 @@ def verify(world: World, id: str) -> Think:
         if found is None:
             under_way = known.skew is not None and known.skew.settled_at is None
             return skews.overtaken(known.skew, now) if known.skew and under_way else Decision()
+        if skews.just_settled(known.skew, approved, now):
+            return Decision()
         skew = skews.begun(service.name, environment, approved, known.skew, now)
         return skews.looked(skew, found, known, world.policy, now)
 

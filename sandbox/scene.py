@@ -323,8 +323,6 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "ship": ship,
     "serve": serve,
     "steps": steps,
-    "keep": keep,
-    "revert": revert,
     "type": type_,
     "press": press,
     "submit": submit,
@@ -333,6 +331,8 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "stuck": stuck,
     "clean": clean,
     "flag": flag,
+    "keep": keep,
+    "revert": revert,
 }
 EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "channel": channel_exists,

@@ -14,7 +14,7 @@ def follow(store: Store) -> None:
     pods = store.all(PODS)
     for service in store.all(SERVICES):
         chosen = [pod for pod in pods if selects(service, pod)]
-        wanted = slice_of(service, [endpoint(pod) for pod in chosen])
+        wanted = slice_of(service, [endpoint(pod) for pod in chosen if pod["status"].get("podIP")])
         meta = wanted["metadata"]
         held = store.find(ENDPOINT_SLICES, meta["namespace"], meta["name"])
         if held is None:

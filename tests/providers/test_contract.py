@@ -13,7 +13,7 @@ import pytest
 from bot.errors import Moved, ProviderError, Refused
 from bot.intents import plan
 from bot.model import Request, RequestState, Rollout, RolloutPhase, Verb
-from handlers.providers import AROUND, EXTRAS, ROLLOUTS
+from handlers.providers import AROUND, EXTRAS, READERS, ROLLOUTS
 from handlers.providers.kubernetes import FIELD_MANAGER, Conflict409
 from tests.providers.shops import Front, Shop, target
 
@@ -54,7 +54,7 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 def test_every_provider_is_held_to_it() -> None:
     assert set(SCENES) == set(ROLLOUTS)
-    assert set(EXTRAS) <= {*ROLLOUTS, *AROUND}
+    assert set(EXTRAS) <= {*ROLLOUTS, *READERS, *AROUND}
 
 
 # ---------------------------------------------------------------- reading

@@ -51,8 +51,9 @@ def test_a_bad_version_of_a_deployment_is_rolled_back_from_its_channel_and_prove
 
 
 def test_half_way_it_is_paused_with_one_press_and_turned_round(plain: Story) -> None:
-    plain.ships("v42", "search", seconds=3)
     plain.alert("SearchErrorRatioHigh", service="search")
+    plain.cluster.deploy("search", image="shop/search:v42")
+    plain.clock.advance(seconds=3)  # what the bot does meanwhile takes time, too, and the rollout does not wait
     assert "Pausing `search`" in plain.types("/rollout pause search")
     plain.passes(20)
     assert plain.cluster.workload("search").phase == "Paused"

@@ -81,7 +81,7 @@ def test_whichever_call_of_the_opening_goes_wrong_the_opening_is_whole(story: St
     story.alert("CheckoutSlow")  # edits the card
     assert story.slack.faults.waiting == []
     whole(story)
-    assert "CheckoutSlow" in story.card
+    assert "CheckoutSlow fired" in story.timeline
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
@@ -144,7 +144,7 @@ def test_a_channel_that_a_human_archives_is_said_to_be_and_works_again_when_it_i
     story.slack.unarchive(DANA, story.channel)
     story.retry_all()
     assert story.dead == []
-    assert "CheckoutSlow" in story.card
+    assert "CheckoutSlow fired" in story.timeline
     assert story.cards() == 1
 
 
@@ -154,7 +154,7 @@ def test_a_card_that_a_human_deletes_comes_back(story: Story) -> None:
     story.remove(first)
     story.alert("CheckoutSlow")
     assert story.incident.card != first
-    assert "CheckoutSlow" in story.card
+    assert "CheckoutSlow fired" in story.timeline
     whole(story)
 
 
@@ -215,7 +215,7 @@ def test_while_slack_is_away_alerts_are_taken_and_afterwards_everything_is_there
     story.passes(120)
     whole(story)
     assert story.incident.opened_at == opened
-    assert "CheckoutSlow" in story.card
+    assert "CheckoutSlow fired" in story.timeline
 
 
 def test_updates_written_while_slack_is_away_appear_in_the_order_they_were_written(story: Story) -> None:
