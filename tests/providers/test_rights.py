@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from bot.model import Verb
+from bot.policy import Verification
 from handlers import check
 from handlers.providers import ROLLOUTS
 from handlers.providers import load as provider
 from handlers.providers.gitops import Neighbourhood
+from handlers.providers.pods import Pods
 from handlers.settings import Settings, load
 from tests.providers.shops import Front, Shop, target
 from tests.providers.test_watch import ALL, Listener, until_watched
@@ -100,6 +102,15 @@ def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -
     argo = granted("watchkeeper-argo-rollouts")
     assert called - argo | helm == granted("watchkeeper-surroundings") - argo | keepers
     assert granted("watchkeeper-surroundings") <= called
+
+
+def test_the_role_for_pods_allows_what_is_read_of_servers(shop: Shop) -> None:
+    before = len(shop.cluster.calls)
+    Pods({"sandbox": shop.kubernetes}).instances(target("search"), Verification(), "any")
+    called = {(call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
+    roles = granted("watchkeeper-pods") | granted("watchkeeper-workloads")
+    assert called <= {(resource, verb) for _, resource, verb in roles}
+    assert {("pods", "list"), ("endpointslices", "list")} <= called
 
 
 @pytest.mark.parametrize("name", ROLES)
