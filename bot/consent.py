@@ -144,12 +144,14 @@ def needed(facts: Facts, rule: Rule | None = None) -> Consent:
     return Consent(approvals=approvals, typed=typed, why=why if approvals else ())
 
 
-def exposure(intent: Intent, rollout: Rollout) -> int:
+def exposure(intent: Intent, rollout: Rollout, to: str = "") -> int:
     """Per cent of the traffic that gets another version by it, now or with the next step."""
     if intent is Intent.PAUSE:
         return 0
     if intent in (Intent.ABORT, Intent.ABORT_UNDO):
         return rollout.weight
+    if intent is Intent.UNDO and rollout.aborted and rollout.stable and to == rollout.stable.hash:
+        return rollout.weight  # the traffic is back already; only the spec changes
     if intent in (Intent.RESUME, Intent.SKIP, Intent.RETRY) and rollout.strategy != BLUE_GREEN:
         return max(rollout.weight, _next_weight(rollout))
     return ALL

@@ -18,7 +18,7 @@ from bot.text import brief, code
 TO_STABLE = frozenset({Intent.ABORT, Intent.ABORT_UNDO})  # whose pods serve beside the new ones already
 SICK = 0.01  # of requests fail: below that nobody would go back for it
 AS_SICK = 0.8  # of the other version's errors: then the difference is no reason
-HAPPENED = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED, ChangeStatus.FAILED})
+HAPPENED = frozenset(ChangeStatus) - {ChangeStatus.CANCELLED}  # code that was rolled back leaves its data behind
 
 
 # ---------------------------------------------------------------- who else writes it
@@ -182,7 +182,7 @@ def sickness(meant: Plan, rollout: Rollout, figures: Figures | None) -> Iterator
     if figures is None or meant.intent is Intent.PAUSE:
         return
     if not figures.configured:
-        yield good("no figures by version: no Prometheus is configured")
+        yield good("no figures by version: no query for them is configured")
         return
     if figures.missing:
         yield Reason(f"no figures by version: {brief(figures.missing, 200)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import unescape
 
 from bot.consent import Consent, Facts, exposure, irreversible
 from bot.errors import Refused
@@ -15,6 +17,7 @@ from bot.preflight import Preflight, Safety, Surroundings, preflight
 from bot.proof import fulfilled, moved, shows
 from bot.text import code, esc
 
+MENTION = re.compile(r"<@(\w+)>")
 PREVIEW_LASTS = timedelta(minutes=10)
 APPROVAL_LASTS = timedelta(minutes=15)  # others have to read it first
 
@@ -33,7 +36,7 @@ def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
     return Facts(
         intent=meant.intent,
         environment=rollout.environment,
-        exposure=exposure(meant.intent, rollout),
+        exposure=exposure(meant.intent, rollout, meant.to.hash),
         irreversible=irreversible(rollout, around.deploys),
         severity=min((incident.severity for incident in near), default=None),
     )
@@ -106,4 +109,5 @@ def blocked_since(request: Request, rollout: Rollout, stables: Sequence[Stable],
     checked = preflight(request.verb, rollout, stables, around, to=to, full=intent in FULLY)
     if checked.verdict is not Safety.BLOCKED or (request.broken_glass and checked.overridable):
         return ""
-    return "it is blocked by now: " + "; ".join(str(r) for r in checked.reasons if r.weight is Safety.BLOCKED)
+    why = "; ".join(str(r) for r in checked.reasons if r.weight is Safety.BLOCKED)  # mrkdwn, and this is plain text
+    return "it is blocked by now: " + unescape(MENTION.sub(r"\1", why))

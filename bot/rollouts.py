@@ -13,7 +13,6 @@ from bot import skews
 from bot.cards import consent as consent_cards
 from bot.cards import rollout as cards
 from bot.consent import Consent, must_be_allowed, needed
-from bot.consent import who_may as who_may
 from bot.decision import (
     ActOnRollout,
     Card,
@@ -154,7 +153,7 @@ def _asked(
                 request, request.at, f"{_asks(request)}; {plural(request.approvals, 'approval')} needed", request.by
             ),
         ),
-        do=(ShowRequest(request.id), ExpireRequest(request.id, due=request.expires_at)),
+        do=(ShowRequest(request.id), ExpireRequest(request.id, due=request.expires_at), *_live(request)),
         say=f"{_title(request)} needs {count}: {'; '.join(consent.why)}. I asked for it in {where}; it is good for "
         f"{span(APPROVAL_LASTS)}.{few}",
     )

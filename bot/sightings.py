@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot import rollouts
-from bot.changes import ENDED, STANDING, merge
+from bot.changes import ENDED, STANDING
 from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout
 from bot.intents import named, replicas, step_in_words
 from bot.live import card_id
@@ -224,7 +224,7 @@ class _Look:
         if before and (before.status not in ENDED or before.at >= at):
             self.changes[key] = replace(before, at=min(before.at, at))
             return
-        self.changes[key] = merge(began, before)
+        self.changes[key] = replace(before, status=ChangeStatus.STARTED, at=at) if before else began
 
     def end(self, version: str, status: ChangeStatus, of: frozenset[ChangeStatus] | set[ChangeStatus]) -> None:
         key = change_key(self.rollout.service, self.rollout.environment, version)

@@ -27,8 +27,8 @@ def skew_id(service: str, environment: str) -> str:
     return f"{service}/{environment}"
 
 
-def hold_id(skew: Skew) -> str:
-    return f"{skew.id}/{HOLDER}"
+def hold_id(skew: str) -> str:
+    return f"{skew}/{HOLDER}"
 
 
 def alert_key(skew_id: str) -> str:
@@ -138,7 +138,7 @@ def _spoken_up(skew: Skew, known: Known, policy: Policy, now: datetime, fleet: F
     opened = next((noun for noun in decision.save if isinstance(noun, Alert)), None)
     incident = (opened.incident if opened else "") or (known.incident.id if known.incident else "")
     why = f"{skew.text}; it should be {skew.approved} everywhere"
-    hold = Hold(id=hold_id(skew), service=skew.service, environment=skew.environment, holder=HOLDER, why=why, at=now)
+    hold = Hold(id=hold_id(skew.id), service=skew.service, environment=skew.environment, holder=HOLDER, why=why, at=now)
     decision += Decision(save=(replace(hold, version=known.hold.version if known.hold else 0),))
     if incident:
         said = f"{skew.service}: {skew.text}. Promotion is held until all its servers run {skew.approved}"
@@ -152,7 +152,9 @@ def _alert(skew: Skew, *, firing: bool, now: datetime) -> Alert:
     return Alert(
         key=alert_key(skew.id),
         group=skew.id,
-        title=f"{skew.service}: {skew.matching} of {skew.expected} servers run {skew.approved}",
+        title=f"{skew.service}: {skew.matching} of {skew.expected} servers run {skew.approved}"
+        if skew.expected
+        else f"{skew.service}: not known whether all servers run {skew.approved}",
         severity="critical",
         service=skew.service,
         environment=skew.environment,

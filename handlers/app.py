@@ -269,8 +269,8 @@ def metrics_provider(settings: Settings) -> Metrics | None:
 
 
 def pods(settings: Settings) -> Pods | None:
-    """Who reads the pods of the configured rollouts, if there are any."""
-    if not any(service.rollout for service in settings.policy.services.values()):
+    """Who reads the pods of the configured rollouts, if there are any in a cluster."""
+    if not providers_used(settings):
         return None
     try:
         reader: Pods = providers.load("pods", providers.READERS).connect(settings.config.clusters)

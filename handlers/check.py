@@ -148,7 +148,7 @@ def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:
     """The namespaces that are used of each cluster, by provider and cluster."""
     places: dict[tuple[str, str], set[str]] = defaultdict(set)
     for service in settings.policy.services.values():
-        if service.rollout:
+        if service.rollout and service.rollout.provider != GATES:
             places[service.rollout.provider, service.rollout.cluster].add(service.rollout.namespace)
     return {place: sorted(namespaces) for place, namespaces in sorted(places.items())}
 

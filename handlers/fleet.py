@@ -50,7 +50,7 @@ def verify(world: World, id: str) -> Think:
     """One look of the check after a rollout. What cannot be read is unknown, not an error to give up on."""
     name, _, environment = id.rpartition("/")
     service = world.policy.services.get(name)
-    if service is None or service.rollout is None or service.environment != environment:
+    if service is None or service.rollout is None or targets.asks_only(service) or service.environment != environment:
         return nothing
     try:
         rollout = targets.read(world, service)
@@ -89,7 +89,7 @@ def _known(world: World, tx: Tx, service: Service, now: datetime) -> Known:
     skew = tx.skew(id)
     return Known(
         skew=skew,
-        hold=tx.find_hold(f"{id}/{skews.HOLDER}"),
+        hold=tx.find_hold(skews.hold_id(id)),
         incident=next(iter(tx.open_incident_of(service.name, service.environment)), None),
         seen=_triage(world, tx, service, now),
     )

@@ -20,6 +20,7 @@ from handlers.world import World
 from storage.store import Tx
 
 STEERED = ("show", "check", "pause", "resume", "promote", "rollback", "abort")
+IN_CLUSTER = ("retry", "watch", "verify", "suspend")  # what takes a look at the cluster
 
 # ---------------------------------------------------------------- asked
 
@@ -64,11 +65,17 @@ class Options:
 
 def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
     """The verb, for a rollout that is only known by what it asks; None for any other."""
-    if verb not in STEERED:
+    if verb not in (*STEERED, *IN_CLUSTER):
         return None
     service, rest = targets.find(world, ask, words, verb)
     if not targets.asks_only(service):
         return None
+    if verb in IN_CLUSTER:
+        raise Refused(
+            f"{code(service.name)} is known only by what it asks at its gates; no cluster is read, so there is nothing "
+            f"to {verb}.",
+            instead=f"/rollout show {service.name}",
+        )
     if verb in ("show", "check"):
         return show(world, service)
     options = parse(verb, service, rest)
@@ -116,7 +123,7 @@ def previewed(world: World, ask: Ask, service: Service, verb: str, options: Opti
 
     def think(tx: Tx, now: datetime) -> Decision:
         known = facts(world, tx, service, now)
-        here = next((i for i in known.incidents if i.service == service.name), next(iter(known.incidents), None))
+        here = targets.surroundings(tx, ask, service, now).incident
         allowed = circle.allowed(world, tx, here)
         must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
@@ -183,7 +190,7 @@ def show_urls(world: World, ask: Ask, words: str) -> Decision:
     circle = targets.circle(world, service, Verb.PROMOTE)
 
     def answer(tx: Tx) -> Decision:
-        here = next(iter(tx.open_incident_of(service.name, service.environment)), None)
+        here = targets.surroundings(tx, ask, service, world.now()).incident
         allowed = circle.allowed(world, tx, here)
         must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         return Decision(say=cards.urls_card(service.name, urls(world, service)))

@@ -131,7 +131,7 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return rollouts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
-    if isinstance(job.effect, ShowRollout | PlotRollout):  # whose lanes are their own
+    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 

@@ -151,7 +151,7 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
 
 def _options(verb: Verb, words: str) -> tuple[str, bool]:
     """The revision in `--to REV`, "" where none is named, and whether `--full` or `--now` skips the steps."""
-    match verb, words.replace("=", " ").split():
+    match verb, words.replace("=", " ").replace("—", "--").split():
         case _, []:
             return "", False
         case Verb.PROMOTE, ["--full"]:

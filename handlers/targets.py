@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 8  # rollouts read at the same time
 DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promoted, or left, may have been deployed
-RECENT = 50  # incidents looked through for earlier rollbacks
 
 
 # ---------------------------------------------------------------- what is meant
@@ -164,10 +163,7 @@ def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:
     stables = tx.stables(service.name, service.environment)
     if len(stables) < 2:
         return stables
-    where = ["", *(incident.id for incident in tx.incidents(limit=RECENT))]
-    mine = (service.name, service.environment)
-    asked = [r for id in where for r in tx.requests(id) if (r.service, r.environment) == mine]
-    return good(stables, asked)
+    return good(stables, tx.requests_of(service.name, service.environment, stables[-1].at))
 
 
 def roles_in(world: World, tx: Tx, incident: Incident | None, service: Service) -> tuple[Assignment, ...]:

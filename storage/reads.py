@@ -50,6 +50,7 @@ from storage.types import fit
 T = TypeVar("T")
 
 POSTS = (SendPost.__name__, Broadcast.__name__)
+LATEST = 50
 CHUNK = 500  # values of one IN list; SQLite takes 32,766 and older ones 999
 OPEN_REQUESTS = (RequestState.PROPOSED, RequestState.CONFIRMED, RequestState.ACTING)
 
@@ -109,9 +110,9 @@ class Tx:
             return None
         return self._first(Incident, INCIDENTS.c.channel == channel, text("channel <> ''"))
 
-    def incidents(self, *, open_only: bool = False, limit: int = 50) -> tuple[Incident, ...]:
-        """Newest first."""
-        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit)
+    def incidents(self, *, open_only: bool = False, limit: int | None = None) -> tuple[Incident, ...]:
+        """Newest first: of the open ones all, unless limited, else the latest 50."""
+        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit or (None if open_only else LATEST))
         return self._all(Incident, query.where(OPEN) if open_only else query)
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:

@@ -49,8 +49,11 @@ def run(world: World, ask: Ask, me: Identity, team: str) -> Decision:
     return commands.run(world, ask)
 
 
+MOVES = frozenset({"resume", "promote", "abort", "retry", "rollback", "confirm", "approve", "suspend", "restore"})
+
+
 def moves_a_rollout(ask: Ask) -> bool:
-    return ask.command == "rollout" and ask.split()[0] in ("resume", "promote", "rollback", "confirm", "approve")
+    return ask.command == "rollout" and ask.split()[0] in MOVES
 
 
 def demand_member(world: World, me: Identity, user: str, team: str, *, sure: bool = False) -> None:

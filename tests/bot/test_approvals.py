@@ -24,10 +24,10 @@ from bot.decision import (
 )
 from bot.errors import Refused
 from bot.intents import Intent, Plan
-from bot.model import Post, Request, RequestState, Rollout, Task, Verb, Vote
+from bot.model import Freeze, Post, Request, RequestState, Rollout, Task, Verb, Vote
 from bot.policy import Rule
 from bot.preflight import Preflight, Surroundings, blocking, firm
-from bot.review import blocked, missing, reviewed
+from bot.review import blocked, blocked_since, missing, reviewed
 from bot.rollouts import approve, cancel, confirm, expire, object_, propose
 from tests import blockkit
 from tests.bot.rollout_values import V41, V42, V43, in_flight, request
@@ -71,7 +71,8 @@ def test_what_others_have_to_agree_to_is_asked_in_the_channel_and_ends_by_itself
     decision = asked()
     found = saved(decision)
     assert (found.state, found.approvals, found.expires_at) == (RequestState.PROPOSED, 2, NOON + minutes(15))
-    assert decision.do == (ShowRequest(ID), ExpireRequest(ID, due=NOON + minutes(15)))
+    card = ShowRollout("INC-7/card/checkout")
+    assert decision.do == (ShowRequest(ID), ExpireRequest(ID, due=NOON + minutes(15)), card)
     (post,) = [noun for noun in decision.save if isinstance(noun, Post)]
     assert (post.id, post.channel) == (f"{ID}/approval", "@incident")
     assert "needs 2 approvals: the configuration says so" in str(decision.say)
@@ -378,3 +379,12 @@ def test_what_is_over_has_no_buttons(state: RequestState) -> None:
 def test_forms_are_within_slacks_limits() -> None:
     for form in (confirm_form(open_(service="x" * 200), "y" * 500), object_form(open_(), "y" * 500)):
         blockkit.check(form)
+
+
+def test_what_came_to_block_it_is_said_in_plain_text() -> None:
+    """It is escaped where it is shown, and not twice."""
+    stop = Freeze(id="FRZ-1", scope="all", reason="stock & count", by="U0DANA", at=NOON, until=NOON + minutes(60))
+    asked_for = open_(verb=Verb.PROMOTE, intent=Intent.SKIP.value, to_revision="hash42")
+    why = blocked_since(asked_for, in_flight(), (), Surroundings(freezes=(stop,)))
+    assert "stock & count" in why
+    assert not any(mark in why for mark in ("<@", "&amp;"))

@@ -209,7 +209,9 @@ def test_missing_figures_are_said_and_make_nothing_safe(figures: Figures) -> Non
 
 
 def test_without_prometheus_it_is_said_too() -> None:
-    assert "no Prometheus is configured" in said(found(Verb.ROLLBACK, in_flight(), figures=Figures(configured=False)))
+    assert "no query for them is configured" in said(
+        found(Verb.ROLLBACK, in_flight(), figures=Figures(configured=False))
+    )
 
 
 def test_promoting_what_fails_more() -> None:

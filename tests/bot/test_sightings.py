@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.decision import Decision, NameSuspects, PostCard, VerifyFleet, VerifyRollout
-from bot.model import Change, ChangeStatus, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
+from bot.model import Change, ChangeStatus, Migration, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
 from bot.policy import Policy, Service
 from bot.sightings import Known, seen
 from tests.bot.rollout_values import V41, V42, V43, idle, in_flight, request, stable
@@ -201,6 +201,13 @@ def test_a_retry_starts_it_over() -> None:
     decision = looks(idle(), in_flight(), ABORTED, in_flight(step=0))
     assert lines(decision) == ["checkout v42 starts over after it was aborted"]
     assert changed(decision) == {"v42": ChangeStatus.STARTED}
+
+
+def test_a_retry_keeps_what_ci_said_of_the_deploy() -> None:
+    told = change(status=ChangeStatus.STARTED, at=NOON, digests=("sha256:1",), migration=Migration.IRREVERSIBLE)
+    decision = looks(idle(), in_flight(), ABORTED, in_flight(step=0), changes={told.key: told})
+    (kept,) = [noun for noun in decision.save if isinstance(noun, Change)]
+    assert (kept.status, kept.digests, kept.migration) == (ChangeStatus.STARTED, told.digests, told.migration)
 
 
 def test_back_to_the_stable_template_is_no_release() -> None:
