@@ -341,7 +341,7 @@ def summary(fleet: Fleet) -> str:
     """ "7 of 8: checkout-abc12 runs v41"; plain text."""
     count = f"{fleet.matching} of {fleet.expected.count}"
     odd = [f"{server.name} {server.why}" for server in fleet.odd[:2]]
-    odd += [f"{plural(len(fleet.odd) - 2, 'more')}"] if len(fleet.odd) > 2 else []
+    odd += [f"{len(fleet.odd) - 2} more"] if len(fleet.odd) > 2 else []
     if fleet.missing:
         odd.append(f"missing: {', '.join(fleet.missing[:3])}")
     if fleet.surplus:
