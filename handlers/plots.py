@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+from matplotlib.dates import DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
 
 from bot.signals import Chart, Line, MarkKind, Panel
 from bot.text import clip, one_line
 
 WIDTH, HEIGHT, DPI = 1200, 700, 100  # pixels, as Slack shows it without a click
 # Okabe and Ito's colours, which everybody can tell apart; dashes and names say the same without colour.
-STABLE, CANARY, INK, FAINT = "#0072B2", "#D55E00", "#333333", "#B0B0B0"
+STABLE, CANARY, INK = "#0072B2", "#D55E00", "#333333"
 MARKS = {
     MarkKind.BEGIN: ("#333333", "-"),
     MarkKind.STEP: ("#8C8C8C", "-"),
@@ -30,6 +31,7 @@ MARKS = {
 LABELLED, TOGETHER = 24, 3  # characters of a label, and labels of one place
 APART = 0.015  # of the width: what is closer together happened together
 ROWS, LETTER = 4, 0.0063  # of labels; a letter's part of the width, a little more than most need
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)  # seconds
 DRAWING = threading.Lock()  # matplotlib's caches are not made for threads
 
 
@@ -137,10 +139,16 @@ def _named(chart: Chart) -> list[tuple[float, str]]:
 
 def _time_axis(axes: Axes, chart: Chart) -> None:
     axes.set_xlim(_x(chart.start), _x(chart.end))
-    axes.xaxis.set_major_locator(AutoDateLocator(tz=UTC, minticks=5, maxticks=10))
-    short = chart.end - chart.start < timedelta(minutes=10)
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if short else "%H:%M", tz=UTC))
+    tick = _tick(chart.end - chart.start)
+    axes.xaxis.set_major_locator(MultipleLocator(tick / timedelta(days=1)))
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if tick < timedelta(minutes=1) else "%H:%M", tz=UTC))
     axes.set_xlabel(f"time in UTC, {chart.end.astimezone(UTC):%d %B %Y}", fontsize=10, color=INK)
+
+
+def _tick(span: timedelta) -> timedelta:
+    """The shortest round time that divides the span into ten parts at most."""
+    fitting = (timedelta(seconds=seconds) for seconds in TICKS if span <= timedelta(seconds=seconds) * 10)
+    return next(fitting, timedelta(days=1))
 
 
 def _x(at: datetime) -> float:

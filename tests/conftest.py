@@ -1,18 +1,36 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
+from handlers.app import console
 from tests.databases import database, databases, in_memory, postgres, sqlite_template
 from tests.story import Story, told
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+unexpected: list[str] = []  # what was logged with a traceback: bugs, as long as no test says that it provoked them
+
+
+def notice(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    if event.get("exc_info"):
+        unexpected.append(f"{event['event']}: {sys.exc_info()[1]!r}")
+    return event
+
+
+structlog.configure(
+    processors=[notice, structlog.processors.add_log_level, structlog.processors.TimeStamper(), console()],
+    cache_logger_on_first_use=False,
+)
 
 __all__ = ["database", "databases", "postgres", "sqlite_template"]
 
@@ -23,4 +41,6 @@ def story(tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
     with in_memory() as folder:
         shutil.copy(sqlite_template, folder / "bot.db")
         with told(f"sqlite:///{folder}/bot.db", tmp_path) as story:
+            unexpected.clear()
             yield story
+            assert unexpected == []

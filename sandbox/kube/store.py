@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import threading
 import uuid
 from collections import deque
@@ -208,13 +209,8 @@ class Store:
 
 
 def fresh(value: T) -> T:
-    """A copy that shares nothing. For JSON only, and several times as fast as `copy.deepcopy`."""
-    copied: Any = value
-    if isinstance(value, dict):
-        copied = {key: fresh(inner) for key, inner in value.items()}
-    elif isinstance(value, list):
-        copied = [fresh(inner) for inner in value]
-    return cast(T, copied)
+    """A copy that shares nothing. For JSON only, and many times as fast as `copy.deepcopy`."""
+    return cast(T, marshal.loads(marshal.dumps(value)))  # noqa: S302  # our own bytes
 
 
 def stamp(at: datetime) -> str:
