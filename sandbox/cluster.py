@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,12 @@ class Workload:
         return str(self.status.get("observedGeneration")) == str(self.object["metadata"]["generation"])
 
 
+@cache
+def shop() -> list[Object]:
+    """The manifests of the pretend shop."""
+    return list(yaml.safe_load(MANIFESTS.read_text()))
+
+
 class Cluster:
     """`lag` is how many seconds of clock time pass before a controller sees a write; 0 makes it see it at once.
 
@@ -180,8 +187,8 @@ class Cluster:
         self._splits: dict[str, list[Split]] = {}
         self._kept: dict[Key, gitops.Repository] = {}  # what GitOps keeps, by the object that does
         with self._at(clock.now() - AGE):
-            for manifest in yaml.safe_load(MANIFESTS.read_text()) if manifests is None else manifests:
-                self.create(manifest)
+            for manifest in shop() if manifests is None else manifests:
+                self.create(fresh(manifest))
         self.reconcile()
 
     def time(self) -> datetime:
