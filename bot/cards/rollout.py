@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.canaries import FLAGGER
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
@@ -115,6 +116,8 @@ def _phase(rollout: Rollout) -> str:
     phase = "aborted" if rollout.aborted else rollout.phase.value
     held = waits_for(rollout)
     message = WAITS.get(held, held) or rollout.message
+    if rollout.strategy == FLAGGER:
+        message = rollout.message  # it says which gate, and what holds that
     said = f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
     return said + _until(rollout)
 

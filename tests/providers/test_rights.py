@@ -78,6 +78,7 @@ def asked_for(*kinds: str) -> Granted:
 def test_check_asks_for_exactly_what_the_roles_grant() -> None:
     assert asked_for("argo") == granted("watchkeeper-argo-rollouts")
     assert asked_for("deployment", "statefulset") == granted("watchkeeper-workloads")
+    assert asked_for("flagger") == granted("watchkeeper-flagger")
     assert {kind for kind in ROLLOUTS if asked_for(kind)} == set(ROLLOUTS)
 
 
@@ -87,6 +88,20 @@ def test_the_role_for_workloads_allows_what_is_called(shop: Shop, service: str) 
     shop.acts(shop.asks(Verb.PAUSE, service))
     called = {(call.resource, call.verb) for call in shop.cluster.calls}
     assert called <= {(resource, verb) for _, resource, verb in granted("watchkeeper-workloads")}
+
+
+def test_the_role_for_flagger_allows_what_the_provider_calls_and_no_more(shop: Shop) -> None:
+    listener = Listener(shop.providers["flagger"].watch("sandbox", ["shop"]))
+    assert listener.next() == ALL
+    until_watched(shop, resource="canaries")
+    shop.ships("catalog", "v42", seconds=150)
+    shop.acts(shop.asks(Verb.ROLLBACK, "catalog", to="v41"))
+    shop.passes(30)
+    for verb in (Verb.PAUSE, Verb.ROLLBACK):
+        shop.acts(shop.asks(verb, "catalog"))
+    listener.close()
+    called = {(call.resource, call.verb) for call in shop.cluster.calls}
+    assert called == {(resource, verb) for _, resource, verb in granted("watchkeeper-flagger")}
 
 
 def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -> None:
