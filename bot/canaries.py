@@ -27,7 +27,13 @@ def with_gates(rollout: Rollout, holds: Sequence[Hold], seen: Mapping[str, Gate]
     held = next((hold for hold in holds if is_person(hold.holder) and hold.lifted_at is None), None)
     if held and can_be_held(rollout):
         why = f": {one_line(held.why)}" if held.why else ""
-        return replace(rollout, paused=True, phase=RolloutPhase.PAUSED, message=f"{HELD}{why}; {BY_METRICS}")
+        return replace(
+            rollout,
+            held=not rollout.paused,
+            paused=True,
+            phase=RolloutPhase.PAUSED,
+            message=f"{HELD}{why}; {BY_METRICS}",
+        )
     asked = seen.get(Kind.INCREASE)
     if rollout.waiting or rollout.paused or Kind.INCREASE not in rollout.gates or asked is None or asked.open:
         return rollout

@@ -9,7 +9,7 @@ from bot import freezes
 from bot.canaries import FLAGGER, can_be_held
 from bot.dangers import Figures, data, kept, room, sickness
 from bot.errors import Refused
-from bot.gates import Kind
+from bot.gated import by_gates
 from bot.intents import (
     BACK,
     BLUE_GREEN,
@@ -220,8 +220,8 @@ def _under_flagger(meant: Plan, rollout: Rollout) -> tuple[tuple[bool, str], ...
             f"{shown(meant.to)} goes through a new canary run, from its first step",
         ),
         (
-            going_back and Kind.ROLLBACK not in rollout.gates,
-            "Flagger does not ask at the gate rollback, so it is made to count its checks as failed, which it may "
+            going_back and not by_gates(meant.intent, "", rollout),
+            "Flagger does not ask whether to roll back, so it is made to count its checks as failed, which it may "
             "stop to heed in a later version",
         ),
         (

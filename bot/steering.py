@@ -8,10 +8,9 @@ from datetime import datetime
 from html import unescape
 
 from bot import gates
-from bot.canaries import can_be_held
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.gates import Facts, Kind
+from bot.gates import Facts
 from bot.intents import BACK, BY_HAND, Intent
 from bot.model import Entry, EntryKind, Hold, Request, RequestState, Rollout
 from bot.policy import Policy
@@ -20,24 +19,6 @@ from bot.rollouts import acted, settle
 from bot.text import is_person
 
 LIFTS = BACK | {Intent.PROMOTE_FULLY}  # what people held has no more reason then
-
-
-def by_gates(request: Request, rollout: Rollout) -> bool:
-    """Whether its answers do it, and nothing is sent to the cluster. `rollout` as the cluster shows it.
-
-    While it is suspended it asks nothing.
-    """
-    match Intent(request.intent):
-        case Intent.PAUSE:
-            return can_be_held(rollout)
-        case Intent.RESUME if request.reviewed_wait == BY_HAND:
-            return not rollout.paused
-        case Intent.RESUME:
-            return request.reviewed_wait in rollout.gates and not rollout.paused
-        case Intent.ABORT:
-            return Kind.ROLLBACK in rollout.gates and not rollout.paused
-        case _:
-            return False
 
 
 def steered(

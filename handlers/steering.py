@@ -8,6 +8,7 @@ from bot import steering
 from bot.canaries import FLAGGER
 from bot.decision import Decision
 from bot.errors import Moved, ProviderError
+from bot.gated import by_gates
 from bot.intents import Intent
 from bot.model import Request, RequestState, Rollout
 from bot.policy import Service
@@ -23,13 +24,13 @@ def act(world: World, service: Service, asked: Request) -> Think | None:
     shown = controller.get(target, service.name, service.environment)
     if shown.strategy != FLAGGER or not shown.gates:
         return None
-    by_gates = steering.by_gates(asked, shown)
+    answered = by_gates(Intent(asked.intent), asked.reviewed_wait, shown)
     rollout = targets.complete(world, service, shown)
-    if by_gates:
+    if answered:
         _must_be_where_it_was(asked, rollout)
     else:
         rollout = controller.act(target, asked)
-    return lambda tx, now: _steered(world, tx, service, asked.id, rollout, by_gates, now)
+    return lambda tx, now: _steered(world, tx, service, asked.id, rollout, answered, now)
 
 
 def _must_be_where_it_was(asked: Request, rollout: Rollout) -> None:
@@ -43,7 +44,7 @@ def _must_be_where_it_was(asked: Request, rollout: Rollout) -> None:
 
 
 def _steered(
-    world: World, tx: Tx, service: Service, id: str, rollout: Rollout, by_gates: bool, now: datetime
+    world: World, tx: Tx, service: Service, id: str, rollout: Rollout, answered: bool, now: datetime
 ) -> Decision:
     request = tx.request(id)
     if request.state is not RequestState.CONFIRMED:
@@ -54,7 +55,7 @@ def _steered(
         gates.facts(world, tx, service, now),
         tx.find_hold(f"{service.name}/{service.environment}/{request.by}"),
         world.policy,
-        answered=by_gates and not fulfilled(request, rollout),
+        answered=answered and not fulfilled(request, rollout),
         number=tx.count_passes() + 1,
         now=now,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.canaries import FLAGGER
+from bot.cards import canary
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
@@ -306,6 +307,10 @@ def _target(request: Request, rollout: Rollout) -> Revision:
 
 
 def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
+    return canary.will_happen(request, rollout) if rollout.strategy == FLAGGER else _steps_will(request, rollout)
+
+
+def _steps_will(request: Request, rollout: Rollout) -> Iterator[str]:
     match Intent(request.intent):
         case Intent.ABORT:
             yield from _abort(request, rollout)
