@@ -223,3 +223,28 @@ def test_what_has_finished_goes_back_through_a_new_run_or_at_once_in_an_emergenc
     assert (bare.phase, bare.served) == ("Succeeded", {"v41"})
     assert bare.canary["spec"]["skipAnalysis"] is False
     assert bare.last.state is RequestState.DONE
+
+
+# ---------------------------------------------------------------- without a cluster
+
+
+def test_without_a_cluster_what_flagger_says_next_is_the_proof(asks_only: Scene) -> None:
+    story = asks_only.story
+    asks_only.ships()
+    assert "Flagger says *Progressing*" in story.types(f"/rollout show {NAME}")
+    story.alert("CatalogErrors", service=NAME)
+    story.types(f"/rollout rollback {NAME}")
+    story.presses("ask.confirm")
+    asks_only.ticks(2)
+    assert asks_only.phase == "Failed"
+    proofs = [line for line in story.said() if "is *proven*" in line]
+    assert len(proofs) == 1  # told twice, by `event` and by `post-rollout`
+    assert "Flagger says *Failed*" in story.types(f"/rollout show {NAME}")
+    assert any("Flagger says that catalog is Failed" in line for line in story.timeline)
+    assert "hears no order then" in story.types(f"/rollout rollback {NAME}")
+
+
+def test_a_release_that_succeeds_is_heard_too(asks_only: Scene) -> None:
+    asks_only.ships(ticks=12)
+    assert asks_only.phase == "Succeeded"
+    assert "Flagger says *Succeeded*" in asks_only.story.types(f"/rollout show {NAME}")
