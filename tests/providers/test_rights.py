@@ -180,10 +180,17 @@ def test_the_check_says_which_line_is_missing(shop: Shop, tmp_path: Path) -> Non
     assert "docs/rbac/watchkeeper.yml" in said
 
 
-def configured(folder: Path) -> Settings:
+def test_the_check_says_which_gates_a_canary_asks(shop: Shop, tmp_path: Path) -> None:
+    settings = configured(tmp_path, service="catalog", provider="flagger")
+    said = {row.what: (row.ok, row.said) for row in check.rollouts(settings)}
+    assert said["rollout catalog"] == (True, "healthy, asks at none of our gates, so a pause suspends it")
+    assert said["rights in main (flagger)"][0]
+
+
+def configured(folder: Path, service: str = "checkout", provider: str = "argo") -> Settings:
     cluster = {"main": {"kubeconfig": str(folder / "sandbox.yml")}}
-    rollout = {"cluster": "main", "namespace": "shop"}
-    content = {"clusters": cluster, "services": {"checkout": {"rollout": rollout}}}
+    rollout = {"provider": provider, "cluster": "main", "namespace": "shop"}
+    content = {"clusters": cluster, "services": {service: {"rollout": rollout}}}
     (folder / "config.yml").write_text(yaml.safe_dump(content))
     return load({"WATCHKEEPER_CONFIG": str(folder / "config.yml"), "WATCHKEEPER_HOOK_TOKEN": "t"})
 

@@ -177,6 +177,15 @@ def test_promote_lets_it_take_one_step_over_an_open_incident(gated: Scene) -> No
     assert gated.last.state is RequestState.DONE
 
 
+def test_a_newer_release_is_not_ordered_back(gated: Scene) -> None:
+    gated.ships()
+    gated.story.types(f"/rollout rollback {NAME}")
+    gated.ships("v43", ticks=2)
+    assert "Nothing was changed" in gated.story.presses("ask.confirm")
+    gated.ticks(2)
+    assert gated.phase == "Progressing"
+
+
 # ---------------------------------------------------------------- without them
 
 
