@@ -128,6 +128,13 @@ def test_the_role_for_pods_allows_what_is_read_of_servers(shop: Shop) -> None:
     assert {("pods", "list"), ("endpointslices", "list")} <= called
 
 
+def test_the_pods_of_a_canary_are_read_with_its_role_and_that_for_pods(shop: Shop) -> None:
+    before = len(shop.cluster.calls)
+    Pods({"sandbox": shop.kubernetes}).instances(target("catalog"), Verification(), "any")
+    called = {(call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
+    assert called <= {(r, verb) for _, r, verb in granted("watchkeeper-pods") | granted("watchkeeper-flagger")}
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_no_role_has_a_wildcard_or_a_right_to_create_delete_or_read_secrets(name: str) -> None:
     for _, resource, verb in granted(name):

@@ -48,8 +48,8 @@ class Scene:
         for _ in range(count):
             self.story.clock.advance(seconds=TICK)
             self.story.cluster.reconcile()
-            self.story.passes(0.1)
             self.story.settle(0)
+        self.story.passes(0)  # the bot looks
 
     def ships(self, version: str = "v42", ticks: int = 4) -> None:
         self.story.cluster.deploy(NAME, f"shop/{NAME}:{version}")
@@ -78,8 +78,9 @@ class Scene:
         return max(found, key=lambda request: int(request.id.rpartition("/")[2]))
 
     @property
-    def patches(self) -> int:
-        return sum(call.verb == "patch" for call in self.story.cluster.calls)
+    def sent(self) -> list[Any]:
+        """What the bot has changed in the cluster."""
+        return [call.body for call in self.story.cluster.calls if call.verb == "patch"]
 
 
 @contextmanager
@@ -126,13 +127,17 @@ def test_a_bad_release_is_held_by_its_incident_and_rolled_back_through_the_gate(
     assert "v42" in preview
     assert "v41" in preview
     story.presses("ask.confirm")
-    assert gated.phase == "Progressing"  # ordered; nothing has happened yet
     gated.ticks()
     assert (gated.phase, gated.served) == ("Failed", {"v41"})
     story.passes(15)
     assert gated.last.state is RequestState.DONE
     assert "canary weight 0 %" in "\n".join(story.said())
-    assert gated.patches == 0
+    assert gated.sent == []
+    servers = story.types(f"/rollout verify {NAME}")  # those of its primary count
+    assert "they run 1 build" in servers
+    assert "expected: 4" in servers
+    story.passes(900)
+    assert len(story.incidents) == 1
     assert story.dead == []
 
 
@@ -142,7 +147,7 @@ def test_a_pause_holds_it_at_its_gates_and_its_metrics_still_roll_it_back(gated:
     story.types(f"/rollout pause {NAME}")
     weight = gated.weight
     gated.ticks(3)
-    assert (gated.weight, gated.canary["spec"].get("suspend"), gated.patches) == (weight, None, 0)
+    assert (gated.weight, gated.canary["spec"].get("suspend"), gated.sent) == (weight, None, [])
     assert "held at its gates" in story.types(f"/rollout show {NAME}")
     assert "paused" in story.types(f"/rollout pause {NAME}")
     gated.story.cluster.flagger.measure = lambda canary: "too many errors"
@@ -208,7 +213,7 @@ def test_trap_a_skipped_analysis_is_taken_back_also_after_a_crash(bare: Scene) -
     bare.ships()
     story.types(f"/rollout promote {NAME} --full")
     story.presses("ask.confirm")
-    assert bare.canary["spec"]["skipAnalysis"] is True
+    assert bare.sent[0]["spec"] == {"skipAnalysis": True}
     story.world = story.wire()  # the bot is started anew
     bare.ticks(2)
     story.passes(30)
