@@ -300,7 +300,7 @@ class Cluster:
             return
         if kind is CANARIES:
             self._due[key] = self.flagger.tick(namespace, name)
-            self._record_split(DEPLOYMENTS, self._find(name)[1])
+            self._record_split(DEPLOYMENTS, self.flagger.target(namespace, name))
             return
         for _ in range(PASSES):
             before = self.store.version

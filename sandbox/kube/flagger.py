@@ -51,6 +51,10 @@ class Flagger:
         every = seconds(analysis(canary).get("interval"), INTERVAL)
         return self.store.now() + timedelta(seconds=max(SHORTEST, every))
 
+    def target(self, namespace: str, name: str) -> Object:
+        """The Deployment that people change."""
+        return self._target(self.store.get(CANARIES, namespace, name))
+
     def canary_of(self, deployment: Object) -> Object | None:
         """The Canary that a Deployment is the target or the primary of."""
         meta = deployment["metadata"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
@@ -296,6 +298,39 @@ def test_a_refusal_is_not_asked_again_and_a_failure_is(status: int, times: int) 
     hook = hooks("rollback")[0] | {"retries": 2}
     said = Webhooks(answer).ask({"metadata": {"name": NAME, "namespace": "shop"}}, hook, "Progressing")
     assert (said == "", len(calls)) == (0 < status <= 202, times)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Says no once, and keeps what it was sent."""
+
+    answers: ClassVar[list[int]] = []
+    got: ClassVar[list[tuple[str | None, dict[str, Any]]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.got.append((self.headers["content-type"], json.loads(body)))
+        self.send_response(self.answers.pop(0))
+        self.end_headers()
+        self.wfile.write(b"as you like it")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not into the tests' output."""
+
+
+def test_it_is_posted_over_http_and_nobody_there_is_no_yes() -> None:
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    Receiver.answers[:], Receiver.got[:] = [503, 200, 403], []
+    hook = {"name": "back", "url": f"http://127.0.0.1:{server.server_port}/gates/{NAME}/rollback", "retries": 1}
+    canary = {"metadata": {"name": NAME, "namespace": "shop"}}
+    said = [Webhooks().ask(canary, hook, "Progressing") for _ in range(2)]
+    server.shutdown()
+    server.server_close()
+    assert said == ["", "as you like it"]
+    assert [kind for kind, _ in Receiver.got] == ["application/json"] * 3
+    assert Receiver.got[0][1]["phase"] == "Progressing"
+    assert Webhooks().ask(canary, hook | {"timeout": "1s"}, "Progressing") != ""
 
 
 def test_what_a_closed_gate_says_goes_into_the_events() -> None:
