@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-NAME = "catalog"
+NAME = "reviews"
 LABELS = {"app": NAME}
 DEPLOYMENT: Json = {
     "kind": "Deployment",

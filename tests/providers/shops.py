@@ -53,7 +53,7 @@ class Front:
         self.thread.join(5)
 
 
-KINDS = {"search": "deployment", "ledger": "statefulset", "catalog": "flagger"}  # the others are Argo's
+KINDS = {"search": "deployment", "ledger": "statefulset", "reviews": "flagger"}  # the others are Argo's
 LEDGER = {
     "kind": "StatefulSet",
     "metadata": {"name": "ledger", "namespace": "shop", "labels": {"app": "ledger"}},

@@ -30,7 +30,7 @@ SCENES = {
     "argo": Scene("checkout", 8),
     "deployment": Scene("search", 4),
     "statefulset": Scene("ledger", 5),
-    "flagger": Scene("catalog", 35),
+    "flagger": Scene("reviews", 35),
 }
 
 

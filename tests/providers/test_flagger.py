@@ -95,14 +95,14 @@ def test_trap_the_weight_reads_0_in_waiting_promotion(shop: Shop) -> None:
 
 def test_trap_the_primary_has_other_names_in_its_template() -> None:
     template: dict[str, Any] = {
-        "metadata": {"labels": {"app": "catalog", "pod-template-hash": "x"}},
-        "spec": {"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "catalog-config"}}]}]},
+        "metadata": {"labels": {"app": "reviews", "pod-template-hash": "x"}},
+        "spec": {"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "reviews-config"}}]}]},
     }
     copied = copy.deepcopy(template)
-    copied["metadata"] = {"labels": {"app": "catalog-primary"}, "annotations": {"flagger-id": "1"}}
-    copied["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"] = "catalog-config-primary"
+    copied["metadata"] = {"labels": {"app": "reviews-primary"}, "annotations": {"flagger-id": "1"}}
+    copied["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"] = "reviews-config-primary"
     assert common(copied) == common(template)
-    copied["spec"]["containers"][0]["image"] = "shop/catalog:v42"
+    copied["spec"]["containers"][0]["image"] = "shop/reviews:v42"
     assert common(copied) != common(template)
 
 
@@ -150,10 +150,10 @@ def test_what_is_under_flagger_but_no_deployment_is_said(shop: Shop) -> None:
 
 
 def test_only_webhooks_at_the_gates_of_this_service_are_ours() -> None:
-    ours = hooks("confirm-promotion", "rollback", base="https://bot.example/prefix/gates/catalog/", query="?pass=x")
+    ours = hooks("confirm-promotion", "rollback", base="https://bot.example/prefix/gates/reviews/", query="?pass=x")
     others = [
         *hooks("confirm-rollout", base="https://bot.example/gates/checkout/"),
-        {"name": "wrong", "type": "confirm-traffic-increase", "url": "https://bot.example/gates/catalog/rollback"},
+        {"name": "wrong", "type": "confirm-traffic-increase", "url": "https://bot.example/gates/reviews/rollback"},
         {"name": "odd", "type": "event", "url": "http://[::1"},
         "no hook",
     ]

@@ -59,9 +59,9 @@ def test_the_pods_of_every_provider_are_known() -> None:
 
 
 def test_trap_under_flagger_the_primary_serves_and_its_revision_has_another_name(shop: Shop) -> None:
-    before = images(read(shop, "catalog", shop.get("catalog").current.hash, "flagger"))
-    shop.ships("catalog", "v42", seconds=150)
-    found = read(shop, "catalog", shop.get("catalog").current.hash, "flagger")
+    before = images(read(shop, "reviews", shop.get("reviews").current.hash, "flagger"))
+    shop.ships("reviews", "v42", seconds=150)
+    found = read(shop, "reviews", shop.get("reviews").current.hash, "flagger")
     assert len(found.seen) == 4
     assert not any(instance.older or instance.stray for instance in found.seen)
     assert images(found) != before

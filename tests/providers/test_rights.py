@@ -94,11 +94,11 @@ def test_the_role_for_flagger_allows_what_the_provider_calls_and_no_more(shop: S
     listener = Listener(shop.providers["flagger"].watch("sandbox", ["shop"]))
     assert listener.next() == ALL
     until_watched(shop, resource="canaries")
-    shop.ships("catalog", "v42", seconds=150)
-    shop.acts(shop.asks(Verb.ROLLBACK, "catalog", to="v41"))
+    shop.ships("reviews", "v42", seconds=150)
+    shop.acts(shop.asks(Verb.ROLLBACK, "reviews", to="v41"))
     shop.passes(30)
     for verb in (Verb.PAUSE, Verb.ROLLBACK):
-        shop.acts(shop.asks(verb, "catalog"))
+        shop.acts(shop.asks(verb, "reviews"))
     listener.close()
     called = {(call.resource, call.verb) for call in shop.cluster.calls}
     assert called == {(resource, verb) for _, resource, verb in granted("watchkeeper-flagger")}
@@ -130,7 +130,7 @@ def test_the_role_for_pods_allows_what_is_read_of_servers(shop: Shop) -> None:
 
 def test_the_pods_of_a_canary_are_read_with_its_role_and_that_for_pods(shop: Shop) -> None:
     before = len(shop.cluster.calls)
-    Pods({"sandbox": shop.kubernetes}).instances(target("catalog"), Verification(), "any")
+    Pods({"sandbox": shop.kubernetes}).instances(target("reviews"), Verification(), "any")
     called = {(call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
     assert called <= {(r, verb) for _, r, verb in granted("watchkeeper-pods") | granted("watchkeeper-flagger")}
 
@@ -188,9 +188,9 @@ def test_the_check_says_which_line_is_missing(shop: Shop, tmp_path: Path) -> Non
 
 
 def test_the_check_says_which_gates_a_canary_asks(shop: Shop, tmp_path: Path) -> None:
-    settings = configured(tmp_path, service="catalog", provider="flagger")
+    settings = configured(tmp_path, service="reviews", provider="flagger")
     said = {row.what: (row.ok, row.said) for row in check.rollouts(settings)}
-    assert said["rollout catalog"] == (True, "healthy, asks at none of our gates, so a pause suspends it")
+    assert said["rollout reviews"] == (True, "healthy, asks at none of our gates, so a pause suspends it")
     assert said["rights in main (flagger)"][0]
 
 

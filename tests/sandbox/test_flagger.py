@@ -204,7 +204,7 @@ def test_what_is_posted() -> None:
         "metadata": {"team": "storefront", "eventType": "mine"},
     }
     event = scene.asked[-1][1]
-    assert event["metadata"]["eventMessage"] == "Advance catalog.shop canary weight 10"
+    assert event["metadata"]["eventMessage"] == "Advance reviews.shop canary weight 10"
     assert event["metadata"]["eventType"] == "mine"  # the operator's own are not overwritten
     assert event["metadata"]["timestamp"].isdigit()
 

@@ -118,11 +118,11 @@ def test_a_bad_release_is_held_by_its_incident_and_rolled_back_through_the_gate(
     gated.ships()
     held_at = gated.weight
     assert held_at > 0
-    story.alert("CatalogErrors", service=NAME)  # a SEV2: its gates close
+    story.alert("ReviewsErrors", service=NAME)  # a SEV2: its gates close
     gated.ticks(4)
     assert (gated.phase, gated.weight) == ("Progressing", held_at)
     shown = story.types(f"/rollout show {NAME}")
-    assert "is open for catalog" in shown
+    assert "is open for reviews" in shown
     preview = story.types(f"/rollout rollback {NAME}")
     assert "v42" in preview
     assert "v41" in preview
@@ -171,7 +171,7 @@ def test_what_was_held_goes_on_when_the_hold_is_lifted(gated: Scene) -> None:
 def test_promote_lets_it_take_one_step_over_an_open_incident(gated: Scene) -> None:
     story = gated.story
     gated.ships()
-    story.alert("CatalogErrors", service=NAME)
+    story.alert("ReviewsErrors", service=NAME)
     gated.ticks(2)
     weight = gated.weight
     assert "gate `confirm-traffic-increase` opens once" in story.types(f"/rollout promote {NAME}")
@@ -229,7 +229,7 @@ def test_what_has_finished_goes_back_through_a_new_run_or_at_once_in_an_emergenc
     bare.ships(ticks=12)
     assert bare.phase == "Succeeded"
     assert "new canary run" in story.types(f"/rollout rollback {NAME}")
-    story.alert("CatalogErrors", service=NAME)
+    story.alert("ReviewsErrors", service=NAME)
     assert "skipped" in story.types(f"/rollout rollback {NAME}")
     story.presses("ask.confirm")
     bare.ticks(4)
@@ -246,7 +246,7 @@ def test_without_a_cluster_what_flagger_says_next_is_the_proof(asks_only: Scene)
     story = asks_only.story
     asks_only.ships()
     assert "Flagger says *Progressing*" in story.types(f"/rollout show {NAME}")
-    story.alert("CatalogErrors", service=NAME)
+    story.alert("ReviewsErrors", service=NAME)
     story.types(f"/rollout rollback {NAME}")
     story.presses("ask.confirm")
     asks_only.ticks(2)
@@ -254,7 +254,7 @@ def test_without_a_cluster_what_flagger_says_next_is_the_proof(asks_only: Scene)
     proofs = [line for line in story.said() if "is *proven*" in line]
     assert len(proofs) == 1  # told twice, by `event` and by `post-rollout`
     assert "Flagger says *Failed*" in story.types(f"/rollout show {NAME}")
-    assert any("Flagger says that catalog is Failed" in line for line in story.timeline)
+    assert any("Flagger says that reviews is Failed" in line for line in story.timeline)
     assert "hears no order then" in story.types(f"/rollout rollback {NAME}")
 
 
