@@ -21,6 +21,7 @@ from bot.text import brief, clip, clock, code, esc, is_person, one_line
 WHY = 500
 PASS_LASTS = timedelta(minutes=30)  # some ticks of any controller: what nobody used by then is forgotten
 FULL_PASS_LASTS = timedelta(hours=24)
+OVER = ("Succeeded", "Failed")  # phases
 NOBODY_ASKED = "-"  # in a line that names the revision it was reviewed on
 
 
@@ -32,9 +33,13 @@ class Kind(StrEnum):
     PROMOTION = "confirm-promotion"
     DEPLOY = "deploy"  # a pipeline, before it ships
     ROLLBACK = "rollback"  # the one gate that is open only on order
+    EVENT = "event"  # nothing is asked: Flagger tells what it does
+    ENDED = "post-rollout"  # and how it ended
 
 
 FORWARD = (Kind.START, Kind.INCREASE, Kind.PROMOTION, Kind.DEPLOY)
+TOLD = (Kind.EVENT, Kind.ENDED)
+ASKED = (*FORWARD, Kind.ROLLBACK)
 UNDER_WAY = (Kind.INCREASE, Kind.PROMOTION)  # what a pause holds: a rollout stays where it is
 
 
@@ -368,6 +373,13 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
         raise Refused(
             f"Nobody has asked at a gate of {code(service.name)} yet, so nobody would hear the order.",
             instead=f"/rollout gates {service.name}",
+        )
+    if seen.gate in TOLD and seen.phase in OVER:
+        raise Refused(
+            f"{code(service.name)} ({code(seen.checksum)}) is over: Flagger says {seen.phase}, and "
+            "hears no order then. "
+            "To go back from what is promoted, deploy the version before.",
+            instead=_show(service),
         )
     if order(Tick(gate=Kind.ROLLBACK, checksum=seen.checksum), facts, now):
         raise Refused(

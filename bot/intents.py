@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.canaries import FLAGGER, must_be_heard
 from bot.errors import Refused
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.text import brief, code
@@ -99,6 +100,9 @@ def plan(
     """
     if rollout.strategy in WITHOUT_STEPS:
         return _without_steps(verb, rollout, stables, to)
+    if rollout.strategy == FLAGGER:
+        must_be_heard(verb, rollout, full=full)
+        respec = False  # before it has failed, the stable template would be analysed as the canary
     match verb:
         case Verb.PAUSE:
             return _pause(rollout)

@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bot import freezes
+from bot.canaries import FLAGGER, can_be_held
 from bot.dangers import Figures, data, kept, room, sickness
 from bot.errors import Refused
+from bot.gated import by_gates
 from bot.intents import (
     BACK,
     BLUE_GREEN,
@@ -45,7 +47,7 @@ from bot.reasons import Safety as Safety
 from bot.reasons import blocking as blocking
 from bot.reasons import firm as firm
 from bot.reasons import good
-from bot.text import brief, esc, mention
+from bot.text import brief, esc, is_person, mention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +156,9 @@ def _held(verb: Verb, around: Surroundings) -> list[Reason]:
     if verb not in MOVES_ON:
         return []
     frozen = [blocking(freezes.reason(freeze)) for freeze in around.freezes]
-    return frozen + [blocking(_hold(hold)) for hold in around.holds]
+    # To resume is to lift what people hold.
+    holds = [hold for hold in around.holds if verb is not Verb.RESUME or not is_person(hold.holder)]
+    return frozen + [blocking(_hold(hold)) for hold in holds]
 
 
 def _hold(hold: Hold) -> str:
@@ -193,6 +197,7 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
         (meant.intent is Intent.PROMOTE_FULLY, "all remaining steps and analysis are skipped"),
         (undo and rollout.strategy == ON_DELETE, BY_DELETING),
         (undo and _blocked(rollout), f"the way back may be blocked: {brief(rollout.message, 300)}"),
+        *_under_flagger(meant, rollout),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
         (forward and rollout.waiting in INCONCLUSIVE, "its analysis is inconclusive"),
         (forward and rollout.phase is RolloutPhase.DEGRADED, f"it is degraded: {brief(rollout.message, 300)}"),
@@ -200,6 +205,30 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
         (forward and rollout.available < rollout.desired, f"{rollout.available}/{rollout.desired} replicas available"),
     )
     return tuple(reason for risky, reason in rows if risky)
+
+
+def _under_flagger(meant: Plan, rollout: Rollout) -> tuple[tuple[bool, str], ...]:
+    flagger = rollout.strategy == FLAGGER
+    going_back = flagger and meant.intent is Intent.ABORT
+    return (
+        (
+            flagger and meant.intent is Intent.PAUSE and not can_be_held(rollout),
+            "it is suspended: until somebody resumes it, Flagger does not roll back by itself either",
+        ),
+        (
+            flagger and meant.intent is Intent.UNDO and runs_steps(rollout, meant.to),
+            f"{shown(meant.to)} goes through a new canary run, from its first step",
+        ),
+        (
+            going_back and not by_gates(meant.intent, "", rollout),
+            "Flagger does not ask whether to roll back, so it is made to count its checks as failed, which it may "
+            "stop to heed in a later version",
+        ),
+        (
+            going_back and rollout.current.available < rollout.updated,
+            "its new pods are not all ready: until they are, or miss their deadline, Flagger hears no order",
+        ),
+    )
 
 
 def _pauses(rollout: Rollout) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.canaries import FLAGGER
 from bot.intents import (
     BLUE_GREEN,
     BY_HAND,
@@ -218,6 +219,8 @@ def _aborted(request: Request, rollout: Rollout) -> Finding:
         return _overtaken(request, rollout)
     if rollout.current.hash not in (request.from_revision, stable.hash):
         return _overtaken(request, rollout)
+    if rollout.in_flight and not rollout.aborted and rollout.strategy == FLAGGER:
+        return Finding(RequestState.ACTING, f"{shows(rollout)}; Flagger looks once in its interval")
     if rollout.in_flight and not rollout.aborted:
         return failed(f"the abort did not hold: somebody retried it. The cluster shows {shows(rollout)}")
     share = rollout.weight if rollout.in_flight else 0

@@ -404,12 +404,16 @@ def too_late(request: Request, now: datetime) -> bool:
     return now - request.at > ACT_WITHIN
 
 
-def acted(request: Request, rollout: Rollout, now: datetime) -> Decision:
-    """The cluster took it. `rollout` is what it showed right after, which may be proof already."""
+def acted(request: Request, rollout: Rollout, now: datetime, *, how: str = "") -> Decision:
+    """The cluster took it. `rollout` is what it showed right after, which may be proof already.
+
+    `how` it was done, where that was not by a call to the cluster.
+    """
     if request.state is not RequestState.CONFIRMED:
         return Decision()
     acting = replace(request, state=RequestState.ACTING, acted_at=now)
-    sent = Decision(note=(_entry(acting, now, f"{what(acting)}: {acting.intent} sent to cluster {rollout.cluster}"),))
+    how = how or f"{acting.intent} sent to cluster {rollout.cluster}"
+    sent = Decision(note=(_entry(acting, now, f"{what(acting)}: {how}"),))
     finding = judge(acting, rollout)
     if finding.state is RequestState.ACTING:
         again = VerifyRollout(acting.id, due=now + LOOK_AGAIN)
@@ -417,12 +421,15 @@ def acted(request: Request, rollout: Rollout, now: datetime) -> Decision:
     return sent + settle(acting, finding, now)
 
 
-def in_parts(request: Request, now: datetime) -> bool:
+def in_parts(request: Request, now: datetime, others: Collection[Intent] = ()) -> bool:
     """Whether a call may still be missing: one that waits until the controller has seen the one before.
 
-    Not long after it was asked for: what comes late is a surprise.
+    Not long after it was asked for: what comes late is a surprise. `others` take something back at their end, however
+    late that is.
     """
     intent, lifts = Intent(request.intent), request.reviewed_wait == BY_HAND
+    if intent in others:
+        return request.state is RequestState.ACTING
     two = intent is Intent.UNDO_FULLY or (intent is Intent.PROMOTE_FULLY and lifts)
     return request.state is RequestState.ACTING and two and not too_late(request, now)
 

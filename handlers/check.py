@@ -10,6 +10,7 @@ from functools import partial
 
 from slack_sdk import WebClient
 
+from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
 from bot.policy import GATES, Group, Rota, Service, Target
 from bot.signals import Signal
@@ -141,7 +142,10 @@ def rollouts(settings: Settings) -> Iterator[Row]:
 
 def rollout(settings: Settings, service: Service, target: Target) -> str:
     provider = load(target.provider).connect(settings.config.clusters)
-    return str(provider.get(target, service.name, service.environment).phase)
+    found = provider.get(target, service.name, service.environment)
+    if found.strategy != FLAGGER:
+        return str(found.phase)
+    return f"{found.phase}, asks at {', '.join(found.gates) or 'none of our gates, so a pause suspends it'}"
 
 
 def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:

@@ -11,7 +11,8 @@ from bot.commands import Ask
 from bot.consent import must_be_allowed
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.gates import Facts, Kind, Tick
+from bot.gates import TOLD, Facts, Kind, Tick
+from bot.heard import heard
 from bot.model import Gate, Verb
 from bot.policy import Service
 from bot.text import code
@@ -30,7 +31,11 @@ def ask(world: World, service: Service, tick: Tick) -> Gate:
     told: list[Gate] = []
 
     def think(tx: Tx, now: datetime) -> Decision:
-        gate, decision = gates.asked(tick, facts(world, tx, service, now), world.policy, now)
+        known = facts(world, tx, service, now)
+        if tick.gate in TOLD:
+            gate, decision = heard(tick, known, now)
+        else:
+            gate, decision = gates.asked(tick, known, world.policy, now)
         told.append(gate)
         return decision
 

@@ -14,7 +14,7 @@ from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
 from bot.text import code
-from handlers import fleet, freezes, gates, live, sightings, suspensions, targets
+from handlers import fleet, freezes, gates, live, sightings, steering, suspensions, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -181,14 +181,19 @@ def act(world: World, id: str) -> Think:
     if rollouts.too_late(asked, world.now()):
         late = "the cluster could not be reached in time, and now it is too late to act"
         raise ProviderError("Watchkeeper", late, permanent=True, unknown=True)
-    controller, target = targets.provider(world, world.policy.service(asked.service))
-    rollout = controller.act(target, asked)
+    tell = steering.act(world, world.policy.service(asked.service), asked) or _tell(world, asked)
 
     def think(tx: Tx, now: datetime) -> Decision:
-        decision = rollouts.acted(tx.request(id), rollout, now)
+        decision = tell(tx, now)
         return decision + _vigil(world, tx, decision, now)
 
     return think
+
+
+def _tell(world: World, asked: Request) -> Think:
+    controller, target = targets.provider(world, world.policy.service(asked.service))
+    rollout = controller.act(target, asked)
+    return lambda tx, now: rollouts.acted(tx.request(asked.id), rollout, now)
 
 
 def verify(world: World, id: str) -> Think:
@@ -224,9 +229,9 @@ def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:
 def _look(world: World, asked: Request) -> Rollout:
     """Reads it, and sends what had to wait until the controller had seen the call before."""
     service = world.policy.service(asked.service)
-    if not rollouts.in_parts(asked, world.now()):
-        return targets.read(world, service)
     controller, target = targets.provider(world, service)
+    if not rollouts.in_parts(asked, world.now(), controller.in_parts):
+        return targets.read(world, service)
     return controller.act(target, asked)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot import consent, freezes, roles, skews
+from bot.canaries import FLAGGER, with_gates
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
@@ -96,10 +97,21 @@ def provider(world: World, service: Service) -> tuple[Rollouts, Target]:
 
 def read(world: World, service: Service) -> Rollout:
     controller, target = provider(world, service)
-    rollout = controller.get(target, service.name, service.environment)
+    return complete(world, service, controller.get(target, service.name, service.environment))
+
+
+def complete(world: World, service: Service, rollout: Rollout) -> Rollout:
+    """With what no cluster knows: what was stable, and what is held at our gates."""
+    if rollout.strategy == FLAGGER and rollout.gates:
+        return world.read(lambda tx: _at_gates(tx, service, rollout))
     if not unsure(rollout):
         return rollout
     return remembered(rollout, world.read(lambda tx: known_good(tx, service)))
+
+
+def _at_gates(tx: Tx, service: Service, rollout: Rollout) -> Rollout:
+    holds = tx.holds(service.name, service.environment)
+    return with_gates(rollout, holds, {gate.gate: gate for gate in tx.gates(service.name, service.environment)})
 
 
 def read_all(world: World, services: list[Service]) -> list[Rollout | ProviderError]:

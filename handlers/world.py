@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
 from bot.fleet import Expected, Instance
+from bot.intents import Intent
 from bot.model import Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target, Verification
 from bot.signals import Chart
@@ -84,6 +85,7 @@ class Rollouts(Protocol):
     """
 
     supports: frozenset[Verb]
+    in_parts: frozenset[Intent]  # besides those that always are: something has to be taken back at the end
 
     def get(self, target: Target, service: str, environment: str) -> Rollout: ...
     def act(self, target: Target, request: Request) -> Rollout: ...

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,12 +23,14 @@ from sandbox.clock import Clock
 from sandbox.kube import argo, deployments, gitops, patch, services
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
-from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
+from sandbox.kube.flagger import Flagger
+from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash
 from sandbox.kube.requests import Call
 from sandbox.kube.stateful import StatefulSets
 from sandbox.kube.store import (
     APPLICATIONS,
     AUTOSCALERS,
+    CANARIES,
     DEPLOYMENTS,
     EVENTS,
     KUSTOMIZATIONS,
@@ -45,6 +46,7 @@ from sandbox.kube.store import (
     fresh,
     stamp,
 )
+from sandbox.workloads import Split, Workload, split
 
 NAMESPACE = "shop"
 MANIFESTS = Path(__file__).with_name("manifests.yml")
@@ -59,105 +61,6 @@ MANAGERS = {
 REFERABLE = (DEPLOYMENTS, REPLICA_SETS)  # where a Rollout may take its pod template from
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 Key = tuple[Kind, str, str]
-
-
-@dataclass(frozen=True)
-class Share:
-    """What part of a service's traffic one version gets. `up`: some pod is there to answer it."""
-
-    track: str  # stable or canary
-    version: str
-    weight: float  # per cent
-    up: bool = True
-
-
-@dataclass(frozen=True)
-class Split:
-    """How traffic was split from `at` on."""
-
-    at: datetime
-    shares: tuple[Share, ...]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A Rollout, Deployment or StatefulSet as people talk about it."""
-
-    object: Object
-    sets: tuple[Set, ...]
-    shares: tuple[Share, ...]
-
-    @property
-    def name(self) -> str:
-        return str(self.object["metadata"]["name"])
-
-    @property
-    def status(self) -> Object:
-        return dict(self.object.get("status") or {})
-
-    @property
-    def kind(self) -> str:
-        return str(self.object["kind"])
-
-    @property
-    def strategy(self) -> str:
-        strategy = self.object["spec"].get("strategy") or {}
-        return next((s for s in ("canary", "blueGreen") if s in strategy), "rollingUpdate")
-
-    @property
-    def current(self) -> str:
-        """The version that the spec asks for."""
-        template = self.object["spec"].get("template")
-        return version_of(template) if template else self.sets[0].version
-
-    @property
-    def stable(self) -> str:
-        hash = self.status.get("stableRS")
-        if self.kind == "Deployment":
-            return self.current if self.phase == "Healthy" else (self.sets[1].version if self.sets[1:] else "")
-        if self.kind == "StatefulSet":
-            hash = self.status.get("currentRevision")
-        return next((s.version for s in self.sets if s.hash == hash), "")
-
-    @property
-    def phase(self) -> str:
-        if self.kind == "Rollout":
-            return str(self.status.get("phase", "Progressing"))
-        if self.kind == "StatefulSet":
-            done = self.sets[0].ready == self.object["spec"].get("replicas", 1)
-            return "Healthy" if done and self.observed else "Progressing"
-        reasons = {c["type"]: c["reason"] for c in self.status.get("conditions", [])}
-        words = {"NewReplicaSetAvailable": "Healthy", "DeploymentPaused": "Paused"}
-        return words.get(reasons.get("Progressing", ""), "Progressing")
-
-    @property
-    def message(self) -> str:
-        return str(self.status.get("message", ""))
-
-    @property
-    def weight(self) -> int:
-        """Per cent of traffic on what is not stable."""
-        return round(sum(s.weight for s in self.shares if s.track == "canary"))
-
-    @property
-    def steps(self) -> list[Object]:
-        return list(((self.object["spec"].get("strategy") or {}).get("canary") or {}).get("steps") or [])
-
-    @property
-    def step(self) -> int:
-        return int(self.status.get("currentStepIndex") or 0)
-
-    @property
-    def aborted(self) -> bool:
-        return bool(self.status.get("abort"))
-
-    @property
-    def paused(self) -> bool:
-        return bool(self.object["spec"].get("paused"))
-
-    @property
-    def observed(self) -> bool:
-        return str(self.status.get("observedGeneration")) == str(self.object["metadata"]["generation"])
 
 
 @cache
@@ -178,6 +81,7 @@ class Cluster:
         self.store = Store(self.time)
         self.replicas = Replicas(self.store)
         self.stateful = StatefulSets(self.store, self.replicas)
+        self.flagger = Flagger(self.store, self)
         self.faults = Faults()
         self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
@@ -202,9 +106,9 @@ class Cluster:
     # --- what people, pipelines and tests do
 
     def create(self, manifest: Object, by: str = "ci") -> None:
-        kind = next(k for k in (*MANAGERS, SERVICES) if k.kind == manifest["kind"])
+        kind = next(k for k in (*MANAGERS, CANARIES, SERVICES) if k.kind == manifest["kind"])
         made = self.store.create(kind, manifest, by)
-        if kind in MANAGERS:
+        if kind in (*MANAGERS, CANARIES):
             self._touch(kind, made)
 
     def deploy(self, name: str, image: str, by: str = "ci") -> None:
@@ -367,6 +271,9 @@ class Cluster:
     def _sets(self, kind: Kind, obj: Object) -> list[Set]:
         return self.stateful.sets(obj) if kind is STATEFUL_SETS else self.replicas.sets(obj, flavour_of(kind))
 
+    def _sets_of(self, deployment: Object) -> list[Set]:
+        return self._sets(DEPLOYMENTS, deployment)
+
     def _find(self, name: str) -> tuple[Kind, Object]:
         for kind in MANAGERS:
             if found := self.store.find(kind, NAMESPACE, name):
@@ -398,6 +305,10 @@ class Cluster:
             if key in self._kept:
                 self._sync(key)
             return
+        if kind is CANARIES:
+            self._due[key] = self.flagger.tick(namespace, name)
+            self._record_split(DEPLOYMENTS, self.flagger.target(namespace, name))
+            return
         for _ in range(PASSES):
             before = self.store.version
             obj = self.store.get(kind, namespace, name)
@@ -418,9 +329,7 @@ class Cluster:
         whole = rollout | {"spec": rollout["spec"] | {"template": template}}
         new, made = self.replicas.ensure(whole, ARGO, MANAGERS[ROLLOUTS])
         if made:
-            self._event(
-                rollout, "Normal", "NewReplicaSetCreated", f"Created ReplicaSet {new.object['metadata']['name']}"
-            )
+            self.tell(rollout, "Normal", "NewReplicaSetCreated", f"Created ReplicaSet {new.object['metadata']['name']}")
         pods = self.replicas.settle(rollout, at)
         sets = self.replicas.sets(rollout, ARGO)
         plan = argo.decide(rollout, sets, at)
@@ -428,7 +337,7 @@ class Cluster:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
             self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
         for event in plan.events:
-            self._event(rollout, *event)
+            self.tell(rollout, *event)
         self.replicas.prune(sets, rollout["spec"].get("revisionHistoryLimit", 10))
         notes = {ARGO.revision: str(new.revision)}
         if workload:
@@ -471,7 +380,7 @@ class Cluster:
             name = target.object["metadata"]["name"]
             way = "up" if replicas > target.desired else "down"
             text = f"Scaled {way} ReplicaSet {name} (revision {target.revision}) from {target.desired} to {replicas}"
-            self._event(owner, "Normal", "ScalingReplicaSet", text)
+            self.tell(owner, "Normal", "ScalingReplicaSet", text)
 
     def _report(self, kind: Kind, obj: Object, status: Object, notes: dict[str, str]) -> None:
         annotations = obj["metadata"].setdefault("annotations", {})
@@ -479,8 +388,10 @@ class Cluster:
         obj = self.store.update(kind, obj, MANAGERS[kind])
         self.store.update(kind, obj | {"status": status}, MANAGERS[kind], "status")
 
-    def _event(self, about: Object, type: str, reason: str, message: str) -> None:
+    def tell(self, about: Object, type: str, reason: str, message: str, by: str = "") -> None:
+        """A Kubernetes Event."""
         meta, at = about["metadata"], stamp(self.time())
+        by = by or MANAGERS[kind_of(about)]
         event = {
             "metadata": {
                 "name": f"{meta['name']}.{short_hash(f'{self.store.version}', 16)}",
@@ -500,17 +411,18 @@ class Cluster:
             "count": 1,
             "firstTimestamp": at,
             "lastTimestamp": at,
-            "source": {"component": MANAGERS[kind_of(about)]},
+            "source": {"component": by},
         }
-        self.store.create(EVENTS, event, MANAGERS[kind_of(about)])
+        self.store.create(EVENTS, event, by)
         kept = self.store.all(EVENTS, meta["namespace"])
         if len(kept) > EVENTS_KEPT:
             oldest = min(kept, key=lambda e: int(e["metadata"]["resourceVersion"]))
             self.store.delete(EVENTS, meta["namespace"], oldest["metadata"]["name"])
 
     def _record_split(self, kind: Kind, obj: Object) -> None:
-        history = self._splits.setdefault(obj["metadata"]["name"], [])
-        shares = split(obj, self._sets(kind, obj))
+        canary = self.flagger.canary_of(obj) if kind is DEPLOYMENTS else None
+        history = self._splits.setdefault((canary or obj)["metadata"]["name"], [])
+        shares = self.flagger.shares(canary, self._sets_of) if canary else split(obj, self._sets(kind, obj))
         opened = bool(history) or any(share.up for share in shares)  # a service begins with its first pod
         if opened and (not history or history[-1].shares != shares):
             history.append(Split(self.time(), shares))
@@ -546,44 +458,6 @@ def flavour_of(kind: Kind) -> Flavour:
 
 def kind_of(obj: Object) -> Kind:
     return next(kind for kind in MANAGERS if kind.kind == obj["kind"])
-
-
-def split(obj: Object, sets: Sequence[Set]) -> tuple[Share, ...]:
-    """Who gets how much of the traffic: by the router, the switch, or the number of pods that are ready."""
-    status = obj.get("status") or {}
-    stable = status.get("stableRS") or sets[0].hash
-    canary = status.get("currentPodHash")
-    ready = {s.hash: s.ready for s in sets}
-    weights = weights_of(status, ready)
-    shares: dict[tuple[str, str], tuple[float, bool]] = {}
-    for s in sets:
-        if not (s.ready or weights.get(s.hash)):
-            continue
-        track = "canary" if s.hash == canary != stable and obj["kind"] == ROLLOUTS.kind else "stable"
-        for version, part in parts(s).items():
-            weight, up = shares.get((track, version), (0.0, False))
-            shares[track, version] = (weight + part * weights.get(s.hash, 0.0), up or s.ready > 0)
-    found = tuple(Share(track, version, weight, up) for (track, version), (weight, up) in sorted(shares.items()))
-    return found or (Share("stable", sets[0].version, 100.0, up=False),)
-
-
-def parts(s: Set) -> dict[str, float]:
-    """What part of a set's pods runs which version: not all of them run what the set asks for."""
-    odd = {version: count / s.ready for version, count in s.odd.items()}
-    return {s.version: 1.0 - sum(odd.values())} | odd
-
-
-def weights_of(status: Object, ready: Mapping[str, int]) -> dict[str, float]:
-    if routed := (status.get("canary") or {}).get("weights"):
-        weights: dict[str, float] = {}
-        for side in ("canary", "stable"):
-            hash = routed[side]["podTemplateHash"]
-            weights[hash] = weights.get(hash, 0.0) + float(routed[side]["weight"])
-        return weights
-    if active := (status.get("blueGreen") or {}).get("activeSelector"):
-        return {active: 100.0}
-    total = sum(ready.values())
-    return {hash: 100.0 * count / total for hash, count in ready.items()} if total else {}
 
 
 def kubeconfig(server: str) -> dict[str, Any]:

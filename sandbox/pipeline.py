@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.alertmanager import rfc3339
-from sandbox.cluster import Cluster, Workload
+from sandbox.cluster import Cluster
 from sandbox.hooks import Hooks
 from sandbox.kube.replicas import digest
+from sandbox.workloads import Workload
 
 PATH, AGENT = "/hooks/deploys", "shop-ci/2.4"
 

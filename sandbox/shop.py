@@ -19,10 +19,11 @@ from datetime import datetime, timedelta
 
 from sandbox.alertmanager import Alert, Alertmanager
 from sandbox.clock import Clock
-from sandbox.cluster import Cluster, Share, Split
+from sandbox.cluster import Cluster
 from sandbox.flows import BOUNDS, Behaviour, Counters, Flow, Ledger, quantile
 from sandbox.hooks import Hooks
 from sandbox.pipeline import Deploy, Pipeline
+from sandbox.workloads import Share, Split
 
 ENVIRONMENT = "production"
 THRESHOLD = 0.05  # of requests that fail

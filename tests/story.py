@@ -23,9 +23,9 @@ from slack_bolt import App, BoltRequest
 from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
-from handlers import outbox, plots, rollouts
+from handlers import outbox, rollouts
 from handlers.manifest import manifest
-from handlers.providers import ROLLOUTS, load
+from handlers.providers import DRAWING, ROLLOUTS, load
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.pods import Pods
@@ -150,7 +150,7 @@ class Story:
             now=self.clock.now,
             metrics=self.prometheus,
             by_version=ErrorsByVersion(self.prometheus, ERRORS_BY_VERSION),
-            draw=plots.draw,
+            draw=load("plots", DRAWING) if self.policy.signals else None,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from bot.cards.kit import Block, actions, context, header, paged, press, section
 from bot.decision import Card
-from bot.gates import FORWARD, Facts, Kind, closers, latest, revision
+from bot.gates import ASKED, FORWARD, Facts, Kind, closers, latest, revision
+from bot.heard import tellings
 from bot.model import Gate
 from bot.policy import Policy
 from bot.text import ago, brief, clock, code, fallback, mention, span
@@ -22,7 +23,7 @@ def gates_card(facts: Facts, policy: Policy, now: datetime) -> Card:
         header(f"{service.name} · {service.environment}"),
         section(summary(facts, policy, now)),
         *paged([_gate(kind, facts, policy, now) for kind in FORWARD]),
-        *paged([*_given(facts, now), *_held(facts)]),
+        *paged([*_says(facts, now), *_given(facts, now), *_held(facts)]),
         context("Known only by what it asks at its gates; no cluster is read."),
         actions(*_buttons(facts)),
     ]
@@ -31,7 +32,7 @@ def gates_card(facts: Facts, policy: Policy, now: datetime) -> Card:
 
 def summary(facts: Facts, policy: Policy, now: datetime) -> str:
     """One line: `checkout` asks at confirm-promotion (WaitingPromotion) for `abc`, *held*: …"""
-    name, seen = code(facts.service.name), latest(facts, tuple(Kind))
+    name, seen = code(facts.service.name), latest(facts, ASKED)
     against = closers(Kind.PROMOTION, facts, policy, now)
     state = f"*held*: {brief('; '.join(closer.text for closer in against), 500)}" if against else "*free to go on*"
     return f"{name} {_asks(seen, now)}, {state}" if seen else f"{name} has not asked yet, {state}"
@@ -47,6 +48,14 @@ def _gate(kind: Kind, facts: Facts, policy: Policy, now: datetime) -> str:
     against = closers(kind, facts, policy, now)
     why = brief("; ".join(closer.text for closer in against), 500) or "nothing holds it"
     return f"{ICONS[not against]} `{kind}`: {why}"
+
+
+def _says(facts: Facts, now: datetime) -> Iterator[str]:
+    """Where Flagger tells us what it does, which it is asked to by its own webhooks."""
+    for told in tellings(facts)[:1]:
+        of = f" of {code(told.checksum, 60)}" if told.checksum else ""
+        since = f"since {clock(told.at)} UTC ({ago(now - told.at)})"
+        yield f":speech_balloon: Flagger says *{brief(told.phase, 40)}*{of} {since}"
 
 
 def _given(facts: Facts, now: datetime) -> Iterator[str]:
@@ -99,6 +108,9 @@ def urls_card(service: str, urls: Mapping[str, str]) -> Card:
     blocks = (
         section(f"*Gates of {brief(service, 80)}.* Each URL is a key: keep it where you keep secrets."),
         *paged(lines),
-        context("Open answers 200, closed 403 with the reason. `rollback` answers 200 only when one was ordered."),
+        context(
+            "Open answers 200, closed 403 with the reason. `rollback` answers 200 only when one was ordered. "
+            "`event` and `post-rollout` are told, not asked, and always answer 200."
+        ),
     )
     return Card(text=f"Gates of {brief(service, 80)}", blocks=blocks)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.canaries import FLAGGER
+from bot.cards import canary
 from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
 from bot.decision import Card
 from bot.errors import Refused
@@ -115,6 +117,8 @@ def _phase(rollout: Rollout) -> str:
     phase = "aborted" if rollout.aborted else rollout.phase.value
     held = waits_for(rollout)
     message = WAITS.get(held, held) or rollout.message
+    if rollout.strategy == FLAGGER:
+        message = rollout.message  # it says which gate, and what holds that
     said = f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
     return said + _until(rollout)
 
@@ -303,6 +307,10 @@ def _target(request: Request, rollout: Rollout) -> Revision:
 
 
 def _will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
+    return canary.will_happen(request, rollout) if rollout.strategy == FLAGGER else _steps_will(request, rollout)
+
+
+def _steps_will(request: Request, rollout: Rollout) -> Iterator[str]:
     match Intent(request.intent):
         case Intent.ABORT:
             yield from _abort(request, rollout)

@@ -140,6 +140,8 @@ class Rollout:
     homeless: int = 0  # its pods that no node has room for
     short_of: str = ""  # why there is no room, as the cluster says
     unexamined: str = ""  # why it could not be looked at closely
+    gates: tuple[str, ...] = ()  # which of our gates its controller asks: "confirm-promotion", "rollback"
+    held: bool = False  # `paused` is what those gates answer; the cluster knows nothing of it
 
     @property
     def in_flight(self) -> bool:

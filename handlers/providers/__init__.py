@@ -8,6 +8,7 @@ from typing import Any
 
 ROLLOUTS: Mapping[str, str] = {
     "argo": "handlers.providers.argo:ArgoRollouts",
+    "flagger": "handlers.providers.flagger:Flagger",
     "deployment": "handlers.providers.deployment:Deployments",
     "statefulset": "handlers.providers.statefulset:StatefulSets",
 }

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from bot.errors import ProviderError
 from bot.fleet import Authority, Container, Expected, Instance, Listing
 from bot.policy import Target, Verification
+from handlers.providers.deployment import hash_of, number_of
+from handlers.providers.flagger_status import PRIMARY
 from handlers.providers.kubernetes import Access, Kubernetes, path
 from handlers.providers.objects import Json, child, listed, number, selector
 from handlers.world import Instances
 
-NAME = "Kubernetes"
+NAME, FLAGGER = "Kubernetes", "flagger"
 KINDS: Mapping[str, tuple[str, str]] = {  # provider → group and version, plural
     "argo": ("argoproj.io/v1alpha1", "rollouts"),
     "deployment": ("apps/v1", "deployments"),
     "statefulset": ("apps/v1", "statefulsets"),
+    "flagger": ("apps/v1", "deployments"),  # the primary: it serves
 }
 HASHES = ("rollouts-pod-template-hash", "pod-template-hash", "controller-revision-hash")
 OF_SERVICE = "kubernetes.io/service-name"
@@ -38,7 +41,8 @@ class Pods:
 
     def instances(self, target: Target, verification: Verification, revision: str) -> Instances:
         """Pods of another revision than `revision` are called older. Raises ProviderError."""
-        return _understood(self._look(target), verification, revision)
+        seen = self._look(target)
+        return _understood(seen, verification, primary_revision(seen) if target.provider == FLAGGER else revision)
 
     def _look(self, target: Target) -> Seen:
         if target.cluster not in self.clusters:
@@ -47,7 +51,8 @@ class Pods:
             raise ProviderError(NAME, f"I do not know where the pods of {target.provider} are", permanent=True)
         cluster = self.clusters[target.cluster]
         group, plural = KINDS[target.provider]
-        workload = cluster.get(_path(group, target.namespace, plural, target.name))
+        name = primary_name(cluster, target) if target.provider == FLAGGER else target.name
+        workload = cluster.get(_path(group, target.namespace, plural, name))
         labels = selector(workload)
         sets = _list(cluster, "apps/v1", target.namespace, "replicasets", labels)
         pods = _list(cluster, "v1", target.namespace, "pods", labels)
@@ -72,6 +77,18 @@ class Pods:
             name = str(child(service, "metadata").get("name"))
             slices = _list(cluster, "discovery.k8s.io/v1", namespace, "endpointslices", f"{OF_SERVICE}={name}")
             seen.endpoints |= set(_endpoints(slices))
+
+
+def primary_name(cluster: Kubernetes, target: Target) -> str:
+    """The Deployment that serves for a Canary of Flagger's."""
+    canary = cluster.get(_path("flagger.app/v1beta1", target.namespace, "canaries", target.name))
+    return str(child(canary, "spec", "targetRef").get("name") or target.name) + PRIMARY
+
+
+def primary_revision(seen: Seen) -> str:
+    """Its own name for what it runs: the copy has another hash than the template that it is a copy of."""
+    number = number_of(seen.workload)
+    return next((hash_of(rs) for rs in seen.sets if number and number_of(rs) == number), "")
 
 
 @dataclass

@@ -61,6 +61,7 @@ class Workloads(ABC, Generic[S]):
     plural: ClassVar[str]
     rights: ClassVar[tuple[Right, ...]]
     supports: frozenset[Verb]
+    in_parts: frozenset[Intent] = frozenset()
 
     def __init__(self, clusters: Mapping[str, Kubernetes]) -> None:
         self.clusters = clusters

@@ -46,7 +46,14 @@ TYPES: dict[str, dict[str, type]] = {  # the fields of the custom resources whos
         "status.observedGeneration": str,
         "status.pauseConditions": list,
         "status.promoteFull": bool,
-    }
+    },
+    "Canary": {
+        "spec.skipAnalysis": bool,
+        "spec.suspend": bool,
+        "status.canaryWeight": int,
+        "status.failedChecks": int,
+        "status.phase": str,
+    },
 }
 TYPE_NAMES = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object", float: "number"}
 

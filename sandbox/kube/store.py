@@ -41,6 +41,7 @@ ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
 KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
+CANARIES = Kind("flagger.app", "v1beta1", "canaries", "Canary", custom=True)
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
@@ -55,6 +56,7 @@ KINDS = (
     ANALYSIS_RUNS,
     APPLICATIONS,
     KUSTOMIZATIONS,
+    CANARIES,
     AUTOSCALERS,
     REPLICA_SETS,
     DEPLOYMENTS,

@@ -27,6 +27,7 @@ from handlers.world import Rollouts
 from sandbox.clock import FrozenClock
 from sandbox.cluster import MANIFESTS, Cluster, kubeconfig
 from sandbox.server import HttpProtocol
+from tests import canary
 from tests.values import NOON, incident
 
 
@@ -52,7 +53,7 @@ class Front:
         self.thread.join(5)
 
 
-KINDS = {"search": "deployment", "ledger": "statefulset"}  # the others are Argo's
+KINDS = {"search": "deployment", "ledger": "statefulset", "reviews": "flagger"}  # the others are Argo's
 LEDGER = {
     "kind": "StatefulSet",
     "metadata": {"name": "ledger", "namespace": "shop", "labels": {"app": "ledger"}},
@@ -77,8 +78,9 @@ class Shop:
         wanted = [m for m in yaml.safe_load(MANIFESTS.read_text()) if m["metadata"]["name"] in only]
         self.cluster = front.cluster = Cluster(self.clock, wanted or None)
         if not only:
-            self.cluster.create(LEDGER)
-            self.clock.advance(seconds=20)  # its four pods come up one after the other
+            for manifest in (LEDGER, *canary.manifests()):
+                self.cluster.create(manifest)
+            self.clock.advance(seconds=30)  # pods come up one after the other, and the canary's primary after it
         path = folder / f"{name}.yml"
         path.write_text(yaml.safe_dump(kubeconfig(front.url)))
         self.kubernetes = Kubernetes.configured("sandbox", str(path))

@@ -30,6 +30,7 @@ SCENES = {
     "argo": Scene("checkout", 8),
     "deployment": Scene("search", 4),
     "statefulset": Scene("ledger", 5),
+    "flagger": Scene("reviews", 35),
 }
 
 
@@ -66,7 +67,7 @@ def test_what_is_idle_is_healthy_and_stable(shop: Shop, scene: Scene) -> None:
     assert (str(rollout.current), str(rollout.stable), rollout.weight) == ("v41", "v41", 100)
     assert rollout.available == rollout.desired == rollout.stable_available > 1
     assert rollout.current.images == (f"shop/{scene.service}:v41",)
-    assert rollout.kind in ("Rollout", "Deployment", "StatefulSet")
+    assert rollout.kind in ("Rollout", "Deployment", "StatefulSet", "Canary")
 
 
 def test_what_is_in_flight_shows_both_sides(shop: Shop, scene: Scene) -> None:
@@ -112,7 +113,9 @@ def test_what_it_cannot_do_is_refused_with_the_reason(shop: Shop, scene: Scene) 
     idle, moving = shop.get(scene.service), in_flight(shop, scene)
     for verb in set(Verb) - shop.provider(scene.service).supports:
         for rollout in (idle, moving):
-            with pytest.raises(Refused, match=f"is a {rollout.kind}, which has no steps to {verb}"):
+            with pytest.raises(
+                Refused, match=f"is a {rollout.kind}, which (has no steps to {verb}|cannot be started over)"
+            ):
                 plan(verb, rollout)
 
 

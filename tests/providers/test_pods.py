@@ -13,7 +13,8 @@ import pytest
 from bot.errors import Away, ProviderError
 from bot.fleet import Authority, Instance
 from bot.policy import Verification
-from handlers.providers.pods import Pods, Seen, _understood
+from handlers.providers import ROLLOUTS
+from handlers.providers.pods import KINDS, Pods, Seen, _understood
 from handlers.providers.version_page import VersionPage
 from handlers.world import Instances
 from tests.providers.shops import Front, Shop, target
@@ -51,6 +52,20 @@ def test_every_pod_with_what_its_node_really_started(shop: Shop) -> None:
     assert len(images(found)) == 1
     assert all(instance.address and not instance.stray for instance in found.seen)
     assert found.notes == ()
+
+
+def test_the_pods_of_every_provider_are_known() -> None:
+    assert set(KINDS) == set(ROLLOUTS)
+
+
+def test_trap_under_flagger_the_primary_serves_and_its_revision_has_another_name(shop: Shop) -> None:
+    before = images(read(shop, "reviews", shop.get("reviews").current.hash, "flagger"))
+    shop.ships("reviews", "v42", seconds=150)
+    found = read(shop, "reviews", shop.get("reviews").current.hash, "flagger")
+    assert len(found.seen) == 4
+    assert not any(instance.older or instance.stray for instance in found.seen)
+    assert images(found) != before
+    assert {each.count for each in found.expected} == {4}
 
 
 def test_who_should_be_there_comes_from_elsewhere(shop: Shop) -> None:

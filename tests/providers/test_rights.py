@@ -78,6 +78,7 @@ def asked_for(*kinds: str) -> Granted:
 def test_check_asks_for_exactly_what_the_roles_grant() -> None:
     assert asked_for("argo") == granted("watchkeeper-argo-rollouts")
     assert asked_for("deployment", "statefulset") == granted("watchkeeper-workloads")
+    assert asked_for("flagger") == granted("watchkeeper-flagger")
     assert {kind for kind in ROLLOUTS if asked_for(kind)} == set(ROLLOUTS)
 
 
@@ -87,6 +88,20 @@ def test_the_role_for_workloads_allows_what_is_called(shop: Shop, service: str) 
     shop.acts(shop.asks(Verb.PAUSE, service))
     called = {(call.resource, call.verb) for call in shop.cluster.calls}
     assert called <= {(resource, verb) for _, resource, verb in granted("watchkeeper-workloads")}
+
+
+def test_the_role_for_flagger_allows_what_the_provider_calls_and_no_more(shop: Shop) -> None:
+    listener = Listener(shop.providers["flagger"].watch("sandbox", ["shop"]))
+    assert listener.next() == ALL
+    until_watched(shop, resource="canaries")
+    shop.ships("reviews", "v42", seconds=150)
+    shop.acts(shop.asks(Verb.ROLLBACK, "reviews", to="v41"))
+    shop.passes(30)
+    for verb in (Verb.PAUSE, Verb.ROLLBACK):
+        shop.acts(shop.asks(verb, "reviews"))
+    listener.close()
+    called = {(call.resource, call.verb) for call in shop.cluster.calls}
+    assert called == {(resource, verb) for _, resource, verb in granted("watchkeeper-flagger")}
 
 
 def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -> None:
@@ -111,6 +126,13 @@ def test_the_role_for_pods_allows_what_is_read_of_servers(shop: Shop) -> None:
     roles = granted("watchkeeper-pods") | granted("watchkeeper-workloads")
     assert called <= {(resource, verb) for _, resource, verb in roles}
     assert {("pods", "list"), ("endpointslices", "list")} <= called
+
+
+def test_the_pods_of_a_canary_are_read_with_its_role_and_that_for_pods(shop: Shop) -> None:
+    before = len(shop.cluster.calls)
+    Pods({"sandbox": shop.kubernetes}).instances(target("reviews"), Verification(), "any")
+    called = {(call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
+    assert called <= {(r, verb) for _, r, verb in granted("watchkeeper-pods") | granted("watchkeeper-flagger")}
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -165,10 +187,17 @@ def test_the_check_says_which_line_is_missing(shop: Shop, tmp_path: Path) -> Non
     assert "docs/rbac/watchkeeper.yml" in said
 
 
-def configured(folder: Path) -> Settings:
+def test_the_check_says_which_gates_a_canary_asks(shop: Shop, tmp_path: Path) -> None:
+    settings = configured(tmp_path, service="reviews", provider="flagger")
+    said = {row.what: (row.ok, row.said) for row in check.rollouts(settings)}
+    assert said["rollout reviews"] == (True, "healthy, asks at none of our gates, so a pause suspends it")
+    assert said["rights in main (flagger)"][0]
+
+
+def configured(folder: Path, service: str = "checkout", provider: str = "argo") -> Settings:
     cluster = {"main": {"kubeconfig": str(folder / "sandbox.yml")}}
-    rollout = {"cluster": "main", "namespace": "shop"}
-    content = {"clusters": cluster, "services": {"checkout": {"rollout": rollout}}}
+    rollout = {"provider": provider, "cluster": "main", "namespace": "shop"}
+    content = {"clusters": cluster, "services": {service: {"rollout": rollout}}}
     (folder / "config.yml").write_text(yaml.safe_dump(content))
     return load({"WATCHKEEPER_CONFIG": str(folder / "config.yml"), "WATCHKEEPER_HOOK_TOKEN": "t"})
 

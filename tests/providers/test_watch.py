@@ -87,17 +87,17 @@ def listener(shop: Shop) -> Iterator[Listener]:
     listener.close()
 
 
-def until_watched(shop: Shop, times: int = 1) -> None:
+def until_watched(shop: Shop, times: int = 1, resource: str = "rollouts") -> None:
     """The watch is open: what changes from now on is told by it."""
     for _ in range(int(PATIENCE / 0.01)):
-        if asked(shop).count("watch") >= times and shop.cluster.store._listeners:
+        if asked(shop, resource).count("watch") >= times and shop.cluster.store._listeners:
             return
         threading.Event().wait(0.01)
-    raise AssertionError(f"not watched {times} times: {asked(shop)}")
+    raise AssertionError(f"not watched {times} times: {asked(shop, resource)}")
 
 
-def asked(shop: Shop) -> list[str]:
-    return [call.verb for call in shop.cluster.calls if call.resource == "rollouts"]
+def asked(shop: Shop, resource: str = "rollouts") -> list[str]:
+    return [call.verb for call in shop.cluster.calls if call.resource == resource]
 
 
 def stirs(shop: Shop, service: str) -> None:

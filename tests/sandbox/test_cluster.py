@@ -13,8 +13,9 @@ from kubernetes import client, watch
 from kubernetes.client import ApiException
 
 from sandbox.clock import FrozenClock
-from sandbox.cluster import Cluster, Share, kubeconfig
+from sandbox.cluster import Cluster, kubeconfig
 from sandbox.server import application, serve
+from sandbox.workloads import Share
 from sandbox.world import Sandbox
 
 GROUP = ("argoproj.io", "v1alpha1", "shop", "rollouts")
