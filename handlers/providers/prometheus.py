@@ -1,7 +1,4 @@
-"""Prometheus' HTTP API: what a query answers now, and over a span of time. Reads only.
-
-The one module that speaks through httpx, so that a successor is one line.
-"""
+"""Prometheus' HTTP API: what a query answers now, and over a span of time. Reads only."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import httpx
 
 from bot.errors import Away, ProviderError
 from bot.signals import asked_of
+from handlers.providers.http import client
 
 NAME = "Prometheus"
 SECONDS = httpx.Timeout(10.0, connect=3.0)
@@ -31,7 +29,7 @@ class Prometheus:
     def __init__(self, url: str, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._token = token
-        self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=SECONDS)
+        self._client = client(base_url=url.rstrip("/"), headers=headers, timeout=SECONDS)
 
     def query(self, query: str, at: datetime | None = None) -> list[tuple[Labels, float]]:
         """The series and their values at one moment; a scalar is one without labels. Raises ProviderError."""

@@ -6,6 +6,7 @@ import httpx
 
 from bot.errors import Away, ProviderError
 from bot.text import clip, one_line
+from handlers.providers.http import client
 
 NAME = "version page"
 SECONDS = httpx.Timeout(5.0, connect=2.0)
@@ -16,7 +17,7 @@ LARGEST = 64 * 1024  # a page that says a version is small
 class VersionPage:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         # Servers are asked each by itself, so neither a proxy nor a redirect may answer for them.
-        self._client = httpx.Client(timeout=SECONDS, transport=transport, trust_env=False, follow_redirects=False)
+        self._client = client(timeout=SECONDS, transport=transport, trust_env=False, follow_redirects=False)
 
     def version(self, url: str, field: str) -> str:
         """What stands under `field` of the JSON object, or the whole text without one. Raises ProviderError."""

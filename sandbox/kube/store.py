@@ -212,7 +212,7 @@ class Store:
 
 def fresh(value: T) -> T:
     """A copy that shares nothing. For JSON only, and many times as fast as `copy.deepcopy`."""
-    return cast(T, marshal.loads(marshal.dumps(value)))  # noqa: S302  # our own bytes
+    return cast(T, marshal.loads(marshal.dumps(cast(Any, value))))  # noqa: S302  # our own bytes
 
 
 def stamp(at: datetime) -> str:
