@@ -484,3 +484,11 @@ def test_only_what_is_under_way_blocks() -> None:
 
 def _blocks(other: Request) -> bool:
     return preflight(Verb.PAUSE, in_flight(), (), Surroundings(requests=(other,))).verdict is Safety.BLOCKED
+
+
+@pytest.mark.parametrize("verb", [Verb.PROMOTE, Verb.RESUME])
+@pytest.mark.parametrize("holder", ["U0BOB", "verify"])
+def test_to_resume_is_to_lift_what_a_person_holds(verb: Verb, holder: str) -> None:
+    waiting = in_flight(phase=RolloutPhase.PAUSED, waiting="CanaryPauseStep")
+    found = checked(verb, waiting, holds=[hold(holder=holder)])
+    assert ("holds it" in str(found.reasons)) is (verb is Verb.PROMOTE or holder == "verify")
