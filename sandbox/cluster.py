@@ -21,12 +21,14 @@ import yaml
 
 from sandbox.clock import Clock
 from sandbox.kube import argo, deployments, gitops, patch, services
+from sandbox.kube.analysis import Analyses
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash, version_of
 from sandbox.kube.requests import Call
 from sandbox.kube.stateful import StatefulSets
 from sandbox.kube.store import (
+    ANALYSIS_TEMPLATES,
     APPLICATIONS,
     AUTOSCALERS,
     DEPLOYMENTS,
@@ -171,6 +173,7 @@ class Cluster:
         self.store = Store(self.time)
         self.replicas = Replicas(self.store)
         self.stateful = StatefulSets(self.store, self.replicas)
+        self.analyses = Analyses(self.store)
         self.faults = Faults()
         self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
@@ -195,7 +198,7 @@ class Cluster:
     # --- what people, pipelines and tests do
 
     def create(self, manifest: Object, by: str = "ci") -> None:
-        kind = next(k for k in (*MANAGERS, SERVICES) if k.kind == manifest["kind"])
+        kind = next(k for k in (*MANAGERS, SERVICES, ANALYSIS_TEMPLATES) if k.kind == manifest["kind"])
         made = self.store.create(kind, manifest, by)
         if kind in MANAGERS:
             self._touch(kind, made)
@@ -416,7 +419,9 @@ class Cluster:
             )
         pods = self.replicas.settle(rollout, at)
         sets = self.replicas.sets(rollout, ARGO)
-        plan = argo.decide(rollout, sets, at)
+        measured = self.analyses.settle(rollout, at)
+        plan = argo.decide(rollout, sets, at, self.analyses.of(rollout))
+        self.analyses.follow(rollout, plan.analyses, plan.alive)
         for target in sets:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
             self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
@@ -428,7 +433,7 @@ class Cluster:
             notes[WORKLOAD_GENERATION] = str(workload["metadata"]["generation"])
             plan.status["workloadObservedGeneration"] = notes[WORKLOAD_GENERATION]
         self._report(ROLLOUTS, rollout, plan.status, notes)
-        return min((w for w in (pods, plan.wake) if w), default=None)
+        return min((w for w in (pods, measured, plan.wake) if w), default=None)
 
     def _referred(self, rollout: Object) -> Object | None:
         """The workload that a Rollout takes its pod template from, if that is not its own."""

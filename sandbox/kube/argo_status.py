@@ -135,7 +135,10 @@ def still_waiting_for(status: Object, blue_green: bool, replicas: int, strategy:
     if blue_green:
         if (status.get("blueGreen") or {}).get("activeSelector") != current:
             return "active service cutover pending"
-        return "" if status["stableRS"] == current else "waiting for analysis to complete"
+        if status["stableRS"] == current:
+            return ""
+        after = "postPromotionAnalysisRunStatus" in status["blueGreen"]
+        return f"waiting for {'post-promotion verification' if after else 'analysis'} to complete"
     if not (strategy.get("canary") or {}).get("trafficRouting") and status["replicas"] > updated:
         return "old replicas are pending termination"
     return "" if status["stableRS"] == current else "waiting for all steps to complete"

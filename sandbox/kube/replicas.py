@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ NEXT_POD = 0.5  # and how much longer each further one takes
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+SCALE_DOWN_DELAY = 30  # seconds; the default of scaleDownDelaySeconds and abortScaleDownDelaySeconds
 DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
 
 
@@ -302,6 +304,17 @@ def address(pod: Object) -> str:
 
 def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(given: Any) -> float | None:
+    """Seconds of an integer, digits, or a Go duration such as `1m30s`; None where there is none."""
+    if given is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", str(given))
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def new_set(owner: Object, template: Object, hash: str, revision: int, flavour: Flavour) -> Object:

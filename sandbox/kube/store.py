@@ -38,6 +38,7 @@ class Kind:
 
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
+ANALYSIS_TEMPLATES = Kind("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", custom=True)
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
 KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
@@ -52,6 +53,7 @@ ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlic
 KINDS = (
     ROLLOUTS,
     ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
     APPLICATIONS,
     KUSTOMIZATIONS,
     AUTOSCALERS,
