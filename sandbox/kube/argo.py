@@ -177,12 +177,12 @@ class Turn:
         phase, before = told(run)["status"], self.old[part][field]["status"]
         return phase == before and (phase in ("Failed", "Error") or (phase == "Inconclusive" and self.unpaused))
 
-    def recall(self, part: str, *fields: str) -> None:
+    def recall(self, part: str, *names: str) -> None:
         """Go on telling of an analysis that nobody waits for."""
-        for field in fields:
-            if before := (self.old.get(part) or {}).get(field):
+        for each in names:
+            if before := (self.old.get(part) or {}).get(each):
                 run = self.runs.get(before["name"])
-                self.plan.status.setdefault(part, {})[field] = told(run) if run else before
+                self.plan.status.setdefault(part, {})[each] = told(run) if run else before
 
     def want(self, target: Set, replicas: int) -> None:
         self.plan.scale[target.hash] = replicas
