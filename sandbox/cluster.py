@@ -33,6 +33,7 @@ from sandbox.kube.store import (
     AUTOSCALERS,
     DEPLOYMENTS,
     EVENTS,
+    HELM_RELEASES,
     KUSTOMIZATIONS,
     MAIN,
     PODS,
@@ -171,7 +172,7 @@ class Cluster:
         self.clock, self.lag = clock, lag
         self.lags: dict[str, float] = {}
         self.store = Store(self.time)
-        self.replicas = Replicas(self.store)
+        self.replicas = Replicas(self.store, tell=self._event)
         self.stateful = StatefulSets(self.store, self.replicas)
         self.analyses = Analyses(self.store)
         self.faults = Faults()
@@ -273,6 +274,15 @@ class Cluster:
     def flux(self, *names: str, kustomization: str = "shop", interval: str = "10m") -> gitops.Repository:
         """From now on a Kustomization of Flux keeps these workloads."""
         return self._keep(KUSTOMIZATIONS, gitops.kustomization(kustomization, interval), names)
+
+    def helm_release(self, *names: str, release: str = "shop", drift: bool = False) -> gitops.Repository:
+        """From now on a HelmRelease of Flux keeps these workloads; with `drift` it puts them back by itself."""
+        return self._keep(HELM_RELEASES, gitops.helm_release(release, drift), names)
+
+    def helm(self, name: str, release: str = "shop") -> None:
+        """Somebody installed a workload with Helm by hand: it has the marks, and nobody who looks after it."""
+        kind, workload = self._find(name)
+        self.write(kind, patch.strategic(workload, {"metadata": gitops.helm_marks(release, NAMESPACE)}), "helm")
 
     def _keep(self, kind: Kind, keeper: Object, names: Sequence[str]) -> gitops.Repository:
         with self.store.lock:
@@ -479,6 +489,7 @@ class Cluster:
 
     def _event(self, about: Object, type: str, reason: str, message: str) -> None:
         meta, at = about["metadata"], stamp(self.time())
+        component = next((m for kind, m in MANAGERS.items() if kind.kind == about["kind"]), "replicaset-controller")
         event = {
             "metadata": {
                 "name": f"{meta['name']}.{short_hash(f'{self.store.version}', 16)}",
@@ -498,9 +509,9 @@ class Cluster:
             "count": 1,
             "firstTimestamp": at,
             "lastTimestamp": at,
-            "source": {"component": MANAGERS[kind_of(about)]},
+            "source": {"component": component},
         }
-        self.store.create(EVENTS, event, MANAGERS[kind_of(about)])
+        self.store.create(EVENTS, event, component)
         kept = self.store.all(EVENTS, meta["namespace"])
         if len(kept) > EVENTS_KEPT:
             oldest = min(kept, key=lambda e: int(e["metadata"]["resourceVersion"]))

@@ -94,6 +94,7 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
     status, spec = seen.status, seen.spec
     current, stable = str(status.get("currentPodHash") or ""), str(status.get("stableRS") or "")
     phase, message = phase_of(seen)
+    message = "; ".join(filter(None, [message, without_pods(seen)]))
     pause = pause_of(seen)
     wanted = spec.get("replicas")
     return Rollout(
@@ -162,6 +163,13 @@ def phase_of(seen: Seen) -> tuple[RolloutPhase, str]:
     except ValueError:  # absent before version 1.0 of the controller
         phase = RolloutPhase.PROGRESSING
     return phase, str(status.get("message") or "")
+
+
+def without_pods(seen: Seen) -> str:
+    """Why pods cannot even be created, most often a quota. The controller's own message is silent about it."""
+    conditions = [c for c in listed(seen.status.get("conditions")) if isinstance(c, dict)]
+    failures = [c for c in conditions if c.get("type") == "ReplicaFailure" and c.get("status") == "True"]
+    return next((f"{c.get('reason', '')}: {c.get('message', '')}".strip(": ") for c in failures), "")
 
 
 # ---------------------------------------------------------------- revisions
@@ -317,15 +325,15 @@ def weight_set(seen: Seen) -> int:
 def weight(seen: Seen) -> int:
     """Per cent of the traffic that the current revision has: by the router's word, else by its part of the pods."""
     status = seen.status
+    told = child(status, "canary", "weights", "canary").get("weight")
     if seen.blue_green:
         return _active(seen)
-    if seen.index >= len(seen.steps):
-        return 100
+    if seen.index >= len(seen.steps) and (told is None or status.get("currentPodHash") == status.get("stableRS")):
+        return 100  # where pods are missing behind the last step, the router has not given it everything yet
     if seen.canary.get("trafficRouting") is None:
         total = number(status.get("availableReplicas"))
         current = _available(seen.replica_set(str(status.get("currentPodHash") or "")))
         return min(100, current * 100 // total) if total > 0 else 0
-    told = child(status, "canary", "weights", "canary").get("weight")
     return weight_set(seen) if told is None else _per_cent(seen, told)
 
 

@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sandbox.kube.replicas import parse
+from sandbox.kube.replicas import failures_of, parse
 from sandbox.kube.store import Object, stamp
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Report:
             ("Completed", turn.idle, "RolloutCompleted", "RolloutCompleted"),
             self.progressing(),
         ]
-        return [self.condition(*w) for w in wanted]
+        failures = [failure for s in turn.sets for failure in failures_of(s.object)][:1]
+        return [*(self.condition(*w) for w in wanted), *failures]
 
     def progressing(self) -> tuple[str, bool, str, str]:
         turn = self.turn

@@ -41,6 +41,7 @@ ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", c
 ANALYSIS_TEMPLATES = Kind("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", custom=True)
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
 KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
+HELM_RELEASES = Kind("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease", custom=True)
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
@@ -56,6 +57,7 @@ KINDS = (
     ANALYSIS_TEMPLATES,
     APPLICATIONS,
     KUSTOMIZATIONS,
+    HELM_RELEASES,
     AUTOSCALERS,
     REPLICA_SETS,
     DEPLOYMENTS,
