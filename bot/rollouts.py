@@ -497,6 +497,8 @@ def _servers(request: Request, now: datetime) -> Decision:
 def _slow(request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:
     far = progress(rollout)
     state = f"takes long, still moving: {far}" if far else "takes long"
+    if rollout.message and rollout.message not in why:
+        why = f"{why}; {rollout.message}"
     text = f":hourglass_flowing_sand: {_title(request)} {state}. The cluster shows {esc(why)}. I keep looking."
     note = Decision(note=(_entry(request, now, f"{what(request)} {state}: {why}"),))
     return _post(request, "slow", cards.words(text)) + note

@@ -21,6 +21,7 @@ import yaml
 
 from sandbox.clock import Clock
 from sandbox.kube import argo, deployments, gitops, patch, services
+from sandbox.kube.analysis import Analyses
 from sandbox.kube.api import KubeApi
 from sandbox.kube.faults import Faults
 from sandbox.kube.flagger import Flagger
@@ -28,11 +29,13 @@ from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_has
 from sandbox.kube.requests import Call
 from sandbox.kube.stateful import StatefulSets
 from sandbox.kube.store import (
+    ANALYSIS_TEMPLATES,
     APPLICATIONS,
     AUTOSCALERS,
     CANARIES,
     DEPLOYMENTS,
     EVENTS,
+    HELM_RELEASES,
     KUSTOMIZATIONS,
     MAIN,
     PODS,
@@ -79,9 +82,10 @@ class Cluster:
         self.clock, self.lag = clock, lag
         self.lags: dict[str, float] = {}
         self.store = Store(self.time)
-        self.replicas = Replicas(self.store)
+        self.replicas = Replicas(self.store, tell=self.tell)
         self.stateful = StatefulSets(self.store, self.replicas)
         self.flagger = Flagger(self.store, self)
+        self.analyses = Analyses(self.store)
         self.faults = Faults()
         self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
@@ -106,7 +110,7 @@ class Cluster:
     # --- what people, pipelines and tests do
 
     def create(self, manifest: Object, by: str = "ci") -> None:
-        kind = next(k for k in (*MANAGERS, CANARIES, SERVICES) if k.kind == manifest["kind"])
+        kind = next(k for k in (*MANAGERS, CANARIES, SERVICES, ANALYSIS_TEMPLATES) if k.kind == manifest["kind"])
         made = self.store.create(kind, manifest, by)
         if kind in (*MANAGERS, CANARIES):
             self._touch(kind, made)
@@ -181,6 +185,15 @@ class Cluster:
     def flux(self, *names: str, kustomization: str = "shop", interval: str = "10m") -> gitops.Repository:
         """From now on a Kustomization of Flux keeps these workloads."""
         return self._keep(KUSTOMIZATIONS, gitops.kustomization(kustomization, interval), names)
+
+    def helm_release(self, *names: str, release: str = "shop", drift: bool = False) -> gitops.Repository:
+        """From now on a HelmRelease of Flux keeps these workloads; with `drift` it puts them back by itself."""
+        return self._keep(HELM_RELEASES, gitops.helm_release(release, drift), names)
+
+    def helm(self, name: str, release: str = "shop") -> None:
+        """Somebody installed a workload with Helm by hand: it has the marks, and nobody who looks after it."""
+        kind, workload = self._find(name)
+        self.write(kind, patch.strategic(workload, {"metadata": gitops.helm_marks(release, NAMESPACE)}), "helm")
 
     def _keep(self, kind: Kind, keeper: Object, names: Sequence[str]) -> gitops.Repository:
         with self.store.lock:
@@ -332,7 +345,9 @@ class Cluster:
             self.tell(rollout, "Normal", "NewReplicaSetCreated", f"Created ReplicaSet {new.object['metadata']['name']}")
         pods = self.replicas.settle(rollout, at)
         sets = self.replicas.sets(rollout, ARGO)
-        plan = argo.decide(rollout, sets, at)
+        measured = self.analyses.settle(rollout, at)
+        plan = argo.decide(rollout, sets, at, self.analyses.of(rollout))
+        self.analyses.follow(rollout, plan.analyses, plan.alive)
         for target in sets:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
             self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
@@ -344,7 +359,7 @@ class Cluster:
             notes[WORKLOAD_GENERATION] = str(workload["metadata"]["generation"])
             plan.status["workloadObservedGeneration"] = notes[WORKLOAD_GENERATION]
         self._report(ROLLOUTS, rollout, plan.status, notes)
-        return min((w for w in (pods, plan.wake) if w), default=None)
+        return min((w for w in (pods, measured, plan.wake) if w), default=None)
 
     def _referred(self, rollout: Object) -> Object | None:
         """The workload that a Rollout takes its pod template from, if that is not its own."""
@@ -391,7 +406,7 @@ class Cluster:
     def tell(self, about: Object, type: str, reason: str, message: str, by: str = "") -> None:
         """A Kubernetes Event."""
         meta, at = about["metadata"], stamp(self.time())
-        by = by or MANAGERS[kind_of(about)]
+        by = by or next((m for kind, m in MANAGERS.items() if kind.kind == about["kind"]), "replicaset-controller")
         event = {
             "metadata": {
                 "name": f"{meta['name']}.{short_hash(f'{self.store.version}', 16)}",

@@ -97,6 +97,18 @@ class Prometheus:
             return self.window(node.matchers, end - node.range, end)
         return evaluate(node, self, at)
 
+    def values(self, text: str, at: datetime) -> list[float]:
+        """What an analysis gets of a query. Raises ValueError where Prometheus is down or does not know the query."""
+        if self.down:
+            raise ValueError("server_error: server error: 503")
+        try:
+            found = self.query(text, at)
+        except BadQuery as wrong:
+            raise ValueError(f"bad_data: {wrong}") from wrong
+        if isinstance(found, dict):
+            return [value for value in found.values() if not isinstance(value, list)]
+        return [found]
+
     def query_range(self, text: str, start: datetime, end: datetime, step: timedelta) -> dict[Labels, list[Point]]:
         node, at = Parser.parse(text), start
         found: dict[Labels, list[Point]] = {}

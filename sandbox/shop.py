@@ -105,7 +105,8 @@ class Shop:
         self._above_since: dict[str, datetime] = {}
         self._evaluated_at = clock.now()
         self._storm: list[Alert] = []
-        self._lock, self._ticking = threading.RLock(), threading.Lock()
+        # The cluster's own: an analysis of the cluster asks the shop while the cluster is held, and the shop asks it.
+        self._lock, self._ticking = cluster.store.lock, threading.Lock()
 
     # --- what people do to it
 

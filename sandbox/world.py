@@ -28,4 +28,6 @@ class Sandbox:
     def build(cls, clock: Clock) -> Sandbox:
         cluster = Cluster(clock)
         shop = Shop(clock, cluster)
-        return cls(clock, Workspace(clock), cluster, shop, Prometheus(shop, clock))
+        prometheus = Prometheus(shop, clock)
+        cluster.analyses.ask = prometheus.values
+        return cls(clock, Workspace(clock), cluster, shop, prometheus)

@@ -14,6 +14,7 @@ from bot.errors import Refused
 from bot.intents import (
     BLUE_GREEN,
     BY_HAND,
+    INCONCLUSIVE,
     ON_DELETE,
     WITHOUT_STEPS,
     Intent,
@@ -386,8 +387,14 @@ def _resume(request: Request, rollout: Rollout) -> Iterator[str]:
         yield f"It goes on with {where}." if where else "It goes on."
     elif rollout.strategy == BLUE_GREEN:
         yield f"All traffic is switched to {_name(str(rollout.current))}."
+    elif request.reviewed_wait in INCONCLUSIVE and not _at_an_analysis(rollout):
+        yield "It goes on despite the verdict; the analysis beside its steps begins anew and may stop it again."
     else:
         yield f"{_sentence(step_in_words(rollout))} ends now. {_next(rollout)}"
+
+
+def _at_an_analysis(rollout: Rollout) -> bool:
+    return rollout.step < len(rollout.steps) and rollout.steps[rollout.step].startswith(("analysis", "experiment"))
 
 
 def _sentence(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.intents import BLUE_GREEN
+from bot.intents import BLUE_GREEN, INCONCLUSIVE
 from bot.model import Revision, Rollout, RolloutPhase
 from bot.policy import Target
 from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owner_of, version
@@ -94,7 +94,8 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
     status, spec = seen.status, seen.spec
     current, stable = str(status.get("currentPodHash") or ""), str(status.get("stableRS") or "")
     phase, message = phase_of(seen)
-    pauses = [p for p in listed(status.get("pauseConditions")) if isinstance(p, dict)]
+    message = "; ".join(filter(None, [message, without_pods(seen)]))
+    pause = pause_of(seen)
     wanted = spec.get("replicas")
     return Rollout(
         service=service,
@@ -118,8 +119,8 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         available=number(status.get("availableReplicas")),
         stable_available=_available(seen.replica_set(stable)),
         paused=spec.get("paused") is True,
-        waiting=str(pauses[0].get("reason") or "paused") if pauses else "",
-        for_person=bool(pauses) and not _timed(seen),
+        waiting=str(pause.get("reason") or "paused") if pause is not None else "",
+        for_person=pause is not None and not _timed(seen),
         goes_on_at=goes_on_at(seen),
         routed=seen.canary.get("trafficRouting") is not None,
         aborted=status.get("abort") is True,
@@ -162,6 +163,13 @@ def phase_of(seen: Seen) -> tuple[RolloutPhase, str]:
     except ValueError:  # absent before version 1.0 of the controller
         phase = RolloutPhase.PROGRESSING
     return phase, str(status.get("message") or "")
+
+
+def without_pods(seen: Seen) -> str:
+    """Why pods cannot even be created, most often a quota. The controller's own message is silent about it."""
+    conditions = [c for c in listed(seen.status.get("conditions")) if isinstance(c, dict)]
+    failures = [c for c in conditions if c.get("type") == "ReplicaFailure" and c.get("status") == "True"]
+    return next((f"{c.get('reason', '')}: {c.get('message', '')}".strip(": ") for c in failures), "")
 
 
 # ---------------------------------------------------------------- revisions
@@ -257,22 +265,29 @@ def _duration(value: Any) -> str:
     return f"{seconds}s"
 
 
+def pause_of(seen: Seen) -> Json | None:
+    """The pause that holds it: an inconclusive verdict outlasts the pause step that it came in, and stands behind."""
+    pauses = [p for p in listed(seen.status.get("pauseConditions")) if isinstance(p, dict)]
+    return next((p for p in pauses if p.get("reason") in INCONCLUSIVE), next(iter(pauses), None))
+
+
 def _timed(seen: Seen) -> bool:
     """The pause it is in ends by itself."""
+    reason = (pause_of(seen) or {}).get("reason")
+    if reason in INCONCLUSIVE:
+        return False
     if seen.blue_green:
         blue_green = child(seen.spec, "strategy", "blueGreen")
         return (
             blue_green.get("autoPromotionEnabled") is not False and number(blue_green.get("autoPromotionSeconds")) > 0
         )
-    reason = child({"first": (listed(seen.status.get("pauseConditions")) or [None])[0]}, "first").get("reason")
     step = seen.steps[seen.index] if seen.index < len(seen.steps) else {}
     return reason == "CanaryPauseStep" and child(step, "pause").get("duration") is not None
 
 
 def goes_on_at(seen: Seen) -> datetime | None:
     """When the pause it is in ends by itself. A pause by hand, or an abort, holds it beyond that."""
-    pauses = [p for p in listed(seen.status.get("pauseConditions")) if isinstance(p, dict)]
-    began = moment(pauses[0].get("startTime")) if pauses else None
+    began = moment((pause_of(seen) or {}).get("startTime"))
     if began is None or not _timed(seen) or seen.spec.get("paused") is True or seen.status.get("abort") is True:
         return None
     if seen.blue_green:
@@ -310,15 +325,15 @@ def weight_set(seen: Seen) -> int:
 def weight(seen: Seen) -> int:
     """Per cent of the traffic that the current revision has: by the router's word, else by its part of the pods."""
     status = seen.status
+    told = child(status, "canary", "weights", "canary").get("weight")
     if seen.blue_green:
         return _active(seen)
-    if seen.index >= len(seen.steps):
-        return 100
+    if seen.index >= len(seen.steps) and (told is None or status.get("currentPodHash") == status.get("stableRS")):
+        return 100  # where pods are missing behind the last step, the router has not given it everything yet
     if seen.canary.get("trafficRouting") is None:
         total = number(status.get("availableReplicas"))
         current = _available(seen.replica_set(str(status.get("currentPodHash") or "")))
         return min(100, current * 100 // total) if total > 0 else 0
-    told = child(status, "canary", "weights", "canary").get("weight")
     return weight_set(seen) if told is None else _per_cent(seen, told)
 
 
@@ -334,4 +349,10 @@ def _analysis(status: Json) -> str:
         child(status, "blueGreen", "prePromotionAnalysisRunStatus"),
         child(status, "blueGreen", "postPromotionAnalysisRunStatus"),
     )
-    return ", ".join(f"{run.get('name', '')}: {str(run.get('status', '')).lower()}" for run in runs if run)
+    return ", ".join(_run(run) for run in runs if run)
+
+
+def _run(run: Json) -> str:
+    """ "checkout-5f6-2-1: failed (why)"."""
+    why = f" ({run['message']})" if run.get("message") else ""
+    return f"{run.get('name', '')}: {str(run.get('status', '')).lower()}{why}"

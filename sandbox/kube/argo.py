@@ -1,9 +1,9 @@
 """What the Argo Rollouts controller does in one pass: read everything, compute the new status, say what to scale.
 
-Pure: `decide` takes a Rollout, its ReplicaSets and the time, and returns a Plan. Canary (with and without traffic
-routing) and blue-green, with setWeight and pause steps; any other step counts as done at once. The oddities are the
-real controller's: a full promotion beats an abort, a user's pause beats scaling down, promoting an aborted rollout
-does nothing.
+Pure: `decide` takes a Rollout, its ReplicaSets and AnalysisRuns and the time, and returns a Plan. Canary (with and
+without traffic routing) and blue-green, with setWeight, pause and analysis steps; any other step counts as done at
+once. The oddities are the real controller's: a full promotion beats an abort, a user's pause beats scaling down,
+promoting an aborted rollout does nothing.
 """
 
 from __future__ import annotations
@@ -11,28 +11,34 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from sandbox.kube.analysis import UNFINISHED, told
 from sandbox.kube.argo_status import Report
-from sandbox.kube.replicas import Set, parse
+from sandbox.kube.blue_green import BlueGreen
+from sandbox.kube.replicas import SCALE_DOWN_DELAY, Set, duration, parse
 from sandbox.kube.store import Object, stamp
 
-SCALE_DOWN_DELAY = 30  # seconds; the default of scaleDownDelaySeconds and abortScaleDownDelaySeconds
+INCONCLUSIVE = "InconclusiveAnalysisRun"
+STEP, BACKGROUND = "currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus"
 
 
 @dataclass
 class Plan:
-    """What one pass wants. `scale` and `deadlines` are by pod-template hash; `wake` is when to look again."""
+    """What one pass wants. `scale` and `deadlines` are by pod-template hash; `wake` is when to look again.
+
+    `analyses` are the runs to begin, by their names; those that are not `alive` have nobody who waits for them.
+    """
 
     status: Object
     scale: dict[str, int]
     deadlines: dict[str, datetime | None]
     events: list[tuple[str, str, str]] = field(default_factory=list)  # type, reason, message
     wake: datetime | None = None
+    analyses: dict[str, Object] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)
 
     def note(self, reason: str, message: str, type: str = "Normal") -> None:
         self.events.append((type, reason, message))
@@ -41,9 +47,9 @@ class Plan:
         self.wake = at if self.wake is None else min(self.wake, at)
 
 
-def decide(rollout: Object, sets: Sequence[Set], at: datetime) -> Plan:
+def decide(rollout: Object, sets: Sequence[Set], at: datetime, runs: Mapping[str, Object] | None = None) -> Plan:
     """One pass over a rollout. `sets` holds a ReplicaSet for its present template."""
-    turn = Turn(rollout, sets, at)
+    turn = Turn(rollout, sets, at, runs or {})
     if not turn.observe():
         turn.promote_fully_or_abort()
         strategy = BlueGreen(turn) if "blueGreen" in turn.spec["strategy"] else Canary(turn)
@@ -55,10 +61,10 @@ def decide(rollout: Object, sets: Sequence[Set], at: datetime) -> Plan:
 class Turn:
     """The facts of one pass, and what both strategies share."""
 
-    def __init__(self, rollout: Object, sets: Sequence[Set], at: datetime) -> None:
+    def __init__(self, rollout: Object, sets: Sequence[Set], at: datetime, runs: Mapping[str, Object]) -> None:
         self.name = str(rollout["metadata"]["name"])
         self.spec, self.old, self.at = rollout["spec"], rollout.get("status") or {}, at
-        self.sets = sets
+        self.sets, self.runs = sets, runs
         self.new = sets[0]
         self.hash, self.revision = self.new.hash, self.new.revision
         self.stable_hash = str(self.old.get("stableRS", ""))
@@ -73,6 +79,7 @@ class Turn:
         self.aborted = bool(self.old.get("abort"))
         self.pauses: list[Object] = list(self.old.get("pauseConditions") or [])
         self.unpaused = bool(self.old.get("controllerPause")) and not self.pauses  # somebody resumed it
+        self.abort_reason = ""
         self.plan = Plan(
             status={"observedGeneration": str(rollout["metadata"]["generation"])},
             scale={s.hash: s.desired for s in sets},
@@ -129,9 +136,53 @@ class Turn:
             if not self.old.get("abortedAt"):
                 self.plan.note("RolloutAborted", self.abort_message, "Warning")
 
+    def abort(self, why: str) -> None:
+        """What a bad analysis does."""
+        self.aborted, self.pauses, self.index, self.abort_reason = True, [], 0, f": {why}"
+        self.plan.note("RolloutAborted", self.abort_message, "Warning")
+
     @property
     def abort_message(self) -> str:
-        return f"Rollout aborted update to revision {self.revision}"
+        """Why it was aborted stands in the condition alone, from the pass that did it on."""
+        before = next((c for c in self.old.get("conditions", []) if c["reason"] == "RolloutAborted"), None)
+        if before and self.old.get("abort"):
+            return str(before["message"])
+        return f"Rollout aborted update to revision {self.revision}{self.abort_reason}"
+
+    # --- analysis
+
+    def examine(self, part: str, field: str, block: Object, suffix: str = "") -> str:
+        """The phase of an analysis, which is begun if it has not been, or has to be again; a bad one aborts."""
+        name = str(((self.old.get(part) or {}).get(field) or {}).get("name", ""))
+        stem = "-".join(filter(None, [self.name, self.hash, str(self.revision), suffix]))
+        run = self.runs.get(name)
+        if run is None or not (name == stem or name.startswith(f"{stem}.")) or self.settled(part, field, run):
+            again = sum(known == stem or known.startswith(f"{stem}.") for known in self.runs)
+            name = f"{stem}.{again}" if again else stem
+            self.plan.analyses[name] = block
+            told_of = {"name": name, "status": "Pending"}
+        else:
+            told_of = told(run)
+        self.plan.alive.add(name)
+        self.plan.status.setdefault(part, {})[field] = told_of
+        phase = str(told_of["status"])
+        if phase in ("Failed", "Error"):
+            self.abort(str(told_of["message"]))
+        elif phase == "Inconclusive":
+            self.pause(INCONCLUSIVE, None)
+        return phase
+
+    def settled(self, part: str, field: str, run: Object) -> bool:
+        """Its verdict was drawn and a person went on all the same: it is time for another."""
+        phase, before = told(run)["status"], self.old[part][field]["status"]
+        return phase == before and (phase in ("Failed", "Error") or (phase == "Inconclusive" and self.unpaused))
+
+    def recall(self, part: str, *names: str) -> None:
+        """Go on telling of an analysis that nobody waits for."""
+        for each in names:
+            if before := (self.old.get(part) or {}).get(each):
+                run = self.runs.get(before["name"])
+                self.plan.status.setdefault(part, {})[each] = told(run) if run else before
 
     def want(self, target: Set, replicas: int) -> None:
         self.plan.scale[target.hash] = replicas
@@ -156,7 +207,7 @@ class Turn:
         running = next((p for p in self.pauses if p["reason"] == reason), None)
         if running is None:
             running = {"reason": reason, "startTime": stamp(self.at)}
-            self.pauses = [running]
+            self.pauses = [*self.pauses, running]
             self.plan.note("RolloutPaused", f"Rollout is paused ({reason})")
         if seconds is None:
             return False
@@ -206,7 +257,10 @@ class Canary:
         if turn.idle or turn.full or not turn.stable or turn.index >= len(turn.steps):
             turn.pauses = []
             return
-        if turn.aborted or turn.paused_by_user:
+        if turn.aborted:
+            turn.recall("canary", STEP, BACKGROUND)
+            return
+        if self.judged_in_the_background() or turn.paused_by_user:
             return
         step = turn.steps[turn.index]
         if self.done(step):
@@ -216,11 +270,20 @@ class Canary:
                 "RolloutStepCompleted", f"Rollout step {turn.index}/{len(turn.steps)} completed ({in_words(step)})"
             )
 
+    def judged_in_the_background(self) -> bool:
+        """An analysis that goes on beside the steps; True if it stops them."""
+        turn, block = self.turn, self.turn.canary.get("analysis")
+        if not block or turn.index < block.get("startingStep", 0):
+            return False
+        return turn.examine("canary", BACKGROUND, block) not in (*UNFINISHED, "Successful")
+
     def done(self, step: Object) -> bool:
         if "pause" in step:
             return self.turn.pause("CanaryPauseStep", duration((step["pause"] or {}).get("duration")))
         if "setWeight" in step:
             return self.turn.new.ready >= self.count(step["setWeight"])
+        if "analysis" in step:
+            return self.turn.examine("canary", STEP, step["analysis"], str(self.turn.index)) == "Successful"
         return True
 
     def promote(self) -> None:
@@ -289,60 +352,6 @@ class Canary:
         return previous[-1] if previous else 0
 
 
-class BlueGreen:
-    """Two full sets of pods and a switch between them."""
-
-    def __init__(self, turn: Turn) -> None:
-        self.turn = turn
-        self.active = (turn.old.get("blueGreen") or {}).get("activeSelector", "")
-
-    def run(self) -> None:
-        turn = self.turn
-        if turn.idle:
-            turn.full, turn.pauses = False, []
-        elif not turn.paused_by_user and not turn.aborted and turn.new.ready >= turn.replicas and self.approved():
-            self.switch()
-        self.scale()
-        turn.plan.status["blueGreen"] = {"activeSelector": self.active, "previewSelector": turn.hash}
-
-    def approved(self) -> bool:
-        """Nothing is asked of a first deploy, a full promotion, or a quick way back to pods that still run."""
-        turn = self.turn
-        if not turn.stable or turn.full or self.still_running(turn.new):
-            return True
-        if not turn.blue_green.get("autoPromotionEnabled", True):
-            return turn.pause("BlueGreenPause", None)
-        seconds = turn.blue_green.get("autoPromotionSeconds")
-        return turn.pause("BlueGreenPause", seconds) if seconds else True
-
-    def still_running(self, target: Set) -> bool:
-        older = self.turn.stable is not None and target.created_at < self.turn.stable.created_at
-        return older and target.deadline is not None and target.deadline > self.turn.at
-
-    def switch(self) -> None:
-        turn = self.turn
-        service = turn.blue_green["activeService"]
-        turn.plan.note(
-            "SwitchService", f"Switched selector for service '{service}' from '{self.active}' to '{turn.hash}'"
-        )
-        self.active = turn.hash
-        turn.pauses = []
-        turn.become_stable("Completed blue-green update" if turn.stable else "Initial deploy")
-
-    def scale(self) -> None:
-        turn = self.turn
-        if turn.paused_by_user and not turn.idle:
-            return
-        if turn.aborted:
-            turn.retire(turn.new, turn.blue_green.get("abortScaleDownDelaySeconds", SCALE_DOWN_DELAY))
-        elif turn.idle or not (turn.new.deadline and turn.new.ready >= turn.replicas):
-            turn.want(turn.new, turn.replicas)
-        if turn.stable and turn.stable is not turn.new:
-            turn.want(turn.stable, turn.replicas)
-        for old in turn.others:
-            turn.retire(old, turn.blue_green.get("scaleDownDelaySeconds", SCALE_DOWN_DELAY))
-
-
 def ephemeral(rollout: Object, status: Object, hash: str) -> Object:
     """The labels and annotations that pods wear for as long as they have a role in the release."""
     strategy = rollout["spec"]["strategy"]
@@ -352,17 +361,6 @@ def ephemeral(rollout: Object, status: Object, hash: str) -> Object:
     if hash == status.get("currentPodHash"):
         return dict(canary.get("canaryMetadata") or blue_green.get("previewMetadata") or {})
     return {}
-
-
-UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def duration(given: Any) -> float | None:
-    """Seconds of a pause: an integer, digits, or a Go duration such as `1m30s`; None waits for a person."""
-    if given is None:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", str(given))
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def in_words(step: Object) -> str:

@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sandbox.kube.replicas import parse
+from sandbox.kube.replicas import failures_of, parse
 from sandbox.kube.store import Object, stamp
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Report:
             ("Completed", turn.idle, "RolloutCompleted", "RolloutCompleted"),
             self.progressing(),
         ]
-        return [self.condition(*w) for w in wanted]
+        failures = [failure for s in turn.sets for failure in failures_of(s.object)][:1]
+        return [*(self.condition(*w) for w in wanted), *failures]
 
     def progressing(self) -> tuple[str, bool, str, str]:
         turn = self.turn
@@ -135,7 +136,10 @@ def still_waiting_for(status: Object, blue_green: bool, replicas: int, strategy:
     if blue_green:
         if (status.get("blueGreen") or {}).get("activeSelector") != current:
             return "active service cutover pending"
-        return "" if status["stableRS"] == current else "waiting for analysis to complete"
+        if status["stableRS"] == current:
+            return ""
+        after = "postPromotionAnalysisRunStatus" in status["blueGreen"]
+        return f"waiting for {'post-promotion verification' if after else 'analysis'} to complete"
     if not (strategy.get("canary") or {}).get("trafficRouting") and status["replicas"] > updated:
         return "old replicas are pending termination"
     return "" if status["stableRS"] == current else "waiting for all steps to complete"

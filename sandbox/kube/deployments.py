@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sandbox.kube.replicas import Set, parse
+from sandbox.kube.replicas import Set, failures_of, parse
 from sandbox.kube.store import Object, stamp
 
 PROGRESS_DEADLINE = 600  # seconds; the default of progressDeadlineSeconds
@@ -42,6 +42,7 @@ def decide(deployment: Object, new: Set | None, old: Sequence[Set], at: datetime
     reason, wake = progress(deployment, status, new, at)
     available = status["readyReplicas"] >= replicas - replicas // 4
     status["conditions"] = conditions(deployment.get("status") or {}, status, reason, available, stamp(at))
+    status["conditions"] += [condition for s in sets for condition in failures_of(s.object)][:1]
     return Plan(status, scale, wake)
 
 

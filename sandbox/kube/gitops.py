@@ -3,7 +3,8 @@
 A `Repository` holds the manifests of some workloads, one for each commit. `decide` looks at what runs and answers
 whether to apply the newest commit now, and when to look again. Like the real ones: Argo CD syncs by itself once for
 each commit, and again a few seconds after a drift if it heals; Flux applies at each commit and every interval,
-whatever has changed, but for objects that are annotated against it.
+whatever has changed, but for objects that are annotated against it. A HelmRelease of Flux applies at each commit, and
+leaves a drift in between alone unless it is told to look for it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.kube.store import APPLICATIONS, KUSTOMIZATIONS, Kind, Object, fresh, stamp
+from sandbox.kube.store import APPLICATIONS, HELM_RELEASES, KUSTOMIZATIONS, Kind, Object, fresh, stamp
 
 HEAL_SECONDS = 5.0  # between a drift and its repair: --self-heal-timeout-seconds
 TRACKING = "argocd.argoproj.io/tracking-id"
 RECONCILE = "kustomize.toolkit.fluxcd.io/reconcile"
-MANAGERS: Mapping[Kind, str] = {APPLICATIONS: "argocd-controller", KUSTOMIZATIONS: "kustomize-controller"}
+MANAGERS: Mapping[Kind, str] = {
+    APPLICATIONS: "argocd-controller",
+    KUSTOMIZATIONS: "kustomize-controller",
+    HELM_RELEASES: "helm-controller",
+}
 KEPT_HISTORY = 10
 
 
@@ -84,6 +89,26 @@ def kustomization(name: str, interval: str) -> Object:
     }
 
 
+def helm_release(name: str, drift: bool) -> Object:
+    """A Flux HelmRelease."""
+    return {
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {
+            "interval": "10m",
+            "chart": {"spec": {"chart": name, "sourceRef": {"kind": "GitRepository", "name": "deploy"}}},
+            "driftDetection": {"mode": "enabled" if drift else "disabled"},
+        },
+    }
+
+
+def helm_marks(release: str, namespace: str) -> Object:
+    """What Helm puts on everything that it installs, whoever runs it."""
+    return {
+        "annotations": {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace},
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+    }
+
+
 def marks(keeper: Object, workload: Object) -> Object:
     """What a keeper puts on the objects that it deploys."""
     meta = keeper["metadata"]
@@ -91,8 +116,12 @@ def marks(keeper: Object, workload: Object) -> Object:
         group = workload["apiVersion"].split("/")[0]
         where = f"{workload['metadata']['namespace']}/{workload['metadata']['name']}"
         return {"annotations": {TRACKING: f"{meta['name']}:{group}/{workload['kind']}:{where}"}}
-    prefix = "kustomize.toolkit.fluxcd.io"
-    return {"labels": {f"{prefix}/name": meta["name"], f"{prefix}/namespace": meta["namespace"]}}
+    prefix = "kustomize.toolkit.fluxcd.io" if keeper["kind"] == KUSTOMIZATIONS.kind else "helm.toolkit.fluxcd.io"
+    own = {f"{prefix}/name": meta["name"], f"{prefix}/namespace": meta["namespace"]}
+    if keeper["kind"] == KUSTOMIZATIONS.kind:
+        return {"labels": own}
+    helm = helm_marks(meta["name"], workload["metadata"]["namespace"])
+    return helm | {"labels": helm["labels"] | own}
 
 
 def decide(keeper: Object, repository: Repository, live: Mapping[str, Object], at: datetime) -> Pass:
@@ -150,7 +179,7 @@ def flux(
     old: Object = keeper.get("status") or {}
     if keeper["spec"].get("suspend"):
         return Pass((), old, None)
-    mine = tuple(name for name in drifted if live[name]["metadata"].get("annotations", {}).get(RECONCILE) != "disabled")
+    mine = tuple(name for name in drifted if not left_alone(keeper, live[name], old, repository))
     every = interval(str(keeper["spec"]["interval"]))
     last = old.get("lastHandledAt")
     due = datetime.fromisoformat(last) + every if last else at
@@ -158,6 +187,13 @@ def flux(
         return Pass((), old, due)
     status = {"lastAppliedRevision": f"main@sha1:{repository.head}", "lastHandledAt": at.isoformat()}
     return Pass(mine, status, at + every)
+
+
+def left_alone(keeper: Object, workload: Object, old: Object, repository: Repository) -> bool:
+    if keeper["kind"] == KUSTOMIZATIONS.kind:
+        return bool(workload["metadata"].get("annotations", {}).get(RECONCILE) == "disabled")
+    upgrade = old.get("lastAppliedRevision") not in (None, f"main@sha1:{repository.head}")
+    return not upgrade and keeper["spec"]["driftDetection"]["mode"] != "enabled"
 
 
 UNITS = {"h": 3600, "m": 60, "s": 1}

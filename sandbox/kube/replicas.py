@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -17,7 +18,9 @@ FIRST_POD = 2.0  # seconds until the first pod of a batch is ready
 NEXT_POD = 0.5  # and how much longer each further one takes
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
+TRY_AGAIN = timedelta(seconds=10)  # when a pod could not be created
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+SCALE_DOWN_DELAY = 30  # seconds; the default of scaleDownDelaySeconds and abortScaleDownDelaySeconds
 DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
 
 
@@ -71,6 +74,8 @@ class Replicas:
     # (node, image) → what the node has under that name: a tag that was pushed again is not pulled again.
     cached: dict[tuple[str, str], str] = field(default_factory=dict)
     full: bool = False  # no node has room for another pod: it stays Pending
+    quota: int | None = None  # how many pods a namespace may have: no further one is created, by ReplicaSets at least
+    tell: Callable[[Object, str, str, str], None] = lambda about, type, reason, message: None  # writes an Event
     _homeless: set[str] = field(default_factory=set)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _serial: int = 0
@@ -185,22 +190,38 @@ class Replicas:
     def _settle_one(self, rs: Object, at: datetime) -> datetime | None:
         pods = self.store.owned(PODS, rs)
         wanted = rs["spec"]["replicas"]
-        for position in range(wanted - len(pods)):
+        missing = max(0, wanted - len(pods))
+        room = missing if self.quota is None else self.quota - len(self.store.all(PODS, rs["metadata"]["namespace"]))
+        for position in range(min(missing, max(0, room))):
             pods.append(self.start(self._new_pod(rs), at, position))
+        refused = missing > max(0, room)
         surplus = sorted(pods, key=lambda p: (self.due(p) <= at, -self.due(p).timestamp()))[: len(pods) - wanted]
         for pod in surplus if len(pods) > wanted else []:
             self.stop(pod)
             pods.remove(pod)
         ready = sum(self.make_ready(pod, at) for pod in pods)
+        failures = self._failures(rs, at) if refused else []
         rs["status"] = {
             "replicas": len(pods),
             "fullyLabeledReplicas": len(pods),
             "readyReplicas": ready,
             "availableReplicas": ready,
             "observedGeneration": rs["metadata"]["generation"],
-        }
+        } | ({"conditions": failures} if failures else {})
         self.store.update(REPLICA_SETS, rs, REPLICA_CONTROLLER, "status")
-        return min((self.due(p) for p in pods if at < self.due(p) < NEVER), default=None)
+        again = [at + TRY_AGAIN] if refused else []
+        return min([*again, *(self.due(p) for p in pods if at < self.due(p) < NEVER)], default=None)
+
+    def _failures(self, rs: Object, at: datetime) -> list[Object]:
+        """What stands on a ReplicaSet whose pods are refused; said in an Event when it begins."""
+        if held := failures_of(rs):
+            return held
+        used = f"requested: pods=1, used: pods={self.quota}, limited: pods={self.quota}"
+        name = new_pod(rs, short_hash(f"{rs['metadata']['name']}/refused", 5), "")["metadata"]["name"]
+        message = f'pods "{name}" is forbidden: exceeded quota: pods, {used}'
+        self.tell(rs, "Warning", "FailedCreate", f"Error creating: {message}")
+        condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+        return [condition | {"lastTransitionTime": stamp(at)}]
 
     def _boot(self, position: int) -> timedelta:
         return timedelta(seconds=(FIRST_POD + NEXT_POD * position) * self.tempo)
@@ -260,6 +281,11 @@ class Replicas:
 # --- the objects
 
 
+def failures_of(rs: Object) -> list[Object]:
+    """Its conditions, of which there is one kind; the workload's controller copies it."""
+    return list((rs.get("status") or {}).get("conditions") or [])
+
+
 def dress(meta: Object, worn: Object, wanted: Object) -> None:
     for part in ("labels", "annotations"):
         kept = {k: v for k, v in meta.pop(part, {}).items() if k not in worn.get(part, {})} | wanted.get(part, {})
@@ -302,6 +328,17 @@ def address(pod: Object) -> str:
 
 def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(given: Any) -> float | None:
+    """Seconds of an integer, digits, or a Go duration such as `1m30s`; None where there is none."""
+    if given is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", str(given))
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def new_set(owner: Object, template: Object, hash: str, revision: int, flavour: Flavour) -> Object:

@@ -39,9 +39,11 @@ class Kind:
 
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
+ANALYSIS_TEMPLATES = Kind("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", custom=True)
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
 KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
 CANARIES = Kind("flagger.app", "v1beta1", "canaries", "Canary", custom=True)
+HELM_RELEASES = Kind("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease", custom=True)
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 REPLICA_SETS = Kind("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment")
@@ -54,9 +56,11 @@ ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlic
 KINDS = (
     ROLLOUTS,
     ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
     APPLICATIONS,
     KUSTOMIZATIONS,
     CANARIES,
+    HELM_RELEASES,
     AUTOSCALERS,
     REPLICA_SETS,
     DEPLOYMENTS,

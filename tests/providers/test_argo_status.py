@@ -412,3 +412,17 @@ def test_both_sides_have_their_images_and_pods() -> None:
 def test_a_router_keeps_the_weights_or_the_number_of_pods_does() -> None:
     assert not read().routed
     assert read({"strategy": {"canary": {"trafficRouting": {"nginx": {}}}}}).routed
+
+
+def test_behind_the_last_step_the_routers_word_counts_until_it_is_stable() -> None:
+    """A full promotion whose pods do not come up has the last step behind it, and not all the traffic."""
+    weights = {"canary": {"weights": {"canary": {"weight": 800}}}, "currentStepIndex": 4}
+    assert read(ROUTED, weights | {"currentPodHash": "b", "stableRS": "a"}).weight == 80
+    assert read(ROUTED, weights | {"currentPodHash": "b", "stableRS": "b"}).weight == 100
+
+
+def test_pods_that_cannot_be_made_say_why() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
+    assert (
+        read(status={"conditions": [failure], "message": "waiting"}).message == "waiting; FailedCreate: exceeded quota"
+    )

@@ -131,3 +131,22 @@ def test_pods_without_a_node_stay_pending_and_say_why(cluster: Cluster, clock: F
     assert workload.phase == "Progressing"
     pods = [p for p in cluster.store.all(PODS) if p["status"]["phase"] == "Pending"]
     assert pods[0]["status"]["conditions"][0]["reason"] == "Unschedulable"
+
+
+def test_a_helm_release_leaves_a_drift_until_its_next_upgrade(cluster: Cluster, clock: FrozenClock) -> None:
+    repository = cluster.helm_release("search")
+    clock.advance(seconds=1)
+    by_hand(cluster, "v39")
+    clock.advance(seconds=3600)
+    assert cluster.workload("search").current == "v39"
+    cluster.commit(repository, {})
+    clock.advance(seconds=1)
+    assert cluster.workload("search").current == "v41"
+
+
+def test_a_helm_release_that_looks_for_drift_puts_it_back(cluster: Cluster, clock: FrozenClock) -> None:
+    cluster.helm_release("search", drift=True)
+    clock.advance(seconds=1)
+    by_hand(cluster, "v39")
+    clock.advance(seconds=660)
+    assert cluster.workload("search").current == "v41"

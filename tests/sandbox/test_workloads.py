@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.clock import FrozenClock
 from sandbox.cluster import NAMESPACE, Cluster
-from sandbox.kube.store import CONTROLLER_REVISIONS, PODS
+from sandbox.kube.store import CONTROLLER_REVISIONS, EVENTS, PODS
 
 Later = Callable[[float], Any]
 
@@ -208,3 +208,46 @@ def test_a_rollout_follows_the_deployment_it_refers_to(cluster: Cluster, clock: 
     assert (finder.current, finder.stable) == ("v42", "v42")
     note = finder.object["metadata"]["annotations"]["rollout.argoproj.io/workload-generation"]
     assert note == finder.status["workloadObservedGeneration"] == "2"
+
+
+def test_over_the_quota_no_pod_is_created_and_it_is_said_where_kubernetes_says_it(
+    cluster: Cluster, clock: FrozenClock
+) -> None:
+    cluster.replicas.quota = pods(cluster) - 4
+    cluster.deploy("search", image="shop/search:v42")
+    clock.advance(seconds=60)
+    search = cluster.workload("search")
+    new = search.sets[0].object
+    (why,) = new["status"]["conditions"]
+    assert (why["type"], why["reason"]) == ("ReplicaFailure", "FailedCreate")
+    assert "is forbidden: exceeded quota: pods, requested: pods=1" in why["message"]
+    assert why in search.status["conditions"]  # the Deployment's controller copies it
+    said = [e for e in cluster.store.all(EVENTS) if e["reason"] == "FailedCreate"]
+    assert [(e["type"], e["involvedObject"]["name"], e["source"]["component"]) for e in said] == [
+        ("Warning", new["metadata"]["name"], "replicaset-controller")
+    ]
+
+
+def test_when_the_quota_is_raised_the_pods_come_by_themselves(cluster: Cluster, clock: FrozenClock) -> None:
+    cluster.replicas.quota = pods(cluster) - 4
+    cluster.deploy("search", image="shop/search:v42")
+    clock.advance(seconds=60)
+    cluster.replicas.quota = None
+    clock.advance(seconds=60)
+    search = cluster.workload("search")
+    assert (search.phase, search.stable) == ("Healthy", "v42")
+    assert "ReplicaFailure" not in {c["type"] for c in search.status["conditions"]}
+
+
+def test_a_canary_without_room_says_so_too(cluster: Cluster, clock: FrozenClock) -> None:
+    cluster.replicas.quota = pods(cluster)
+    cluster.deploy("checkout", image="shop/checkout:v42")
+    clock.advance(seconds=60)
+    checkout = cluster.workload("checkout")
+    assert (checkout.step, checkout.weight) == (0, 0)
+    assert "ReplicaFailure" in {c["type"] for c in checkout.status["conditions"]}
+
+
+def pods(cluster: Cluster) -> int:
+    cluster.reconcile()
+    return len(cluster.store.all(PODS, "shop"))
