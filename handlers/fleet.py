@@ -119,6 +119,8 @@ def look(world: World, service: Service, rollout: Rollout) -> Fleet:
     deploys = world.read(lambda tx: tx.deploys(service.name, service.environment, BUILDS))
     wanted = _wanted(rollout)
     approved = _approved(str(wanted), deploys)
+    if moving(rollout):
+        approved = replace(approved, leaving=_approved(str(rollout.stable), deploys))
     pods = _pods(world, service, wanted)
     said = [*_build_infos(world, service), *_version_pages(world, service, pods.seen)]
     expected = _expected(service, _targets(world, service), pods.expected)
