@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot import rollouts
 from bot.changes import ENDED, STANDING
-from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout
+from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout, WatchRollout
 from bot.intents import named, replicas, step_in_words
 from bot.live import card_id
 from bot.model import (
@@ -47,6 +47,7 @@ class Known:
     incidents: Sequence[Incident] = ()  # open ones
     changes: Mapping[str, Change] = field(default_factory=dict)
     cards: Sequence[str] = ()  # ids of the cards that show it live
+    vigils: Sequence[str] = ()  # ids of those who look on after an act
 
 
 def sighting_id(service: str, environment: str) -> str:
@@ -74,7 +75,8 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
     if before and after == replace(before, at=read_at):
         return decision
     told = _Look(rollout, known, now, became_stable=bool(decision.save)).told()
-    return Decision(save=(after,), do=_shown(rollout, known)) + decision + _news(told, rollout, known, policy)
+    woken = tuple(WatchRollout(id, due=now) for id in known.vigils)  # it has moved: they look now
+    return Decision(save=(after,), do=_shown(rollout, known) + woken) + decision + _news(told, rollout, known, policy)
 
 
 def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighting:

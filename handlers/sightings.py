@@ -48,6 +48,7 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         incidents=tx.incidents(open_only=True),
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
+        vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],
     )
 
 

@@ -104,12 +104,14 @@ class Neighbourhood(Protocol):
     """What stands around a rollout in its cluster, whatever controls it.
 
     `examine` adds what a closer look shows and never raises; `stop` and `restore` switch GitOps and raise `Moved`
-    where it is set otherwise than it was reviewed. Both are done already where they are done.
+    where it is set otherwise than it was reviewed. Both are done already where they are done. `switched_on` is who has
+    switched it on again, "" while it is off.
     """
 
     def examine(self, target: Target, rollout: Rollout) -> Rollout: ...
     def stop(self, target: Target, suspension: Suspension) -> None: ...
     def restore(self, target: Target, suspension: Suspension) -> None: ...
+    def switched_on(self, target: Target, suspension: Suspension) -> str: ...
 
 
 class ByVersion(Protocol):

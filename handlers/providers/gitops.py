@@ -90,6 +90,12 @@ class Neighbourhood:
             )
         self._patch(cluster, where, object, style.on(json.loads(suspension.setting)))
 
+    def switched_on(self, target: Target, suspension: Suspension) -> str:
+        """Who has switched it on again, as far as the object says; "" while it is off. Raises ProviderError."""
+        object = self._cluster(target).get(keeper_path(suspension))
+        style = STYLES[suspension.kind]
+        return (last_writer(object, *style.field)[1] or "somebody") if style.acts(object) else ""
+
     def _patch(self, cluster: Kubernetes, where: str, object: Json, spec: Json) -> None:
         version = child(object, "metadata").get("resourceVersion")
         cluster.patch(where, {"metadata": {"resourceVersion": version}, "spec": spec})
@@ -163,15 +169,19 @@ def tracked(notes: Mapping[str, Any], object: Json) -> str:
 
 def writer(object: Json) -> dict[str, Any]:
     """Who wrote the pod template last, and when."""
+    at, manager = last_writer(object, "f:spec", "f:template")
+    return {"written_by": manager, "written_at": moment(at)}
+
+
+def last_writer(object: Json, *field: str) -> tuple[str, str]:
+    """When a field was written last, and by which manager; "" where the object does not say."""
+    *above, last = field
     found = [
         (str(entry.get("time") or ""), str(entry.get("manager") or ""))
         for entry in listed(child(object, "metadata").get("managedFields"))
-        if isinstance(entry, dict) and "f:template" in child(entry, "fieldsV1", "f:spec")
+        if isinstance(entry, dict) and last in child(entry, "fieldsV1", *above)
     ]
-    if not found:
-        return {"written_by": "", "written_at": None}
-    at, manager = max(found)
-    return {"written_by": manager, "written_at": moment(at)}
+    return max(found, default=("", ""))
 
 
 def moment(text: str) -> datetime | None:
@@ -200,13 +210,14 @@ def in_words(keeper: Keeper) -> str:
 
 @dataclass(frozen=True)
 class Style:
-    """`acts`: it puts its spec back by itself. `off` and `on` are what is merged into its spec."""
+    """`acts`: it puts its spec back by itself. `off` and `on` are what is merged into its spec, at `field`."""
 
     read: Callable[[Keeper, Json, Json], Keeper]
     acts: Callable[[Json], bool]
     setting: Callable[[Json], str]
     off: Json
     on: Callable[[Any], Json]
+    field: tuple[str, ...]  # as managedFields name it
 
 
 def automated(app: Json) -> Json | None:
@@ -283,7 +294,7 @@ def running(found: Json) -> bool:
     return child(found, "spec").get("suspend") is not True
 
 
-FLUX_STYLE = Style(flux, running, suspended, {"suspend": True}, lambda was: dict(was))
+FLUX_STYLE = Style(flux, running, suspended, {"suspend": True}, lambda was: dict(was), ("f:spec", "f:suspend"))
 STYLES: Mapping[str, Style] = {
     "Application": Style(
         application,
@@ -291,6 +302,7 @@ STYLES: Mapping[str, Style] = {
         lambda app: setting(automated(app)) if automated(app) is not None else "",
         {"syncPolicy": {"automated": None}},
         lambda was: {"syncPolicy": {"automated": was}},
+        ("f:spec", "f:syncPolicy", "f:automated"),
     ),
     "Kustomization": FLUX_STYLE,
     "HelmRelease": FLUX_STYLE,
