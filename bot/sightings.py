@@ -28,6 +28,7 @@ from bot.model import (
     RolloutPhase,
     Sighting,
     Stable,
+    rollout_id,
 )
 from bot.policy import Policy
 from bot.proof import judge
@@ -48,10 +49,6 @@ class Known:
     changes: Mapping[str, Change] = field(default_factory=dict)
     cards: Sequence[str] = ()  # ids of the cards that show it live
     vigils: Sequence[str] = ()  # ids of those who look on after an act
-
-
-def sighting_id(service: str, environment: str) -> str:
-    return f"{service}/{environment}"
 
 
 def change_key(service: str, environment: str, version: str) -> str:
@@ -81,7 +78,7 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
 
 def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighting:
     return Sighting(
-        id=sighting_id(rollout.service, rollout.environment),
+        id=rollout_id(rollout.service, rollout.environment),
         service=rollout.service,
         environment=rollout.environment,
         revision=rollout.current.hash,
@@ -94,7 +91,6 @@ def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighti
         paused=rollout.paused,
         aborted=rollout.aborted,
         at=at,
-        card=before.card if before else "",
         version=before.version if before else 0,
     )
 

@@ -11,11 +11,11 @@ from bot.cards import gitops as cards
 from bot.consent import must_be_allowed
 from bot.decision import Card, Decision, SendPost, SetGitOps, WatchGitOps
 from bot.errors import Refused
+from bot.incidents import CHANNEL
 from bot.model import Entry, EntryKind, Incident, Post, Reverts, Rollout, Suspension, SuspensionState, Task
 from bot.policy import WHO, Policy
 from bot.text import brief, code, mention
 
-CHANNEL = "@incident"
 LOOK_AGAIN = timedelta(minutes=1)
 
 

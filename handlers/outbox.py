@@ -111,7 +111,7 @@ def perform(world: World, job: Job) -> Think:
         case ShowRollout():
             return live.show(world, id, job)
         case PlotRollout():
-            return live.plot(world, id, job)
+            return live.plot(world, id)
         case VerifyFleet():
             return fleet.verify(world, id)
         case HandleEvent():

@@ -18,7 +18,7 @@ from bot.text import clip, one_line
 
 WIDTH, HEIGHT, DPI = 1200, 700, 100  # pixels, as Slack shows it without a click
 # Okabe and Ito's colours, which everybody can tell apart; dashes and names say the same without colour.
-STABLE, CANARY, INK, FAINT = "#0072B2", "#D55E00", "#333333", "#B0B0B0"
+STABLE, CANARY, INK = "#0072B2", "#D55E00", "#333333"
 MARKS = {
     MarkKind.BEGIN: ("#333333", "-"),
     MarkKind.STEP: ("#8C8C8C", "-"),

@@ -246,7 +246,6 @@ def application(keeper: Keeper, app: Json, object: Json) -> Keeper:
         repository=str(sources[0].get("repoURL") or "") if sources else "",
         commit=next(filter(None, commits), ""),
         parent=parent_of(meta),
-        precondition=str(meta.get("resourceVersion") or ""),
     )
 
 
@@ -275,12 +274,11 @@ def flux(keeper: Keeper, found: Json, object: Json) -> Keeper:
         every=str(spec.get("interval") or ""),
         setting=suspended(found),
         commit=commit,
-        parent=flux_parent(keeper, meta),
-        precondition=str(meta.get("resourceVersion") or ""),
+        parent=flux_parent(meta),
     )
 
 
-def flux_parent(keeper: Keeper, meta: Json) -> str:
+def flux_parent(meta: Json) -> str:
     """A Kustomization that applies this one; the root one often applies itself, too."""
     name = str(child(meta, "labels").get("kustomize.toolkit.fluxcd.io/name") or "")
     return f"Flux Kustomization {name}" if name else ""
