@@ -58,9 +58,10 @@ class Neighbourhood:
         try:
             object = cluster.get(workload_path(target, rollout.kind))
             rollout = replace(rollout, **writer(object))
-            rollout = self._kept(cluster, object, rollout)
+            rollout = kept_by(rollout, self._keeper(cluster, object))
         except ProviderError as error:
             rollout = unseen(rollout, "its object", error)
+        rollout = self._templated(cluster, target, rollout)
         return roomed(cluster, target, autoscaled(cluster, target, rollout))
 
     def stop(self, target: Target, suspension: Suspension) -> None:
@@ -105,16 +106,29 @@ class Neighbourhood:
             raise ProviderError(NAME, f"no cluster {target.cluster} is configured", permanent=True)
         return self.clusters[target.cluster]
 
-    def _kept(self, cluster: Kubernetes, object: Json, rollout: Rollout) -> Rollout:
-        keeper = mark_of(object, self.argo_namespace)
-        if keeper is None:
+    def _templated(self, cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
+        """The object that holds the pod template has a writer and a keeper of its own: that one fights an undo."""
+        kind, _, name = rollout.template_in.partition(" ")
+        if kind != "Deployment":
             return rollout
-        if keeper.kind in KEEPERS:
-            try:
-                keeper = STYLES[keeper.kind].read(keeper, cluster.get(keeper_path(keeper)), object)
-            except ProviderError as error:
-                keeper = replace(keeper, why=str(error))
-        return replace(rollout, keeper=keeper, owner=rollout.owner or str(keeper), fights=in_words(keeper))
+        try:
+            object = cluster.get(workload_path(replace(target, name=name), kind))
+        except ProviderError as error:
+            return unseen(rollout, rollout.template_in, error)
+        rollout = replace(rollout, **writer(object))
+        keeper = self._keeper(cluster, object)
+        if rollout.keeper is not None and (keeper is None or not keeper.acts):
+            return rollout
+        return kept_by(rollout, keeper)
+
+    def _keeper(self, cluster: Kubernetes, object: Json) -> Keeper | None:
+        keeper = mark_of(object, self.argo_namespace)
+        if keeper is None or keeper.kind not in KEEPERS:
+            return keeper
+        try:
+            return STYLES[keeper.kind].read(keeper, cluster.get(keeper_path(keeper)), object)
+        except ProviderError as error:
+            return replace(keeper, why=str(error))
 
 
 def workload_path(target: Target, kind: str) -> str:
@@ -126,6 +140,12 @@ def workload_path(target: Target, kind: str) -> str:
 def keeper_path(keeper: Keeper | Suspension) -> str:
     group, version, plural = KEEPERS[keeper.kind]
     return path("apis", group, version, "namespaces", keeper.namespace, plural, keeper.name)
+
+
+def kept_by(rollout: Rollout, keeper: Keeper | None) -> Rollout:
+    if keeper is None:
+        return rollout
+    return replace(rollout, keeper=keeper, owner=rollout.owner or str(keeper), fights=in_words(keeper))
 
 
 def unseen(rollout: Rollout, what: str, error: ProviderError) -> Rollout:
