@@ -97,6 +97,13 @@ class Neighbourhood:
         style = STYLES[suspension.kind]
         return (last_writer(object, *style.field)[1] or "somebody") if style.acts(object) else ""
 
+    def may_stop(self, target: Target, keeper: Keeper) -> bool:
+        """Raises ProviderError."""
+        if keeper.kind not in KEEPERS:
+            return False
+        group, _, plural = KEEPERS[keeper.kind]
+        return self._cluster(target).may("patch", group, plural, keeper.namespace)
+
     def _patch(self, cluster: Kubernetes, where: str, object: Json, spec: Json) -> None:
         version = child(object, "metadata").get("resourceVersion")
         cluster.patch(where, {"metadata": {"resourceVersion": version}, "spec": spec})
