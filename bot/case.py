@@ -47,7 +47,7 @@ class Case:
 
     @property
     def began(self) -> datetime:
-        return self.incident.onset_at or self.incident.opened_at
+        return self.incident.began
 
     @property
     def ended(self) -> datetime | None:

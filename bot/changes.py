@@ -97,10 +97,6 @@ def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
     return Decision(save=tuple(replace(change, status=ChangeStatus.ROLLED_BACK) for change in undone))
 
 
-def onset(incident: Incident) -> datetime:
-    return incident.onset_at or incident.opened_at
-
-
 def suspects_named(
     incident: Incident, changes: Sequence[Change], links: Sequence[Link], policy: Policy, now: datetime
 ) -> Decision:
@@ -108,7 +104,7 @@ def suspects_named(
     known = {link.change: link for link in links}
     near = policy.service(incident.service).depends_on
     decision = Decision()
-    for suspect in suspects.rank(onset(incident), incident.service, near, changes):
+    for suspect in suspects.rank(incident.began, incident.service, near, changes):
         before = known.get(suspect.change.key)
         if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
             continue

@@ -75,7 +75,7 @@ def data(meant: Plan, rollout: Rollout, deploys: Sequence[Change]) -> Iterator[R
     mine = [c for c in mine if c.change is ChangeKind.DEPLOY and c.status in HAPPENED]
     if meant.intent in BACK:
         for change in sorted(_crossed(meant, rollout, mine), key=lambda c: (c.at, c.key)):
-            yield from _back_over(change, meant, rollout)
+            yield from _back_over(change, meant)
         yield from _below_floor(meant, mine)
     elif meant.intent in FORWARD and any(
         c.migration is Migration.HALF_APPLIED and c.version == rollout.current.version for c in mine
@@ -99,7 +99,7 @@ def _behind(change: Change, there: datetime | None, current: str, intent: Intent
     return intent not in TO_STABLE and there is not None and change.at > there
 
 
-def _back_over(change: Change, meant: Plan, rollout: Rollout) -> Iterator[Reason]:
+def _back_over(change: Change, meant: Plan) -> Iterator[Reason]:
     version, to = brief(change.version, 60), shown(meant.to)
     if change.migration is Migration.IRREVERSIBLE:
         yield blocking(

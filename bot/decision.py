@@ -183,6 +183,16 @@ class SetGitOps(_Effect):
         return f"gitops {self.subject}"
 
 
+class WatchGitOps(_Effect):
+    """Look whether what suspension `subject` switched off is still off."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:
+        return f"gitops watch {self.subject}"
+
+
 class ShowRollout(_Effect):
     """Post the live card `subject` of a rollout, or edit it in place where it has changed."""
 
@@ -257,6 +267,7 @@ Effect = (
     | VerifyRollout
     | WatchRollout
     | SetGitOps
+    | WatchGitOps
     | ShowRequest
     | ExpireRequest
     | RemindTask

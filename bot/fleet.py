@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.text import plural
@@ -36,6 +36,7 @@ class State(StrEnum):
     OK = "ok"
     WRONG = "wrong"
     UNKNOWN = "unknown"
+    LEAVING = "leaving"  # is right as it was, and its turn is still to come in the release that is under way
 
 
 WORST = (State.WRONG, State.UNKNOWN, State.OK)
@@ -46,12 +47,14 @@ class Approved:
     """What should run. `digests`: the index of the image, and every platform's manifest and configuration.
 
     `builds`: digest → version, of earlier deploys too, so that a wrong server can be named by what it runs.
+    `leaving`: what a release that is under way has still to replace; None where one version should be everywhere.
     """
 
     version: str
     digests: frozenset[str] = frozenset()
     config_hash: str = ""
     builds: Mapping[str, str] = field(default_factory=dict)
+    leaving: Approved | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,16 @@ class Fleet:
         return sum(server.state is State.OK for server in self.servers)
 
     @property
+    def under_way(self) -> bool:
+        return self.approved.leaving is not None
+
+    @property
+    def arrived(self) -> int:
+        """How many a release that is under way has reached; where nothing proves a build, the cluster's word counts."""
+        there = {State.OK} if self.known else {State.OK, State.UNKNOWN}
+        return sum(server.state in there and not server.stray for server in self.servers)
+
+    @property
     def stray(self) -> tuple[Server, ...]:
         return tuple(server for server in self.servers if server.stray)
 
@@ -135,9 +148,14 @@ class Fleet:
 
     @property
     def state(self) -> State:
-        """OK only where everybody is there and is right, and nobody else is. WRONG where one is known not to be."""
-        if self.missing or any(server.state is State.WRONG for server in self.servers):
+        """OK only where everybody is there and is right, and nobody else is. WRONG where one is known not to be.
+
+        While a release is under way nothing is OK yet, and a pod that is just being replaced is not missing.
+        """
+        if any(server.state is State.WRONG for server in self.servers) or (self.missing and not self.under_way):
             return State.WRONG
+        if self.under_way:
+            return State.UNKNOWN
         whole = self.matching == len(self.servers) == self.expected.count > 0 and self.known
         return State.OK if whole else State.UNKNOWN
 
@@ -151,8 +169,7 @@ def compare(approved: Approved, expected: Expected, seen: Sequence[Instance], no
     """Every server that was seen against what was approved, and all of them against who should be there."""
     alive = [instance for instance in seen if not instance.ending]
     found = _grouped(alive)
-    usual = _usual_build(alive)
-    servers = [_judged(sights, approved, expected, usual) for sights in found]
+    servers = [_judged(sights, approved, expected, alive) for sights in found]
     return Fleet(
         approved=approved,
         expected=expected,
@@ -195,9 +212,12 @@ def _missing(expected: Expected, found: Sequence[Sequence[Instance]], servers: S
 # ---------------------------------------------------------------- one server
 
 
-def _judged(sights: Sequence[Instance], approved: Approved, expected: Expected, usual: str) -> Server:
+def _judged(sights: Sequence[Instance], approved: Approved, expected: Expected, alive: Sequence[Instance]) -> Server:
+    if approved.leaving and _leaves(sights, approved, approved.leaving):
+        return _to_be_replaced(sights, approved.leaving, expected, alive)
     first = sights[0]
-    stray = any(sight.stray for sight in sights) or bool(expected.names and not expected.names & _names(sights))
+    stray = _is_stray(sights, approved, expected)
+    usual = _usual_build(alive, approved.version)
     facts = [fact for sight in sights for fact in _facts(sight, approved, usual)]
     facts += _configuration(sights, approved)
     if stray:
@@ -213,6 +233,32 @@ def _judged(sights: Sequence[Instance], approved: Approved, expected: Expected, 
         runs=_runs(sights, approved),
         stray=stray,
     )
+
+
+def _leaves(sights: Sequence[Instance], approved: Approved, leaving: Approved) -> bool:
+    """Of the revision that is on its way out; where no pod is seen, by the version that it says."""
+    of_pods = [sight.older for sight in sights if sight.listing is Listing.PODS]
+    if of_pods:
+        return leaving.version in of_pods
+    return leaving.version != approved.version and any(sight.version == leaving.version for sight in sights)
+
+
+def _to_be_replaced(
+    sights: Sequence[Instance], leaving: Approved, expected: Expected, alive: Sequence[Instance]
+) -> Server:
+    """It should still be what it was, as far as that can be known; another build is wrong during a release, too."""
+    server = _judged([replace(sight, older="") for sight in sights], leaving, expected, alive)
+    runs = server.runs or leaving.version
+    state = State.WRONG if server.state is State.WRONG else State.LEAVING
+    return replace(server, state=state, runs=runs)
+
+
+def _is_stray(sights: Sequence[Instance], approved: Approved, expected: Expected) -> bool:
+    """A pod that a release has just made is on no list yet but that of its owner."""
+    if any(sight.stray for sight in sights):
+        return True
+    listed = bool(expected.names) and (approved.leaving is None or expected.authority is Authority.INVENTORY)
+    return listed and not expected.names & _names(sights)
 
 
 def _facts(sight: Instance, approved: Approved, usual: str) -> list[tuple[State, str]]:
@@ -277,9 +323,9 @@ def _runs(sights: Sequence[Instance], approved: Approved) -> str:
     return next(filter(None, said), "")
 
 
-def _usual_build(instances: Iterable[Instance]) -> str:
-    """The build that most servers say; "" while they agree."""
-    builds = Counter(instance.build for instance in instances if instance.build)
+def _usual_build(instances: Iterable[Instance], version: str) -> str:
+    """The build that most servers of a version say; "" while they agree."""
+    builds = Counter(instance.build for instance in instances if instance.build and instance.version == version)
     return builds.most_common(1)[0][0] if len(builds) > 1 else ""
 
 
@@ -339,6 +385,8 @@ def short(digest: str) -> str:
 
 def summary(fleet: Fleet) -> str:
     """ "7 of 8: checkout-abc12 runs v41"; plain text."""
+    if fleet.under_way:
+        return _half_way(fleet)
     count = f"{fleet.matching} of {fleet.expected.count}"
     odd = [f"{server.name} {server.why}" for server in fleet.odd[:2]]
     odd += [f"{len(fleet.odd) - 2} more"] if len(fleet.odd) > 2 else []
@@ -347,3 +395,11 @@ def summary(fleet: Fleet) -> str:
     if fleet.surplus:
         odd.append(f"{fleet.surplus} more than there should be")
     return f"{count}: {', '.join(odd)}" if odd else f"{count} servers run {fleet.approved.version}"
+
+
+def _half_way(fleet: Fleet) -> str:
+    """ "under way: 3 of 8 on v42": the rest is wrong only where it is neither the one version nor the other."""
+    far = f"under way: {fleet.arrived} of {fleet.expected.count} on {fleet.approved.version}"
+    wrong = [f"{server.name} {server.why}" for server in fleet.odd if server.state is State.WRONG]
+    more = [f"{len(wrong) - 2} more"] if len(wrong) > 2 else []
+    return ", ".join([far, *wrong[:2], *more])

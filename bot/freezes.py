@@ -136,12 +136,10 @@ def must_be_allowed(by: str, allowed: Collection[str], scope: str) -> None:
     """`allowed`: who may freeze and thaw this scope. Raises Refused."""
     if by in allowed:
         return
-    if scope == ALL:
-        who = "the commander of an open severe incident, or who is named in `freezes.by`,"
-    elif scope.startswith(ENVIRONMENT):
-        who = "who owns or is on call for a service there, the commander of an open severe incident or `freezes.by`"
-    else:
-        who = "who holds a role in its incident, owns it or is on call for it"
+    who = "the commander of an open severe incident, or who is named in `freezes.by`,"
+    if scope != ALL:
+        of = "a service there" if scope.startswith(ENVIRONMENT) else "it"
+        who = f"who owns {of}, is on call or holds a role for it, {who}"
     raise Refused(f"Only {who} may do that; nothing was changed.", instead="/incident role commander")
 
 

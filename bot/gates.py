@@ -13,6 +13,7 @@ from enum import StrEnum
 from bot.decision import Decision, SendPost
 from bot.errors import Refused
 from bot.freezes import standing, where
+from bot.glass import FLAG
 from bot.incidents import CHANNEL
 from bot.model import BOT, Entry, EntryKind, Freeze, Gate, Hold, Incident, Pass, Post
 from bot.policy import Policy, Service
@@ -323,10 +324,12 @@ def _rest(facts: Facts, policy: Policy, now: datetime) -> str:
     return f" Its gates stay closed: {esc('; '.join(closer.text for closer in against))}."
 
 
-def promote(facts: Facts, policy: Policy, *, full: bool, by: str, number: int, now: datetime) -> Decision:
+def promote(
+    facts: Facts, policy: Policy, *, full: bool, by: str, number: int, now: datetime, broken_glass: str = ""
+) -> Decision:
     """Leave for the one next tick of the gate that waits, or for all of this revision. `number` makes ids unique.
 
-    Raises Refused under a freeze: that is for whoever froze it to end.
+    Raises Refused under a freeze, which is for whoever froze it to end, unless the glass is broken with a reason.
     """
     service = facts.service
     seen = latest(facts)
@@ -335,7 +338,8 @@ def promote(facts: Facts, policy: Policy, *, full: bool, by: str, number: int, n
             f"Nobody has asked at a gate of {code(service.name)} yet.", instead=f"/rollout gates {service.name}"
         )
     gates = FORWARD[:3] if full and seen.gate != Kind.DEPLOY else (Kind(seen.gate),)
-    _must_be_thawed(facts, now)
+    if not broken_glass:
+        _must_be_thawed(facts, now)
     passes: list[Pass] = []
     for offset, gate in enumerate(gates):
         given = _pass(facts, gate, seen.checksum, by, number + offset, now, once=not full)
@@ -351,18 +355,27 @@ def promote(facts: Facts, policy: Policy, *, full: bool, by: str, number: int, n
         )
     what = "all the way" if full else f"once at {seen.gate}"
     of = seen.checksum or "whatever asks"
+    broke = f", breaking the glass: {broken_glass}" if broken_glass and frozen(facts, now) else ""
     return Decision(
         save=tuple(passes),
-        note=(_entry(facts, now, f"lets {service.name} go on {what}, for {of}", by, passes[0].id),),
+        note=(_entry(facts, now, f"lets {service.name} go on {what}, for {of}{broke}", by, passes[0].id),),
         say=f":fast_forward: {code(service.name)} may go on {esc(what)}, for {code(of)} only. It does so when it asks "
         "next. Whatever closes the gate from now on closes it all the same.",
     )
 
 
+def frozen(facts: Facts, now: datetime) -> tuple[str, ...]:
+    """The freezes that only broken glass goes over, as plain text."""
+    return tuple(closer.text for closer in _freezes(facts, now))
+
+
 def _must_be_thawed(facts: Facts, now: datetime) -> None:
-    for freeze in standing(facts.freezes, facts.service.name, facts.service.environment, now):
-        why = f"{freeze.id} freezes {where(freeze.scope)} until {clock(freeze.until)} UTC: {freeze.reason}"
-        raise Refused(f"{brief(why, 500)}. Nothing was changed.", instead=f"/rollout thaw {freeze.id}")
+    for freeze in _freezes(facts, now):
+        raise Refused(
+            f"{brief(freeze.text, 500)}. Nothing was changed. Where that cannot wait, break the glass: "
+            f'`/rollout promote {facts.service.name} {FLAG} "why"`.',
+            instead=f"/rollout thaw {freeze.id}",
+        )
 
 
 def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:

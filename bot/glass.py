@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot import tasks
@@ -35,20 +36,42 @@ def taken_out(words: str, verb: str) -> tuple[str, str]:
 
 
 def broken(request: Request, what: str, announce: str, number: int, now: datetime) -> Decision:
-    """Said where the request is reported and in the announcement channel, and a follow-up for whoever did it.
+    """`what` is the request in words; `number` that of the task."""
+    return announced(
+        request.id,
+        what,
+        request.broken_glass,
+        "; ".join(request.reasons),
+        by=request.confirmed_by,
+        incident=request.incident,
+        channels=[request.channel, announce],
+        number=number,
+        now=now,
+    )
 
-    `what` is the request in words; `number` that of the task.
+
+def announced(
+    id: str,
+    what: str,
+    why: str,
+    rules: str,
+    *,
+    by: str,
+    incident: str,
+    channels: Sequence[str],
+    number: int,
+    now: datetime,
+) -> Decision:
+    """Said where it is reported and where all is announced, and a follow-up for whoever did it.
+
+    `id` is that of what was done, `what` it in words, `rules` what was overridden, as mrkdwn.
     """
-    by = request.confirmed_by
-    why = brief(request.broken_glass, LONGEST)
-    text = f":rotating_light: {mention(by)} *broke the glass*: {esc(what)}. Reason: {why}"
-    rules = "; ".join(request.reasons)
+    text = f":rotating_light: {mention(by)} *broke the glass*: {esc(what)}. Reason: {brief(why, LONGEST)}"
     more = f"\nOverridden or left open: {rules}" if rules else ""
-    where = dict.fromkeys(filter(None, [request.channel, announce]))
     posts = tuple(
-        Post(id=f"{request.id}/glass/{place}", incident=request.incident, channel=channel, text=text + more)
-        for place, channel in enumerate(where)
+        Post(id=f"{id}/glass/{place}", incident=incident, channel=channel, text=text + more)
+        for place, channel in enumerate(dict.fromkeys(filter(None, channels)))
     )
     said = Decision(save=posts, do=tuple(SendPost(post.id) for post in posts))
-    look = f"look at why the glass was broken for the {what} ({request.broken_glass}), and mend the rule or the release"
-    return said + tasks.followup(request.incident, number, look, owner=by, by=by, now=now)
+    look = f"look at why the glass was broken for the {what} ({why}), and mend the rule or the release"
+    return said + tasks.followup(incident, number, look, owner=by, by=by, now=now)

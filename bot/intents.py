@@ -16,7 +16,7 @@ BY_HAND = "by hand"  # what a rollout waits for when a person paused it, whateve
 BLUE_GREEN = "blue-green"
 ROLLING, RECREATE, STATEFUL, ON_DELETE = "rolling update", "recreate", "stateful", "on delete"
 WITHOUT_STEPS = frozenset({ROLLING, RECREATE, STATEFUL, ON_DELETE})  # nothing in the cluster says which one is stable
-BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself."
+BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself"
 FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 LEAVES = frozenset({Verb.ABORT, Verb.ROLLBACK})  # the revision that they were asked on, as it does harm
@@ -128,7 +128,7 @@ def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: 
             ours = rollout.stable if rollout.in_flight and rollout.stable else _last_good(rollout, stables)
             return _undo(rollout, ours)
         case Verb.PAUSE | Verb.RESUME if rollout.strategy == ON_DELETE:
-            raise Refused(f"{code(rollout.service)} is {BY_DELETING}", instead=_show(rollout))
+            raise Refused(f"{code(rollout.service)} is {BY_DELETING}.", instead=_show(rollout))
         case Verb.PAUSE:
             return _pause(rollout)
         case Verb.RESUME:
@@ -137,8 +137,8 @@ def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: 
 
 
 def _no_steps(verb: Verb, rollout: Rollout) -> Refused:
-    how = BY_DELETING if rollout.strategy == ON_DELETE else "replaced as new pods become available."
-    why = f"{code(rollout.service)} is a {rollout.kind}, which has no steps to {verb}: it is {how}"
+    how = BY_DELETING if rollout.strategy == ON_DELETE else "replaced as new pods become available"
+    why = f"{code(rollout.service)} is a {rollout.kind}, which has no steps to {verb}: it is {how}."
     back = verb is Verb.ABORT
     return Refused(why, instead=f"/rollout rollback {rollout.service}" if back else _show(rollout))
 

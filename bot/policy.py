@@ -127,7 +127,6 @@ class Policy:
     channel_prefix: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
-    public_url: str = ""
     closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)

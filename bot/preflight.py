@@ -13,6 +13,7 @@ from bot.gated import by_gates
 from bot.intents import (
     BACK,
     BLUE_GREEN,
+    BY_DELETING,
     FORWARD,
     INCONCLUSIVE,
     ON_DELETE,
@@ -68,7 +69,6 @@ class Preflight:
 
 
 WEIGHTS = tuple(Safety)
-BY_DELETING = "nothing changes by itself: each pod goes back when somebody deletes it"
 MOVES_ON = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.RETRY})
 
 
@@ -195,7 +195,7 @@ def _cluster_risks(meant: Plan, rollout: Rollout, stables: Collection[str]) -> t
         ),
         (meant.intent is Intent.UNDO_FULLY, "the steps and the analysis of the way back are skipped"),
         (meant.intent is Intent.PROMOTE_FULLY, "all remaining steps and analysis are skipped"),
-        (undo and rollout.strategy == ON_DELETE, BY_DELETING),
+        (undo and rollout.strategy == ON_DELETE, f"it is {BY_DELETING}"),
         (undo and _blocked(rollout), f"the way back may be blocked: {brief(rollout.message, 300)}"),
         *_under_flagger(meant, rollout),
         (_freezes_scaling(meant, rollout), "its autoscaler stands still while it is paused"),
@@ -265,7 +265,7 @@ def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[s
 
 def _landed_since(change: Change, incident: Incident, rollout: Rollout) -> bool:
     """A deploy after the onset cannot have caused it: rolling back may undo the repair."""
-    onset = incident.onset_at or incident.opened_at
+    onset = incident.began
     alive = change.status in (ChangeStatus.STARTED, ChangeStatus.SUCCEEDED)
     return alive and change.service == rollout.service and change.at > onset
 

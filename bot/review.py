@@ -62,7 +62,7 @@ def reviewed(request: Request, checked: Preflight, consent: Consent, broken_glas
 def blocked(request: Request, checked: Preflight) -> Refused:
     """Each reason, and whether it may be overridden."""
     lines = [
-        f"• {reason} ({'nobody can override that' if reason.firm else 'breaking the glass overrides it'})"
+        f"• {reason} ({'nobody can override this' if reason.firm else 'breaking the glass overrides it'})"
         for reason in checked.reasons
         if reason.weight is Safety.BLOCKED
     ]

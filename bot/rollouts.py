@@ -15,21 +15,15 @@ from bot.cards import rollout as cards
 from bot.consent import Consent, must_be_allowed, needed
 from bot.decision import (
     ActOnRollout,
-    Card,
     Decision,
     ExpireRequest,
-    PostCard,
-    SendPost,
     ShowRequest,
-    ShowRollout,
     VerifyRollout,
 )
 from bot.errors import Moved, ProviderError, Refused
+from bot.incidents import CHANNEL
 from bot.intents import BY_HAND, UNDER_WAY, WITHOUT_STEPS, Intent, Plan, waits_for
-from bot.live import card_id
 from bot.model import (
-    Entry,
-    EntryKind,
     Incident,
     Post,
     Request,
@@ -43,6 +37,7 @@ from bot.model import (
 from bot.policy import WHO, Rule
 from bot.preflight import Preflight, Safety, Surroundings, meant_by, preflight
 from bot.proof import Finding, failed, judge, progress, shows
+from bot.requests import entry, live_card, on_cards, shown, tell, title
 from bot.review import (
     APPROVAL_LASTS,
     PREVIEW_LASTS,
@@ -55,10 +50,9 @@ from bot.review import (
     void,
 )
 from bot.review import what as what
-from bot.text import brief, code, esc, mention, plural, span
 from bot.text import channel as channel_link
+from bot.text import code, esc, mention, plural, span
 
-CHANNEL = "@incident"
 ACT_WITHIN = timedelta(minutes=20)  # from the preview: a cluster that comes back later gets no surprise
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_SELDOM = timedelta(seconds=10)
@@ -110,8 +104,8 @@ def propose(
         return _asked(request, rollout, checked, consent, around.incident, set(allowed) - {by})
     return Decision(
         save=(request,),
-        note=(_entry(request, now, _asks(request), by),),
-        do=_live(request),
+        note=(entry(request, now, _asks(request), by),),
+        do=live_card(request),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
 
@@ -133,7 +127,7 @@ def _asked(
     count = plural(request.approvals, "approval")
     if not request.channel:
         raise Refused(
-            f"{_title(request)} needs {count} of others. Ask for it in a channel, so that they see it; "
+            f"{title(request)} needs {count} of others. Ask for it in a channel, so that they see it; "
             "nothing was changed."
         )
     card = consent_cards.asked(request, rollout, checked, consent.why)
@@ -149,12 +143,10 @@ def _asked(
     return Decision(
         save=(request, post),
         note=(
-            _entry(
-                request, request.at, f"{_asks(request)}; {plural(request.approvals, 'approval')} needed", request.by
-            ),
+            entry(request, request.at, f"{_asks(request)}; {plural(request.approvals, 'approval')} needed", request.by),
         ),
-        do=(ShowRequest(request.id), ExpireRequest(request.id, due=request.expires_at), *_live(request)),
-        say=f"{_title(request)} needs {count}: {'; '.join(consent.why)}. I asked for it in {where}; it is good for "
+        do=(ShowRequest(request.id), ExpireRequest(request.id, due=request.expires_at), *live_card(request)),
+        say=f"{title(request)} needs {count}: {'; '.join(consent.why)}. I asked for it in {where}; it is good for "
         f"{span(APPROVAL_LASTS)}.{few}",
     )
 
@@ -178,11 +170,11 @@ def _overtaken(requests: Sequence[Request], verb: Verb, by: str, now: datetime) 
         if sent_at and (verb is Verb.PAUSE or now - sent_at >= SLOW):
             why = f"overtaken by {verb} before it was proven"
             done = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=why)
-            ended += Decision(save=(done,), note=(_entry(done, now, f"{what(done)} {why}", by),))
+            ended += Decision(save=(done,), note=(entry(done, now, f"{what(done)} {why}", by),))
         elif request.state in UNDER_WAY:
             who = mention(request.confirmed_by or request.by)
             raise Refused(
-                f"{_title(request)}, confirmed by {who}, is still under way; nothing was changed.",
+                f"{title(request)}, confirmed by {who}, is still under way; nothing was changed.",
                 instead=f"/rollout show {request.service}",
             )
     return ended
@@ -223,11 +215,6 @@ def _report(request: Request) -> str:
     return "I will report here." if request.channel else f"Ask for `/rollout show {request.service}` to see it done."
 
 
-def _title(request: Request) -> str:
-    words = esc(what(request))
-    return words[0].upper() + words[1:]
-
-
 # ---------------------------------------------------------------- confirmed or not
 
 
@@ -253,22 +240,22 @@ def confirm(
     must_be_allowed(by, allowed, request.service, request.incident, who)
     if left := missing(request, votes):
         raise Refused(
-            f"{_title(request)} still needs {plural(left, 'approval')} of others; nothing was changed.",
+            f"{title(request)} still needs {plural(left, 'approval')} of others; nothing was changed.",
             instead=f"/rollout approve {request.id}",
         )
     must_be_named(request, name)
     ended = _overtaken([other for other in others if other.id != request.id], request.verb, by, now)
     if why := void(request, rollout, allowed, now) or blocked_since(request, rollout, stables, around):
-        return _withdrawn(request, now, why)
-    return ended + _confirmed(request, by, now, f"{_title(request)}. {_report(request)}")
+        return withdrawn(request, now, why)
+    return ended + _confirmed(request, by, now, f"{title(request)}. {_report(request)}")
 
 
 def must_be_open(request: Request) -> None:
     if request.confirmed_by:
-        raise Refused(f"{_title(request)} was already confirmed by {mention(request.confirmed_by)}.")
+        raise Refused(f"{title(request)} was already confirmed by {mention(request.confirmed_by)}.")
     if request.state is not RequestState.PROPOSED:
         why = f" ({esc(request.outcome)})" if request.outcome else ""
-        raise Refused(f"{_title(request)} was withdrawn{why}; nothing was changed. Ask again to see it anew.")
+        raise Refused(f"{title(request)} was withdrawn{why}; nothing was changed. Ask again to see it anew.")
 
 
 def _confirmed(request: Request, by: str, now: datetime, say: str) -> Decision:
@@ -277,18 +264,18 @@ def _confirmed(request: Request, by: str, now: datetime, say: str) -> Decision:
     broken = f", breaking the glass: {request.broken_glass}" if request.broken_glass else ""
     return Decision(
         save=(confirmed,),
-        note=(_entry(confirmed, now, f"{verb} {what(confirmed)}{broken}", by),),
-        do=(ActOnRollout(confirmed.id), *_card(confirmed)),
+        note=(entry(confirmed, now, f"{verb} {what(confirmed)}{broken}", by),),
+        do=(ActOnRollout(confirmed.id), *on_cards(confirmed)),
         say=say,
     )
 
 
-def _withdrawn(request: Request, now: datetime, why: str) -> Decision:
+def withdrawn(request: Request, now: datetime, why: str) -> Decision:
     gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=why)
     return Decision(
         save=(gone,),
-        note=(_entry(gone, now, f"{what(gone)} withdrawn: {why}"),),
-        do=_shown(gone),
+        note=(entry(gone, now, f"{what(gone)} withdrawn: {why}"),),
+        do=shown(gone),
         say=f":no_entry: Not done: {esc(why)}. Nothing was changed; ask again to see it as it is now.",
     )
 
@@ -297,90 +284,15 @@ def cancel(request: Request, by: str, now: datetime) -> Decision:
     must_be_open(request)
     if by != request.by:
         raise Refused(
-            f"{_title(request)} is {mention(request.by)}'s to cancel; nothing was changed. You may object to it.",
+            f"{title(request)} is {mention(request.by)}'s to cancel; nothing was changed. You may object to it.",
             instead=f"/rollout object {request.id} why",
         )
     gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome="cancelled")
     return Decision(
         save=(gone,),
-        note=(_entry(gone, now, f"cancels {what(gone)}", by),),
-        do=_shown(gone),
-        say=f"{_title(gone)} is cancelled; nothing was changed.",
-    )
-
-
-# ---------------------------------------------------------------- agreed or not
-
-
-def approve(
-    request: Request,
-    rollout: Rollout,
-    votes: Sequence[Vote],
-    *,
-    by: str,
-    allowed: Collection[str],
-    others: Sequence[Request],
-    now: datetime,
-    around: Surroundings | None = None,
-    stables: Sequence[Stable] = (),
-    who: Sequence[str] = WHO,
-) -> Decision:
-    """With the last approval that it needs it is due, unless the name has to be typed. Raises Refused."""
-    must_be_open(request)
-    if by == request.by:
-        raise Refused("Nobody approves their own request; somebody else has to agree. Nothing was changed.")
-    must_be_allowed(by, allowed, request.service, request.incident, who)
-    left = missing(request, votes)
-    if not left or any(vote.user == by for vote in votes):
-        lacks = f"it needs {plural(left, 'more approval')}" if left else "it needs no more approvals"
-        raise Refused(f"{_title(request)}: {lacks}, and not yours. Nothing was changed.")
-    if why := void(request, rollout, allowed, now):
-        return _withdrawn(request, now, why)
-    vote = Vote(request=request.id, user=by, approves=True, why="", at=now)
-    count = f"{request.approvals - left + 1} of {request.approvals}"
-    agreed = Decision(save=(vote,), note=(_entry(request, now, f"approves {what(request)} ({count})", by),))
-    if left > 1 or request.typed:
-        # Saved anew, though it is the same: of two who vote at once the second thinks again.
-        needs = f"It needs {plural(left - 1, 'more approval')}." if left > 1 else "Now it can be confirmed."
-        say = f"You approved the {esc(what(request))}. {needs}"
-        return agreed + Decision(save=(request,), do=_shown(request), say=say)
-    return agreed + confirm(
-        request,
-        rollout,
-        by=by,
-        allowed=allowed,
-        others=others,
-        now=now,
-        votes=(*votes, vote),
-        around=around,
-        stables=stables,
-        who=who,
-    )
-
-
-def must_give_a_reason(request: Request, why: str) -> None:
-    if not why:
-        raise Refused("An objection needs a reason; nothing was changed.", instead=f"/rollout object {request.id} why")
-
-
-def object_(
-    request: Request, why: str, *, by: str, allowed: Collection[str], now: datetime, who: Sequence[str] = WHO
-) -> Decision:
-    """It ends here; whoever asked is told, and may ask again when the reason is gone. Raises Refused."""
-    must_be_open(request)
-    if by != request.by:
-        must_be_allowed(by, allowed, request.service, request.incident, who)
-    must_give_a_reason(request, why)
-    gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=f"objected to: {why}")
-    vote = Vote(request=request.id, user=by, approves=False, why=why, at=now)
-    text = (
-        f":hand: {mention(by)} objects to the {esc(what(gone))}, which {mention(gone.by)} asked for: {brief(why, 1000)}"
-    )
-    return _post(gone, "objection", cards.words(f"{text}. Nothing was changed.")) + Decision(
-        save=(gone, vote),
-        note=(_entry(gone, now, f"objects to {what(gone)}: {why}", by),),
-        do=_shown(gone),
-        say=f"{_title(gone)} is stopped; nothing was changed.",
+        note=(entry(gone, now, f"cancels {what(gone)}", by),),
+        do=shown(gone),
+        say=f"{title(gone)} is cancelled; nothing was changed.",
     )
 
 
@@ -390,11 +302,7 @@ def expire(request: Request, now: datetime) -> Decision:
         return Decision()
     if now < request.expires_at:
         return Decision(do=(ExpireRequest(request.id, due=request.expires_at),))
-    return replace(_withdrawn(request, now, "nobody confirmed it in time"), say="")
-
-
-def _shown(request: Request) -> tuple[ShowRequest, ...]:
-    return (ShowRequest(request.id),) if request.approvals else ()
+    return replace(withdrawn(request, now, "nobody confirmed it in time"), say="")
 
 
 # ---------------------------------------------------------------- sent
@@ -413,11 +321,11 @@ def acted(request: Request, rollout: Rollout, now: datetime, *, how: str = "") -
         return Decision()
     acting = replace(request, state=RequestState.ACTING, acted_at=now)
     how = how or f"{acting.intent} sent to cluster {rollout.cluster}"
-    sent = Decision(note=(_entry(acting, now, f"{what(acting)}: {how}"),))
+    sent = Decision(note=(entry(acting, now, f"{what(acting)}: {how}"),))
     finding = judge(acting, rollout)
     if finding.state is RequestState.ACTING:
         again = VerifyRollout(acting.id, due=now + LOOK_AGAIN)
-        return sent + Decision(save=(acting,), do=(again, *_card(acting)))
+        return sent + Decision(save=(acting,), do=(again, *on_cards(acting)))
     return sent + settle(acting, finding, now)
 
 
@@ -474,15 +382,15 @@ def settle(request: Request, finding: Finding, now: datetime) -> Decision:
     """The end of a request: on the timeline, in the channel, on the card."""
     settled = replace(request, state=finding.state, settled_at=now, outcome=finding.why)
     words = {RequestState.DONE: "proven", RequestState.NOTHING: "changed nothing"}.get(finding.state, "failed")
-    card = cards.outcome(settled, _title(settled))
-    posted = _post(settled, "outcome", card)
+    card = cards.outcome(settled, title(settled))
+    posted = tell(settled, "outcome", card)
     return (
         posted
         + _servers(settled, now)
         + Decision(
             save=(settled,),
-            note=(_entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
-            do=_card(settled),
+            note=(entry(settled, now, f"{what(settled)} {words}: {finding.why}"),),
+            do=on_cards(settled),
         )
     )
 
@@ -499,44 +407,14 @@ def _slow(request: Request, rollout: Rollout, why: str, now: datetime) -> Decisi
     state = f"takes long, still moving: {far}" if far else "takes long"
     if rollout.message and rollout.message not in why:
         why = f"{why}; {rollout.message}"
-    text = f":hourglass_flowing_sand: {_title(request)} {state}. The cluster shows {esc(why)}. I keep looking."
-    note = Decision(note=(_entry(request, now, f"{what(request)} {state}: {why}"),))
-    return _post(request, "slow", cards.words(text)) + note
+    text = f":hourglass_flowing_sand: {title(request)} {state}. The cluster shows {esc(why)}. I keep looking."
+    note = Decision(note=(entry(request, now, f"{what(request)} {state}: {why}"),))
+    return tell(request, "slow", cards.words(text)) + note
 
 
 def slow_post(request: str) -> str:
     """The id of the post that says that a request takes long."""
     return f"{request}/slow"
-
-
-def _post(request: Request, name: str, card: Card) -> Decision:
-    if not request.channel:
-        return Decision()
-    post = Post(
-        id=f"{request.id}/{name}",
-        incident=request.incident,
-        channel=request.channel,
-        text=card.text,
-        blocks=card.blocks,
-    )
-    return Decision(save=(post,), do=(SendPost(post.id),))
-
-
-def _card(request: Request) -> tuple[PostCard | ShowRequest | ShowRollout, ...]:
-    """What shows it in the incident's channel: the incident's card, the rollout's, and the one that asks to agree."""
-    about: tuple[PostCard | ShowRollout, ...] = ()
-    if request.incident:
-        about = (PostCard(request.incident), *_live(request))
-    return (*about, *_shown(request))
-
-
-def _live(request: Request) -> tuple[ShowRollout, ...]:
-    return (ShowRollout(card_id(request.incident, request.service)),) if request.incident else ()
-
-
-def _entry(request: Request, now: datetime, text: str, by: str = "") -> Entry:
-    entry = Entry(at=now, kind=EntryKind.ACTION, text=text, incident=request.incident, source=request.id)
-    return replace(entry, by=by) if by else entry
 
 
 # ---------------------------------------------------------------- remembered

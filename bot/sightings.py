@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot import rollouts
 from bot.changes import ENDED, STANDING
-from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout
+from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout, WatchRollout
 from bot.intents import named, replicas, step_in_words
 from bot.live import card_id
 from bot.model import (
@@ -28,6 +28,7 @@ from bot.model import (
     RolloutPhase,
     Sighting,
     Stable,
+    rollout_id,
 )
 from bot.policy import Policy
 from bot.proof import judge
@@ -47,10 +48,7 @@ class Known:
     incidents: Sequence[Incident] = ()  # open ones
     changes: Mapping[str, Change] = field(default_factory=dict)
     cards: Sequence[str] = ()  # ids of the cards that show it live
-
-
-def sighting_id(service: str, environment: str) -> str:
-    return f"{service}/{environment}"
+    vigils: Sequence[str] = ()  # ids of those who look on after an act
 
 
 def change_key(service: str, environment: str, version: str) -> str:
@@ -74,12 +72,13 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
     if before and after == replace(before, at=read_at):
         return decision
     told = _Look(rollout, known, now, became_stable=bool(decision.save)).told()
-    return Decision(save=(after,), do=_shown(rollout, known)) + decision + _news(told, rollout, known, policy)
+    woken = tuple(WatchRollout(id, due=now) for id in known.vigils)  # it has moved: they look now
+    return Decision(save=(after,), do=_shown(rollout, known) + woken) + decision + _news(told, rollout, known, policy)
 
 
 def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighting:
     return Sighting(
-        id=sighting_id(rollout.service, rollout.environment),
+        id=rollout_id(rollout.service, rollout.environment),
         service=rollout.service,
         environment=rollout.environment,
         revision=rollout.current.hash,
@@ -92,7 +91,6 @@ def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighti
         paused=rollout.paused,
         aborted=rollout.aborted,
         at=at,
-        card=before.card if before else "",
         version=before.version if before else 0,
     )
 

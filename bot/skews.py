@@ -12,7 +12,8 @@ from bot.alerts import Seen, triage
 from bot.cards import fleet as cards
 from bot.decision import Decision, PostCard, SendPost, VerifyFleet
 from bot.fleet import Fleet, State, summary
-from bot.model import BOT, Alert, Entry, EntryKind, Hold, Incident, Post, Skew
+from bot.incidents import CHANNEL
+from bot.model import BOT, Alert, Entry, EntryKind, Hold, Incident, Post, Skew, rollout_id
 from bot.policy import Policy
 
 IN_A_ROW = 3
@@ -20,11 +21,6 @@ LOOK_AGAIN = timedelta(seconds=10)
 LOOK_SELDOM = timedelta(minutes=1)  # after an hour
 LONG = timedelta(hours=1)
 HOLDER = "verify"
-CHANNEL = "@incident"
-
-
-def skew_id(service: str, environment: str) -> str:
-    return f"{service}/{environment}"
 
 
 def hold_id(skew: str) -> str:
@@ -37,7 +33,7 @@ def alert_key(skew_id: str) -> str:
 
 def after(service: str, environment: str, now: datetime) -> Decision:
     """A release is finished, or an action on it proven: now its servers are looked at."""
-    return Decision(do=(VerifyFleet(skew_id(service, environment), due=now + LOOK_AGAIN),))
+    return Decision(do=(VerifyFleet(rollout_id(service, environment), due=now + LOOK_AGAIN),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +52,7 @@ def begun(service: str, environment: str, approved: str, before: Skew | None, no
         return before
     held = before is not None and before.settled_at is None  # what was wrong is still wrong
     return Skew(
-        id=skew_id(service, environment),
+        id=rollout_id(service, environment),
         service=service,
         environment=environment,
         approved=approved,
@@ -143,7 +139,7 @@ def _spoken_up(skew: Skew, known: Known, policy: Policy, now: datetime, fleet: F
     if incident:
         said = f"{skew.service}: {skew.text}. Promotion is held until all its servers run {skew.approved}"
         card = cards.skew_card(skew, fleet, held=True)
-        decision += _posted(skew, incident, "found", card.text, card.blocks, now)
+        decision += _posted(skew, incident, "found", card.text, card.blocks)
         decision += Decision(note=(_entry(skew, incident, said, now),))
     return decision
 
@@ -182,7 +178,7 @@ def _proven(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetim
         decision += Decision(save=(replace(known.hold, lifted_at=now, lifted_by=BOT),))
     if incident:
         card = cards.skew_card(settled, fleet, held=False)
-        decision += _posted(settled, incident, "settled", card.text, card.blocks, now)
+        decision += _posted(settled, incident, "settled", card.text, card.blocks)
     return decision
 
 
@@ -198,9 +194,7 @@ def _inconclusive(skew: Skew, fleet: Fleet, known: Known, now: datetime) -> Deci
     return decision
 
 
-def _posted(
-    skew: Skew, incident: str, name: str, text: str, blocks: tuple[dict[str, object], ...], now: datetime
-) -> Decision:
+def _posted(skew: Skew, incident: str, name: str, text: str, blocks: tuple[dict[str, object], ...]) -> Decision:
     id = f"{incident}/fleet/{skew.service}/{int(skew.since.timestamp())}/{name}"
     post = Post(id=id, incident=incident, channel=CHANNEL, text=text, blocks=blocks)
     return Decision(save=(post,), do=(SendPost(post.id),))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import tasks
 from bot.cards import gitops as cards
 from bot.consent import must_be_allowed
-from bot.decision import Card, Decision, SendPost, SetGitOps
+from bot.decision import Card, Decision, SendPost, SetGitOps, WatchGitOps
 from bot.errors import Refused
-from bot.model import Entry, EntryKind, Incident, Post, Reverts, Rollout, Suspension, SuspensionState
+from bot.incidents import CHANNEL
+from bot.model import Entry, EntryKind, Incident, Post, Reverts, Rollout, Suspension, SuspensionState, Task
 from bot.policy import WHO, Policy
 from bot.text import brief, code, mention
 
-CHANNEL = "@incident"
+LOOK_AGAIN = timedelta(minutes=1)
 
 
 def suspend(
@@ -104,28 +105,61 @@ def restore(
     )
 
 
-def was_set(suspension: Suspension, number: int, policy: Policy, now: datetime) -> Decision:
-    """The cluster took it. `number` is that of the task which reminds of it."""
+def was_set(suspension: Suspension, tasks_there: Sequence[Task], policy: Policy, now: datetime) -> Decision:
+    """The cluster took it. A follow-up reminds of it from now on, or no longer does."""
     if suspension.state is SuspensionState.WANTED:
         off = replace(suspension, state=SuspensionState.OFF)
         revert = f", after `git revert {off.commit}`" if off.commit else ""
-        text = f"restore {off} of {off.service} with /rollout restore {off.service}{revert}"
+        text = f"{_reminder(off)}{revert}"
+        number = len(tasks_there) + 1
         remind = tasks.followup(
             off.incident, number, text, owner=off.by, by=off.by, now=now, after=policy.restore_after
         )
         return (
-            Decision(save=(off,), note=(_entry(off, now, f"{off} is switched off"),))
+            Decision(save=(off,), note=(_entry(off, now, f"{off} is switched off"),), do=(_again(off, now),))
             + _post(off, "off", cards.stopped(off))
             + remind
         )
     if suspension.state is SuspensionState.RESTORING:
         ended = replace(suspension, state=SuspensionState.ENDED, outcome="restored")
         said = _post(ended, "restored", cards.restored(ended))
-        return said + Decision(save=(ended,), note=(_entry(ended, now, f"{ended} is restored to {ended.setting}"),))
+        noted = Decision(save=(ended,), note=(_entry(ended, now, f"{ended} is restored to {ended.setting}"),))
+        return said + noted + _reminds_no_more(ended, tasks_there, now)
     return Decision()
 
 
-def gave_up(suspension: Suspension, why: str, now: datetime, *, moved: bool) -> Decision:
+def looked(suspension: Suspension, on_by: str, tasks_there: Sequence[Task], now: datetime) -> Decision:
+    """`on_by`: who has switched it on again, "" while it is off. Then there is nothing left to restore."""
+    if suspension.state is not SuspensionState.OFF:
+        return Decision()
+    if not on_by:
+        return Decision(do=(_again(suspension, now),))
+    ended = replace(suspension, state=SuspensionState.ENDED, outcome=f"switched on again by {on_by}")
+    said = _post(ended, "switched-on", cards.switched_on(ended, on_by))
+    text = f"{ended} was switched on again by {on_by}, and not by me"
+    noted = Decision(save=(ended,), note=(_entry(ended, now, text),))
+    return said + noted + _reminds_no_more(ended, tasks_there, now)
+
+
+def unseen(suspension: Suspension, now: datetime) -> Decision:
+    """Whether it is still off is not known: it is looked at again, and restored when somebody asks for it."""
+    return Decision(do=(_again(suspension, now),)) if suspension.state is SuspensionState.OFF else Decision()
+
+
+def _again(suspension: Suspension, now: datetime) -> WatchGitOps:
+    return WatchGitOps(suspension.id, due=now + LOOK_AGAIN)
+
+
+def _reminder(suspension: Suspension) -> str:
+    return f"restore {suspension} of {suspension.service} with /rollout restore {suspension.service}"
+
+
+def _reminds_no_more(suspension: Suspension, tasks_there: Sequence[Task], now: datetime) -> Decision:
+    mine = [task for task in tasks_there if task.text.startswith(_reminder(suspension))]
+    return sum((tasks.moot(task, suspension.outcome, now) for task in mine), Decision())
+
+
+def gave_up(suspension: Suspension, why: str, tasks_there: Sequence[Task], now: datetime, *, moved: bool) -> Decision:
     """It will not be tried again by itself. A restore that failed may be asked for once more, but where somebody has
     set it otherwise there is nothing left to restore.
     """
@@ -136,7 +170,10 @@ def gave_up(suspension: Suspension, why: str, now: datetime, *, moved: bool) -> 
     ended = replace(suspension, state=after, outcome=why)
     words = "was not switched off" if off else "was not restored"
     said = _post(ended, f"failed-{suspension.version}", cards.not_done(ended, why, off=off))
-    return said + Decision(save=(ended,), note=(_entry(ended, now, f"{ended} {words}: {why}"),))
+    left = _reminds_no_more(ended, tasks_there, now) if moved else Decision()
+    # It stands as it was, so whether somebody else switches it on is still of interest.
+    again = Decision(do=(_again(ended, now),)) if ended.state is SuspensionState.OFF else Decision()
+    return said + Decision(save=(ended,), note=(_entry(ended, now, f"{ended} {words}: {why}"),)) + left + again
 
 
 def _post(suspension: Suspension, name: str, card: Card) -> Decision:

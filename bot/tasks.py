@@ -54,5 +54,17 @@ def remind(task: Task, elsewhere: str, now: datetime) -> Decision:
     return noted + Decision(save=(post,), do=(SendPost(post.id),))
 
 
+def moot(task: Task, why: str, now: datetime) -> Decision:
+    """There is nothing left to do of it; nobody is reminded."""
+    if task.done_at:
+        return Decision()
+    text = f"no longer to be done: {task.text} ({why})"
+    return Decision(
+        save=(replace(task, done_at=now),),
+        note=(Entry(incident=task.incident, at=now, kind=EntryKind.NOTE, text=text, source=task.id),),
+        do=_card(task),
+    )
+
+
 def _card(task: Task) -> tuple[PostCard, ...]:
     return (PostCard(task.incident),) if task.incident else ()

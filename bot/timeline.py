@@ -191,7 +191,7 @@ def _with_gaps(
     incident: Incident, lines: Sequence[Line], said: Sequence[datetime], phases: Phases, silence: timedelta
 ) -> Iterator[Line]:
     """Lines with a line of its own where nothing is known for longer than `silence`, from onset to resolution."""
-    began = min(incident.onset_at or incident.opened_at, incident.opened_at)
+    began = min(incident.began, incident.opened_at)
     over = incident.resolved_at
     chat = iter(said)
     unread = next(chat, None)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import promises
 from bot.cards import gitops as cards
 from bot.dangers import SICK, Figures
 from bot.decision import Card, Decision, SendPost, WatchRollout
-from bot.intents import named
+from bot.intents import LEAVES
 from bot.model import Entry, EntryKind, Post, Request, RequestState, Rollout, RolloutPhase, Verb, Vigil
 from bot.policy import Policy
+from bot.promises import holds, put_back
 from bot.proof import shows
 from bot.text import when
 
@@ -20,8 +22,9 @@ FIRST_LOOK = timedelta(seconds=10)  # Argo CD heals after five
 
 
 def begin(request: Request, others: Sequence[Vigil], policy: Policy, now: datetime) -> Decision:
-    """A rollback that came true, or was put back before that, is watched. Another one ends the vigils before it."""
-    if request.verb is not Verb.ROLLBACK or request.state not in (RequestState.DONE, RequestState.FAILED):
+    """What came true is watched, and a rollback that was put back before that. It ends the vigils before it."""
+    failed = request.state is RequestState.FAILED and request.verb is Verb.ROLLBACK
+    if request.state is not RequestState.DONE and not failed:
         return Decision()
     ended = Decision(save=tuple(replace(vigil, ended_at=now) for vigil in others if vigil.id != request.id))
     vigil = Vigil(
@@ -35,37 +38,47 @@ def begin(request: Request, others: Sequence[Vigil], policy: Policy, now: dateti
         since=now,
         until=now + policy.vigil_lasts,
     )
-    first = now if request.state is RequestState.FAILED else now + min(FIRST_LOOK, policy.vigil_every)
+    first = now if failed else now + min(FIRST_LOOK, policy.vigil_every)
     return ended + Decision(save=(vigil,), do=(WatchRollout(vigil.id, due=first),))
 
 
 def looked(
-    vigil: Vigil, request: Request, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime
+    vigil: Vigil,
+    request: Request,
+    rollout: Rollout,
+    figures: Figures | None,
+    policy: Policy,
+    now: datetime,
+    *,
+    acting: bool = False,
 ) -> Decision:
-    """What one look at the rollout means. `rollout` is examined where it is not as wanted."""
+    """What one look at the rollout means. `rollout` is examined where it is not as wanted.
+
+    `acting`: something else is being done to it on our behalf, and whoever asked for that hears of it.
+    """
     if vigil.ended_at is not None:
         return Decision()
-    if holds(vigil, rollout):
-        return _holding(vigil, rollout, figures, policy, now)
-    if rollout.observed and rollout.current.hash not in (vigil.revision, request.from_revision):
-        return _ended(vigil, now, f"overtaken: {vigil.service} is at {named(rollout.current)} now")
-    if not put_back(vigil, request, rollout):
-        return _go_on(vigil, policy, now, f"not known to have held; the cluster shows {shows(rollout)}")
-    return _broken(vigil, request, rollout, policy, now)
+    if acting:
+        return _go_on(vigil, request, policy, now, "something else was asked for")
+    if holds(request, rollout):
+        return _holding(vigil, request, rollout, figures, policy, now)
+    if why := promises.overtaken(request, rollout):
+        return _ended(vigil, now, f"overtaken: {why}")
+    if put_back(request, rollout):
+        return _put_back(vigil, request, rollout, policy, now)
+    if why := promises.broken(request, rollout):
+        return _broken(vigil, request, rollout, why, now)
+    return _go_on(vigil, request, policy, now, _on_its_way(request, rollout))
 
 
-def holds(vigil: Vigil, rollout: Rollout) -> bool:
-    """The wanted revision serves alone. An aborted rollout's spec may ask for another as long as it gets no traffic."""
-    if not rollout.observed or rollout.stable is None or rollout.stable.hash != vigil.revision:
-        return False
-    return not rollout.in_flight or (rollout.aborted and rollout.weight == 0)
+def looks_broken(request: Request, rollout: Rollout) -> bool:
+    """Worth a closer look: who has done it, and what would last."""
+    return put_back(request, rollout) or bool(promises.broken(request, rollout))
 
 
-def put_back(vigil: Vigil, request: Request, rollout: Rollout) -> bool:
-    """What was left is asked for again, and is not on its way out."""
-    if rollout.current.hash != request.from_revision or rollout.current.hash == vigil.revision:
-        return False
-    return not rollout.aborted
+def _on_its_way(request: Request, rollout: Rollout) -> str:
+    so_far = "not known to have held" if request.verb in LEAVES else "it is not over yet"
+    return f"{so_far}; the cluster shows {shows(rollout)}"
 
 
 def good(rollout: Rollout, figures: Figures | None) -> str:
@@ -83,45 +96,56 @@ def good(rollout: Rollout, figures: Figures | None) -> str:
     return f"{version} fails {errors:.1%} of requests" if errors >= SICK else ""
 
 
-def _holding(vigil: Vigil, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime) -> Decision:
+def _holding(
+    vigil: Vigil, request: Request, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime
+) -> Decision:
     back = replace(vigil, broken_at=None)
     noted = Decision()
     if vigil.broken_at is not None:
         noted = Decision(save=(back,), note=(_entry(vigil, now, f"{vigil.revision_version} serves again"),))
     if now < vigil.until:
         return noted + Decision(do=(_again(vigil, policy, now),))
-    if why := good(rollout, figures):
-        text = f"rollback of {vigil.service} to {vigil.revision_version} held, but all is not well: {why}"
+    # A pause is no cure: how the release does that it keeps from going on is for people to see.
+    if request.verb is not Verb.PAUSE and (why := good(rollout, figures)):
+        text = f"{promises.title(request)} {HELD}, but all is not well: {why}"
         return _post(vigil, "unwell", cards.words_of(text)) + _ended(back, now, text)
-    return _ended(back, now, f"rollback of {vigil.service} to {vigil.revision_version} {HELD}")
+    return _ended(back, now, f"{promises.title(request)} {HELD}")
 
 
-def _broken(vigil: Vigil, request: Request, rollout: Rollout, policy: Policy, now: datetime) -> Decision:
+def _broken(vigil: Vigil, request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:
+    """Said once, and nothing more is looked for: what stands still or goes on now does so for people to see."""
+    over = replace(vigil, broken_at=now, told=why)
+    text = f"the {promises.title(request)} did not hold: {why}"
+    return _post(vigil, "broken", cards.not_held(request, rollout, why)) + _ended(over, now, text)
+
+
+def _put_back(vigil: Vigil, request: Request, rollout: Rollout, policy: Policy, now: datetime) -> Decision:
     who = rollout.written_by or "somebody"
     what = f"{request.from_version} was put back by {_named(rollout, who)}"
     if vigil.broken_at is not None:
-        return _go_on(vigil, policy, now, f"the rollback did not stick: {what}")
+        return _go_on(vigil, request, policy, now, f"it did not stick: {what}")
     broken = replace(vigil, broken_at=rollout.written_at or now, told=vigil.told or what)
-    noted = Decision(note=(_entry(vigil, now, f"the rollback of {vigil.service} did not stick: {what}"),))
+    text = f"the {promises.noun(request)} of {vigil.service} did not stick: {what}"
+    noted = Decision(note=(_entry(vigil, now, text),))
     if vigil.told:  # said already: it only swings to and fro
-        return noted + _go_on(broken, policy, now, what)
+        return noted + _go_on(broken, request, policy, now, what)
     at = f" at {when(rollout.written_at)}" if rollout.written_at else ""
     card = cards.put_back(vigil, request, rollout, _named(rollout, who), at)
-    return noted + _post(vigil, "put-back", card) + _go_on(broken, policy, now, what)
+    return noted + _post(vigil, "put-back", card) + _go_on(broken, request, policy, now, what)
 
 
 def _named(rollout: Rollout, who: str) -> str:
     return f"{rollout.keeper} ({who})" if rollout.keeper and rollout.keeper.name else who
 
 
-def unseen(vigil: Vigil, why: str, policy: Policy, now: datetime) -> Decision:
+def unseen(vigil: Vigil, request: Request, why: str, policy: Policy, now: datetime) -> Decision:
     """The cluster does not answer: nothing is known, and nothing is said before the time is up."""
-    return Decision() if vigil.ended_at else _go_on(vigil, policy, now, f"not known whether it held; {why}")
+    return Decision() if vigil.ended_at else _go_on(vigil, request, policy, now, f"not known whether it held; {why}")
 
 
-def _go_on(vigil: Vigil, policy: Policy, now: datetime, why: str) -> Decision:
+def _go_on(vigil: Vigil, request: Request, policy: Policy, now: datetime, why: str) -> Decision:
     if now >= vigil.until:
-        return _ended(vigil, now, f"watch over the rollback of {vigil.service} ends: {why}")
+        return _ended(vigil, now, f"watch over the {promises.noun(request)} of {vigil.service} ends: {why}")
     return Decision(save=(vigil,), do=(_again(vigil, policy, now),))
 
 

@@ -24,7 +24,7 @@ def receive(world: World, news: Sequence[Change]) -> Decision:
 def name_suspects(world: World, id: str) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         incident = tx.incident(id)
-        onset = changes.onset(incident)
+        onset = incident.began
         near = tx.changes(onset - world.policy.suspect_window, onset + GRACE)
         return changes.suspects_named(incident, near, tx.links(id), world.policy, now)
 

@@ -22,7 +22,7 @@ from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
-from handlers.world import Metrics
+from handlers.world import ByVersion, Metrics
 from storage.store import Busy, Store
 
 
@@ -135,7 +135,11 @@ def channels(settings: Settings) -> str:
 def rollouts(settings: Settings) -> Iterator[Row]:
     for service in settings.policy.services.values():
         if service.rollout and service.rollout.provider != GATES:  # nobody to ask: there we are asked
-            yield tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+            read = tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+            yield read
+            if read.ok:
+                yield tried(f"around {service.name}", partial(around, settings, service, service.rollout))
+                yield tried(f"pods of {service.name}", partial(pods, settings, service, service.rollout))
     for (provider, cluster), namespaces in _places(settings).items():
         yield tried(f"rights in {cluster} ({provider})", partial(rights, settings, provider, cluster, namespaces))
 
@@ -146,6 +150,32 @@ def rollout(settings: Settings, service: Service, target: Target) -> str:
     if found.strategy != FLAGGER:
         return str(found.phase)
     return f"{found.phase}, asks at {', '.join(found.gates) or 'none of our gates, so a pause suspends it'}"
+
+
+def around(settings: Settings, service: Service, target: Target) -> str:
+    """One close look, as before an action: GitOps, autoscalers, room for its pods."""
+    place, look = f"Kubernetes {target.cluster}", app.neighbourhood(settings)
+    if look is None:
+        return "not looked at"
+    provider = load(target.provider).connect(settings.config.clusters)
+    found = look.examine(target, provider.get(target, service.name, service.environment))
+    keeper = found.keeper
+    if found.unexamined or (keeper and keeper.why):
+        why = found.unexamined or f"{keeper} could not be read: {keeper.why if keeper else ''}"
+        raise ProviderError(place, f"{why} (see docs/rbac/watchkeeper.yml)")
+    if keeper is None:
+        return "all seen; nothing else writes it"
+    may = "may" if look.may_stop(target, keeper) else "may not"
+    return f"all seen; {keeper} {found.fights}, and I {may} switch that off"
+
+
+def pods(settings: Settings, service: Service, target: Target) -> str:
+    """Who runs what, as the check after a rollout asks. What it could not see is said."""
+    reader = app.pods(settings)
+    if reader is None:
+        return "not looked at"
+    found = reader.instances(target, service.verification, "")
+    return "; ".join([f"{len(found.seen)} seen", *found.notes])
 
 
 def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:
@@ -167,13 +197,29 @@ def rights(settings: Settings, provider: str, cluster: str, namespaces: list[str
 
 
 def prometheus(settings: Settings) -> Iterator[Row]:
-    """Each signal, asked of each service that has a rollout."""
+    """What is asked of each service that has a rollout."""
     metrics = app.metrics_provider(settings)
     if metrics is None:
         return
+    try:
+        yield from figures(settings, metrics)
+    finally:
+        metrics.close()
+
+
+def figures(settings: Settings, metrics: Metrics) -> Iterator[Row]:
     names = [service.name for service in settings.policy.services.values() if service.rollout] or [""]
     for signal in settings.policy.signals:
         yield tried(f"signal {signal.title.lower()}", partial(measured, metrics, signal, names))
+    source = app.errors_by_version(settings, metrics)
+    if source is not None:
+        yield tried("errors by version", partial(by_version, source, names))
+
+
+def by_version(source: ByVersion, names: Sequence[str]) -> str:
+    """Preflight's question: which version is it that fails?"""
+    silent = [name for name in names if not source.errors(name)]
+    return f"no figures by version of {', '.join(silent)}" if any(silent) else "measured"
 
 
 def measured(metrics: Metrics, signal: Signal, names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot import glass, review, rollouts
+from bot import approvals, glass, review, rollouts
 from bot.cards import consent as cards
 from bot.commands import Ask, Invalid, Submission
 from bot.decision import Decision
@@ -73,7 +73,7 @@ def approve(world: World, ask: Ask, id: str) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         fresh = tx.request(id)
         around = targets.around(tx, incident_of(tx, fresh), service, now)
-        return rollouts.approve(
+        return approvals.approve(
             fresh,
             rollout,
             tx.votes(id),
@@ -100,14 +100,14 @@ def object_(world: World, ask: Ask, words: str) -> Decision:
 
 
 def _object(world: World, asked: Request, by: str, why: str) -> Decision:
-    rollouts.must_give_a_reason(asked, why)
+    approvals.must_give_a_reason(asked, why)
     service = targets.of_request(world, asked)
     circle = targets.circle(world, service, asked.verb)
 
     def think(tx: Tx, now: datetime) -> Decision:
         fresh = tx.request(asked.id)
         allowed = circle.allowed(world, tx, incident_of(tx, fresh))
-        return rollouts.object_(fresh, why, by=by, allowed=allowed, now=now, who=circle.rule.who)
+        return approvals.object_(fresh, why, by=by, allowed=allowed, now=now, who=circle.rule.who)
 
     return world.decide(think)
 

@@ -14,7 +14,7 @@ from bot.commands import Ask
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Approved, Authority, Expected, Fleet, Instance, Listing, compare, digest_of
-from bot.model import Alert, Change, Revision, Rollout
+from bot.model import Alert, Change, Revision, Rollout, rollout_id
 from bot.policy import Service, Verification
 from bot.skews import Known
 from bot.text import code
@@ -85,7 +85,7 @@ def _unseen(world: World, service: Service, error: ProviderError) -> Think:
 
 
 def _known(world: World, tx: Tx, service: Service, now: datetime) -> Known:
-    id = skews.skew_id(service.name, service.environment)
+    id = rollout_id(service.name, service.environment)
     skew = tx.skew(id)
     return Known(
         skew=skew,
@@ -97,7 +97,7 @@ def _known(world: World, tx: Tx, service: Service, now: datetime) -> Known:
 
 def _triage(world: World, tx: Tx, service: Service, now: datetime) -> Seen:
     """What triage needs to know of the alert that a check may raise or clear."""
-    id = skews.skew_id(service.name, service.environment)
+    id = rollout_id(service.name, service.environment)
     probe = Alert(
         key=skews.alert_key(id),
         group=id,
@@ -119,6 +119,8 @@ def look(world: World, service: Service, rollout: Rollout) -> Fleet:
     deploys = world.read(lambda tx: tx.deploys(service.name, service.environment, BUILDS))
     wanted = _wanted(rollout)
     approved = _approved(str(wanted), deploys)
+    if moving(rollout):
+        approved = replace(approved, leaving=_approved(str(rollout.stable), deploys))
     pods = _pods(world, service, wanted)
     said = [*_build_infos(world, service), *_version_pages(world, service, pods.seen)]
     expected = _expected(service, _targets(world, service), pods.expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import gates
+from bot import gates, glass
 from bot.cards import gates as cards
 from bot.commands import Ask
 from bot.consent import must_be_allowed
@@ -13,9 +13,10 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.gates import TOLD, Facts, Kind, Tick
 from bot.heard import heard
-from bot.model import Gate, Verb
+from bot.incidents import CHANNEL
+from bot.model import Gate, Pass, Verb
 from bot.policy import Service
-from bot.text import code
+from bot.text import brief, code
 from handlers import targets
 from handlers.world import World
 from storage.store import Tx
@@ -66,6 +67,7 @@ class Options:
     full: bool = False
     at: str = ""
     why: str = ""
+    broken_glass: str = ""
 
 
 def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
@@ -90,9 +92,10 @@ def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
 
 
 def parse(verb: str, service: Service, words: str) -> Options:
-    """`--full`, `--at REVISION`; after a pause, why. Raises Refused."""
+    """`--full`, `--at REVISION`; after a pause, why; after a promotion, why the glass is broken. Raises Refused."""
     if verb == "pause":
         return Options(why=words)
+    words, broken_glass = glass.taken_out(words, verb) if verb == "promote" else (words, "")
     full, at, rest = False, "", words.replace("—", "--").split()
     while rest:
         match rest:
@@ -106,7 +109,7 @@ def parse(verb: str, service: Service, words: str) -> Options:
                     f"I did not understand {code(' '.join(rest), 60)}; nothing was changed.",
                     instead=f"/rollout {verb} {service.name}{usage}",
                 )
-    return Options(full=full, at=at)
+    return Options(full=full, at=at, broken_glass=broken_glass)
 
 
 def show(world: World, service: Service) -> Decision:
@@ -129,19 +132,44 @@ def previewed(world: World, ask: Ask, service: Service, verb: str, options: Opti
     def think(tx: Tx, now: datetime) -> Decision:
         known = facts(world, tx, service, now)
         here = targets.surroundings(tx, ask, service, now).incident
-        allowed = circle.allowed(world, tx, here)
+        allowed = circle.allowed(world, tx, here, breaking=bool(options.broken_glass))
         must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
         if options.at:
             gates.must_be_at(known, options.at)
-            return decision
+            return decision + _alarm(world, tx, ask, known, options, decision, now)
         line = f"{verb} {service.name}" + (" --full" if options.full else "")
+        if options.broken_glass:  # a quote would end it early
+            line += f' {glass.FLAG} "{options.broken_glass.replace(QUOTE, APOSTROPHE)}"'
         title = f"{TITLES[verb]} {service.name}?"
         return Decision(say=cards.preview(line, title, WILL[verb, options.full], known, world.policy, now))
 
     return world.decide(think) if options.at else world.read(lambda tx: think(tx, world.now()))
 
 
+def _alarm(
+    world: World, tx: Tx, ask: Ask, known: Facts, options: Options, decision: Decision, now: datetime
+) -> Decision:
+    """Everybody hears of broken glass, once it is. Where nothing is frozen it stays whole."""
+    rules = gates.frozen(known, now)
+    given = next((noun for noun in decision.save if isinstance(noun, Pass)), None)
+    if not options.broken_glass or not rules or given is None:
+        return Decision()
+    home = gates.home(known)
+    return glass.announced(
+        given.id,
+        f"promotion of {known.service.name} at {gates.revision(known)}",
+        options.broken_glass,
+        "; ".join(brief(rule, 500) for rule in rules),
+        by=ask.by,
+        incident=home,
+        channels=[CHANNEL if home else ask.channel, world.policy.announce],
+        number=len(tx.tasks(home)) + 1,
+        now=now,
+    )
+
+
+QUOTE, APOSTROPHE = '"', "'"
 TITLES = {"resume": "Resume", "promote": "Let go on:", "rollback": "Roll back", "abort": "Roll back"}
 WILL = {
     ("resume", False): "What people hold is lifted. It goes on at its next tick, unless something else holds it.",
@@ -165,8 +193,8 @@ def _do(
         case "resume":
             return gates.resume(known, world.policy, by=by, now=now)
         case "promote":
-            full = options.full
-            return gates.promote(known, world.policy, full=full, by=by, number=number, now=now)
+            full, why = options.full, options.broken_glass
+            return gates.promote(known, world.policy, full=full, by=by, number=number, now=now, broken_glass=why)
         case _:
             return gates.rollback(known, by=by, number=number, now=now)
 

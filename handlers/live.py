@@ -183,7 +183,7 @@ def _stopped(world: World, card: LiveCard, post: Post) -> Think:
 # ---------------------------------------------------------------- plots
 
 
-def plot(world: World, id: str, job: Job) -> Think:
+def plot(world: World, id: str) -> Think:
     """One file for each moment, in the thread of the card. Where nothing was measured there is none."""
     card_id, moment = live.card_of_plot(id)
     if world.metrics is None or world.draw is None:

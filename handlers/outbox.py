@@ -37,6 +37,7 @@ from bot.decision import (
     ShowRollout,
     VerifyFleet,
     VerifyRollout,
+    WatchGitOps,
     WatchRollout,
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
@@ -99,6 +100,8 @@ def perform(world: World, job: Job) -> Think:
             return vigils.look(world, id)
         case SetGitOps():
             return suspensions.set_gitops(world, id)
+        case WatchGitOps():
+            return suspensions.look(world, id)
         case ShowRequest():
             return updates.show_request(world, id, job)
         case ExpireRequest():
@@ -108,7 +111,7 @@ def perform(world: World, job: Job) -> Think:
         case ShowRollout():
             return live.show(world, id, job)
         case PlotRollout():
-            return live.plot(world, id, job)
+            return live.plot(world, id)
         case VerifyFleet():
             return fleet.verify(world, id)
         case HandleEvent():

@@ -368,7 +368,6 @@ class Config(Part):
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
             signals=self.prometheus.policy() if self.prometheus else (),
-            public_url=self.url,
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,
             longest_freeze=self.freezes.longest,

@@ -11,7 +11,7 @@ import structlog
 from bot import sightings
 from bot.decision import Decision
 from bot.errors import ProviderError
-from bot.model import Rollout
+from bot.model import Rollout, rollout_id
 from bot.policy import Service
 from bot.sightings import Known
 from handlers import targets
@@ -39,7 +39,7 @@ def look(world: World, service: Service) -> None:
 
 def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
     service, environment = rollout.service, rollout.environment
-    before = tx.sighting(sightings.sighting_id(service, environment))
+    before = tx.sighting(rollout_id(service, environment))
     changes = {key: tx.change(key) for key in sightings.change_keys(rollout, before)}
     return Known(
         before=before,
@@ -48,6 +48,7 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         incidents=tx.incidents(open_only=True),
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
+        vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],
     )
 
 

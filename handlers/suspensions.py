@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+
 from bot import suspensions
 from bot.commands import Ask
 from bot.decision import Decision
@@ -13,6 +15,8 @@ from bot.text import code
 from handlers import targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
+
+log = structlog.get_logger(__name__)
 
 
 def suspend(world: World, ask: Ask, words: str) -> Decision:
@@ -79,12 +83,31 @@ def set_gitops(world: World, id: str) -> Think:
             return nothing
 
     def think(tx: Tx, now: datetime) -> Decision:
-        return suspensions.was_set(tx.suspension(id), len(tx.tasks(held.incident)) + 1, world.policy, now)
+        return suspensions.was_set(tx.suspension(id), tx.tasks(held.incident), world.policy, now)
 
     return think
+
+
+def look(world: World, id: str) -> Think:
+    """Whether somebody else has switched it on again meanwhile."""
+    held = world.read(lambda tx: tx.suspension(id))
+    if held.state is not SuspensionState.OFF or world.neighbourhood is None:
+        return nothing
+    try:
+        _, target = targets.provider(world, world.policy.service(held.service))
+        on_by = world.neighbourhood.switched_on(target, held)
+    except ProviderError as error:
+        log.info("not known whether GitOps is still off", suspension=id, error=str(error))
+        return lambda tx, now: suspensions.unseen(tx.suspension(id), now)
+    return lambda tx, now: suspensions.looked(tx.suspension(id), on_by, tx.tasks(held.incident), now)
 
 
 def gave_up(world: World, id: str, error: ProviderError) -> Think:
     why = error.message if isinstance(error, Moved) else str(error)
     moved = isinstance(error, Moved)
-    return lambda tx, now: suspensions.gave_up(tx.suspension(id), why, now, moved=moved)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        held = tx.suspension(id)
+        return suspensions.gave_up(held, why, tx.tasks(held.incident), now, moved=moved)
+
+    return think

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, freezes, roles, skews
+from bot import consent, freezes, roles
 from bot.canaries import FLAGGER, with_gates
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
-from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb
+from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb, rollout_id
 from bot.policy import GATES, GROUP, Group, Rota, Rule, Service, Target
 from bot.preflight import Surroundings
 from bot.rollouts import remembered, unsure
@@ -156,11 +156,11 @@ def surroundings(tx: Tx, ask: Ask, service: Service, now: datetime) -> Surroundi
 
 def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -> Surroundings:
     """The same for an incident that is known already."""
-    skew = tx.skew(skews.skew_id(service.name, service.environment))
+    skew = tx.skew(rollout_id(service.name, service.environment))
     return Surroundings(
         incident=incident,
         others=tx.open_incident_of(service.name, service.environment),
-        changes=tx.changes(incident.onset_at or incident.opened_at, now, [service.name]) if incident else (),
+        changes=tx.changes(incident.began, now, [service.name]) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
         deploys=tx.changes(now - DEPLOYS, now, [service.name]),
         respec=service.respec,

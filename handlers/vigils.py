@@ -1,4 +1,4 @@
-"""Vigils: somebody looks on after a rollback."""
+"""Vigils: somebody looks on after what was done to a rollout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from bot import vigils
 from bot.decision import Decision
 from bot.errors import ProviderError
+from bot.intents import UNDER_WAY
 from handlers import targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -22,12 +23,14 @@ def look(world: World, id: str) -> Think:
         rollout = targets.read(world, service)
     except ProviderError as error:
         why = str(error)
-        return lambda tx, now: vigils.unseen(tx.vigil(id), why, world.policy, now)
-    if vigils.put_back(vigil, asked, rollout):
+        return lambda tx, now: vigils.unseen(tx.vigil(id), asked, why, world.policy, now)
+    if vigils.looks_broken(asked, rollout):
         rollout = targets.examine(world, service, rollout)
     figures = targets.figures(world, service)
 
     def think(tx: Tx, now: datetime) -> Decision:
-        return vigils.looked(tx.vigil(id), asked, rollout, figures, world.policy, now)
+        others = tx.open_requests(vigil.service, vigil.environment)
+        acting = any(other.state in UNDER_WAY for other in others if other.id != id)
+        return vigils.looked(tx.vigil(id), asked, rollout, figures, world.policy, now, acting=acting)
 
     return think

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from bot.decision import Card, Decision
 from bot.fleet import Expected, Instance
 from bot.intents import Intent
-from bot.model import Message, Request, Rollout, Suspension, Verb
+from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target, Verification
 from bot.signals import Chart
 from storage.store import Job, Store, Tx
@@ -100,18 +100,22 @@ class Metrics(Protocol):
     def range(
         self, query: str, start: datetime, end: datetime, step: timedelta
     ) -> list[tuple[Mapping[str, str], tuple[tuple[datetime, float], ...]]]: ...
+    def close(self) -> None: ...
 
 
 class Neighbourhood(Protocol):
     """What stands around a rollout in its cluster, whatever controls it.
 
     `examine` adds what a closer look shows and never raises; `stop` and `restore` switch GitOps and raise `Moved`
-    where it is set otherwise than it was reviewed. Both are done already where they are done.
+    where it is set otherwise than it was reviewed. Both are done already where they are done. `switched_on` is who has
+    switched it on again, "" while it is off. `may_stop`: we have the right to switch it.
     """
 
     def examine(self, target: Target, rollout: Rollout) -> Rollout: ...
     def stop(self, target: Target, suspension: Suspension) -> None: ...
     def restore(self, target: Target, suspension: Suspension) -> None: ...
+    def switched_on(self, target: Target, suspension: Suspension) -> str: ...
+    def may_stop(self, target: Target, keeper: Keeper) -> bool: ...
 
 
 class ByVersion(Protocol):

@@ -210,12 +210,6 @@ class Tx:
     def message(self, channel: str, ts: str) -> Message | None:
         return self._get(Message, f"{channel}/{ts}")
 
-    def last_message_at(self, channel: str) -> datetime | None:
-        at: datetime | None = self.connection.scalar(
-            select(func.max(MESSAGES.c.at)).where(MESSAGES.c.channel == channel)
-        )
-        return at
-
     # ------------------------------------------------------------ rollouts
 
     def request(self, id: str) -> Request:

@@ -431,7 +431,6 @@ class SightingRow(Row, table=True):
     paused: bool
     aborted: bool
     at: datetime = time()
-    card: str = words()
     version: int
 
 

@@ -58,7 +58,6 @@ def target(service: str, provider: str = "argo") -> Target:
 SHOP = Policy(
     must_announce=True,
     broadcast=("#status-updates",),
-    public_url="http://watchkeeper.example",
     consent=(Rule(approvals=0, typed=False),),  # whoever may, may alone; the default is in test_consent
     oncall={
         "storefront": Rota(people=(DANA, ALICE), start=NOON - timedelta(days=1), turn=timedelta(days=7)),

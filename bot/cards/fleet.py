@@ -13,14 +13,15 @@ from bot.text import brief, code, fallback, plural
 ROWS = 12  # servers named on a card
 NAMES = 8
 ICONS = {State.OK: ":white_check_mark:", State.WRONG: ":no_entry:", State.UNKNOWN: ":grey_question:"}
+UNDER_WAY = ":hourglass_flowing_sand:"
 VERDICTS = {State.OK: "*good*", State.WRONG: "*bad*", State.UNKNOWN: "*inconclusive*"}
 
 
 def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
-    """`moving`: a rollout that is under way, plain text: while it is, nothing is good."""
-    state = State.UNKNOWN if moving and fleet.state is State.OK else fleet.state
-    head = f"{ICONS[state]} {code(service)}: {brief(summary(fleet), 300)}"
-    blocks: list[Block] = [header(f"Servers of {service}"), section(f"{head}\n{_verdict(fleet, state, moving)}")]
+    """`moving`: how far a release that is under way has come, plain text: while it is, nothing is good."""
+    icon = UNDER_WAY if fleet.under_way and fleet.state is not State.WRONG else ICONS[fleet.state]
+    head = f"{icon} {code(service)}: {brief(summary(fleet), 300)}"
+    blocks: list[Block] = [header(f"Servers of {service}"), section(f"{head}\n{_verdict(fleet.state, moving)}")]
     if rows := list(_rows(fleet)):
         blocks.append(section("\n".join(rows)))
     if differences := list(_differences(fleet)):
@@ -60,7 +61,7 @@ def _reflex(skew: Skew) -> str:
     )
 
 
-def _verdict(fleet: Fleet, state: State, moving: str) -> str:
+def _verdict(state: State, moving: str) -> str:
     if moving:
         return f"Verdict {VERDICTS[state]}: {brief(moving, 200)}. Ask again when it is over."
     if state is State.UNKNOWN:
@@ -76,11 +77,11 @@ def _rows(fleet: Fleet) -> Iterator[str]:
 def _differences(fleet: Fleet) -> Iterator[str]:
     if len(fleet.odd) > ROWS:
         yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')} that are not right"
-    if fleet.missing:
+    if fleet.missing and not fleet.under_way:
         yield f"*Should be there and is not*: {_some(fleet.missing)}"
     if fleet.stray:
         yield f"*Is there and should not be*: {_some([server.name for server in fleet.stray])}"
-    if fleet.surplus:
+    if fleet.surplus and not fleet.under_way:
         yield f"*More than should be there*: {fleet.surplus}"
 
 

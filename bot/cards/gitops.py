@@ -6,20 +6,31 @@ from collections.abc import Iterator
 
 from bot.cards.kit import Block, actions, press, section
 from bot.decision import Card
-from bot.model import Keeper, Request, Rollout, Suspension, Vigil
+from bot.model import Keeper, Request, Rollout, Suspension, Verb, Vigil
+from bot.promises import noun, title
 from bot.text import brief, code, esc, fallback
 
 
 def put_back(vigil: Vigil, request: Request, rollout: Rollout, who: str, at: str) -> Card:
     """The one message about a rollback that did not stick: who, when, and what would last."""
     text = (
-        f":leftwards_arrow_with_hook: The rollback of {code(vigil.service)} *did not stick*: "
+        f":leftwards_arrow_with_hook: The {noun(request)} of {code(vigil.service)} *did not stick*: "
         f"{brief(request.from_version, 100)} was put back by {brief(who, 150)}{at}."
     )
     lasting = "\n".join(f"• {line}" for line in _lasting(vigil, rollout))
     buttons = [*_buttons(vigil, rollout)]
     blocks: list[Block] = [section(text), section(f"*What would last*\n{lasting}"), actions(*buttons)]
     return Card(text=fallback(text), blocks=tuple(blocks))
+
+
+def not_held(request: Request, rollout: Rollout, why: str) -> Card:
+    """The one message about a pause that was lifted, or a release that was to go on and does not."""
+    text = f":leftwards_arrow_with_hook: {esc(capital(title(request)))} *did not hold*: {brief(why, 500)}."
+    pause = request.verb is Verb.PAUSE and rollout.in_flight
+    again = press("Pause again", f"rollout pause {request.service}", f"pause {request.service}"[:200])
+    shown = press("Show rollout", f"rollout show {request.service}", f"show {request.service}"[:200])
+    buttons = actions(*([again] if pause else []), shown)
+    return Card(text=fallback(text), blocks=(section(text), buttons))
 
 
 def _lasting(vigil: Vigil, rollout: Rollout) -> Iterator[str]:
@@ -67,6 +78,16 @@ def restored(suspension: Suspension) -> Card:
     return words_of(text, escaped=True)
 
 
+def switched_on(suspension: Suspension, by: str) -> Card:
+    text = (
+        f":leftwards_arrow_with_hook: {brief(str(suspension), 150)} was *switched on again* by {brief(by, 100)}, and "
+        "not by me: from now on it puts its own spec back. There is nothing left for me to restore."
+    )
+    again = press("Switch it off again", f"rollout suspend {suspension.service}", f"suspend {suspension.service}"[:200])
+    shown = press("Show rollout", f"rollout show {suspension.service}", f"show {suspension.service}"[:200])
+    return Card(text=fallback(text), blocks=(section(text), actions(again, shown)))
+
+
 def not_done(suspension: Suspension, why: str, *, off: bool) -> Card:
     what = "was not switched off" if off else "was not restored"
     text = f":warning: {brief(str(suspension), 150)} {what}: {brief(why, 1000)}."
@@ -83,5 +104,9 @@ def _with(text: str, label: str, line: str, suspension: Suspension) -> Card:
 
 
 def words_of(text: str, *, escaped: bool = False) -> Card:
-    shown = text if escaped else f":warning: {esc(text[:1].upper() + text[1:])}."
+    shown = text if escaped else f":warning: {esc(capital(text))}."
     return Card(text=fallback(shown), blocks=(section(shown),))
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

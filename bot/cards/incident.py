@@ -233,7 +233,7 @@ def _resolved_card(
 
 
 def _took(incident: Incident) -> str:
-    began = incident.onset_at or incident.opened_at
+    began = incident.began
     if incident.resolved_at is None:
         return ""
     return f"after {text.span(incident.resolved_at - began)}, at {text.when(incident.resolved_at)}"
@@ -252,7 +252,7 @@ def _line(incident: Incident) -> str:
 def announcement(incident: Incident) -> Card:
     """For people who are not in the channel; one line, edited in place."""
     lamp = LAMP[incident.severity] if incident.is_open else ":white_check_mark:"
-    began = f"since {text.when(incident.onset_at or incident.opened_at)}" if incident.is_open else _took(incident)
+    began = f"since {text.when(incident.began)}" if incident.is_open else _took(incident)
     where = text.channel(incident.channel, incident.channel_name)
     line = text.dotted([f"{lamp} {_line(incident)}", began, where])
     impact = f"\nImpact: {text.brief(incident.impact, 300)}" if incident.impact.strip() else ""

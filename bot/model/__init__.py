@@ -51,6 +51,7 @@ from bot.model.rollout import (
     Verb,
     Vigil,
     Vote,
+    rollout_id,
 )
 
 __all__ = [
@@ -95,4 +96,5 @@ __all__ = [
     "Verdict",
     "Vigil",
     "Vote",
+    "rollout_id",
 ]

@@ -161,6 +161,11 @@ class Incident:
     def is_open(self) -> bool:
         return self.phase is not Phase.RESOLVED
 
+    @property
+    def began(self) -> datetime:
+        """The onset, as far as it is known."""
+        return self.onset_at or self.opened_at
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:

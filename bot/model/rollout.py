@@ -7,6 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 
+def rollout_id(service: str, environment: str) -> str:
+    """What is remembered of one rollout has this id: "checkout/production"."""
+    return f"{service}/{environment}"
+
+
 class Verb(StrEnum):
     """What a responder may ask of a rollout."""
 
@@ -80,7 +85,6 @@ class Keeper:
     repository: str = ""
     commit: str = ""  # that was applied last
     parent: str = ""  # what writes the keeper itself, and would turn it on again
-    precondition: str = ""  # resourceVersion that it was read at
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.tool, self.kind.lower() if self.tool == "Helm" else self.kind, self.name]))
@@ -116,7 +120,6 @@ class Rollout:
     weight_set: int = 0
     desired: int = 0
     updated: int = 0
-    ready: int = 0
     available: int = 0
     paused: bool = False  # by a person: spec.paused
     waiting: str = ""  # at a pause step: the reason
@@ -233,7 +236,7 @@ class Hold:
     id: str  # "checkout/production/INC-7"
     service: str
     environment: str
-    holder: str  # who keeps it: a person's id, an incident's id, or "verify"
+    holder: str  # who keeps it: a person's id, or "verify"
     why: str
     at: datetime
     lifted_at: datetime | None = None
@@ -388,7 +391,6 @@ class Sighting:
     paused: bool
     aborted: bool
     at: datetime
-    card: str = ""  # id of the post that shows it live, "" if nobody watches
     version: int = 0
 
 

@@ -18,7 +18,7 @@ METRICS: Mapping[str, str] = {
     "prometheus": "handlers.providers.prometheus:Prometheus",
     "errors by version": "handlers.providers.prometheus:ErrorsByVersion",
 }
-DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 60 MB that not every bot needs
+DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 50 MB that not every bot needs
 EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS, *AROUND), "kubernetes")
 
 

@@ -115,7 +115,6 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         weight_set=weight_set(seen),
         desired=1 if wanted is None else number(wanted),
         updated=number(status.get("updatedReplicas")),
-        ready=number(status.get("readyReplicas")),
         available=number(status.get("availableReplicas")),
         stable_available=_available(seen.replica_set(stable)),
         paused=spec.get("paused") is True,

@@ -139,7 +139,6 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         weight_set=100,
         desired=seen.replicas,
         updated=number(status.get("updatedReplicas")),
-        ready=number(status.get("readyReplicas")),
         available=number(status.get("availableReplicas")),
         stable_available=stable.available if stable else 0,
         paused=seen.paused,

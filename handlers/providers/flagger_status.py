@@ -167,7 +167,6 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         weight_set=seen.weight if in_flight else ALL,
         desired=_desired(seen),
         updated=number(side.get("updatedReplicas")),
-        ready=number(side.get("readyReplicas")),
         available=_available(seen.primary) + _available(seen.target),
         stable_available=stable.available if stable else 0,
         paused=seen.suspended,

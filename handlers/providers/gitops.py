@@ -58,9 +58,10 @@ class Neighbourhood:
         try:
             object = cluster.get(workload_path(target, rollout.kind))
             rollout = replace(rollout, **writer(object))
-            rollout = self._kept(cluster, object, rollout)
+            rollout = kept_by(rollout, self._keeper(cluster, object))
         except ProviderError as error:
             rollout = unseen(rollout, "its object", error)
+        rollout = self._templated(cluster, target, rollout)
         return roomed(cluster, target, autoscaled(cluster, target, rollout))
 
     def stop(self, target: Target, suspension: Suspension) -> None:
@@ -90,6 +91,19 @@ class Neighbourhood:
             )
         self._patch(cluster, where, object, style.on(json.loads(suspension.setting)))
 
+    def switched_on(self, target: Target, suspension: Suspension) -> str:
+        """Who has switched it on again, as far as the object says; "" while it is off. Raises ProviderError."""
+        object = self._cluster(target).get(keeper_path(suspension))
+        style = STYLES[suspension.kind]
+        return (last_writer(object, *style.field)[1] or "somebody") if style.acts(object) else ""
+
+    def may_stop(self, target: Target, keeper: Keeper) -> bool:
+        """Raises ProviderError."""
+        if keeper.kind not in KEEPERS:
+            return False
+        group, _, plural = KEEPERS[keeper.kind]
+        return self._cluster(target).may("patch", group, plural, keeper.namespace)
+
     def _patch(self, cluster: Kubernetes, where: str, object: Json, spec: Json) -> None:
         version = child(object, "metadata").get("resourceVersion")
         cluster.patch(where, {"metadata": {"resourceVersion": version}, "spec": spec})
@@ -99,16 +113,29 @@ class Neighbourhood:
             raise ProviderError(NAME, f"no cluster {target.cluster} is configured", permanent=True)
         return self.clusters[target.cluster]
 
-    def _kept(self, cluster: Kubernetes, object: Json, rollout: Rollout) -> Rollout:
-        keeper = mark_of(object, self.argo_namespace)
-        if keeper is None:
+    def _templated(self, cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
+        """The object that holds the pod template has a writer and a keeper of its own: that one fights an undo."""
+        kind, _, name = rollout.template_in.partition(" ")
+        if kind != "Deployment":
             return rollout
-        if keeper.kind in KEEPERS:
-            try:
-                keeper = STYLES[keeper.kind].read(keeper, cluster.get(keeper_path(keeper)), object)
-            except ProviderError as error:
-                keeper = replace(keeper, why=str(error))
-        return replace(rollout, keeper=keeper, owner=rollout.owner or str(keeper), fights=in_words(keeper))
+        try:
+            object = cluster.get(workload_path(replace(target, name=name), kind))
+        except ProviderError as error:
+            return unseen(rollout, rollout.template_in, error)
+        rollout = replace(rollout, **writer(object))
+        keeper = self._keeper(cluster, object)
+        if rollout.keeper is not None and (keeper is None or not keeper.acts):
+            return rollout
+        return kept_by(rollout, keeper)
+
+    def _keeper(self, cluster: Kubernetes, object: Json) -> Keeper | None:
+        keeper = mark_of(object, self.argo_namespace)
+        if keeper is None or keeper.kind not in KEEPERS:
+            return keeper
+        try:
+            return STYLES[keeper.kind].read(keeper, cluster.get(keeper_path(keeper)), object)
+        except ProviderError as error:
+            return replace(keeper, why=str(error))
 
 
 def workload_path(target: Target, kind: str) -> str:
@@ -120,6 +147,12 @@ def workload_path(target: Target, kind: str) -> str:
 def keeper_path(keeper: Keeper | Suspension) -> str:
     group, version, plural = KEEPERS[keeper.kind]
     return path("apis", group, version, "namespaces", keeper.namespace, plural, keeper.name)
+
+
+def kept_by(rollout: Rollout, keeper: Keeper | None) -> Rollout:
+    if keeper is None:
+        return rollout
+    return replace(rollout, keeper=keeper, owner=rollout.owner or str(keeper), fights=in_words(keeper))
 
 
 def unseen(rollout: Rollout, what: str, error: ProviderError) -> Rollout:
@@ -163,15 +196,19 @@ def tracked(notes: Mapping[str, Any], object: Json) -> str:
 
 def writer(object: Json) -> dict[str, Any]:
     """Who wrote the pod template last, and when."""
+    at, manager = last_writer(object, "f:spec", "f:template")
+    return {"written_by": manager, "written_at": moment(at)}
+
+
+def last_writer(object: Json, *field: str) -> tuple[str, str]:
+    """When a field was written last, and by which manager; "" where the object does not say."""
+    *above, last = field
     found = [
         (str(entry.get("time") or ""), str(entry.get("manager") or ""))
         for entry in listed(child(object, "metadata").get("managedFields"))
-        if isinstance(entry, dict) and "f:template" in child(entry, "fieldsV1", "f:spec")
+        if isinstance(entry, dict) and last in child(entry, "fieldsV1", *above)
     ]
-    if not found:
-        return {"written_by": "", "written_at": None}
-    at, manager = max(found)
-    return {"written_by": manager, "written_at": moment(at)}
+    return max(found, default=("", ""))
 
 
 def moment(text: str) -> datetime | None:
@@ -200,13 +237,14 @@ def in_words(keeper: Keeper) -> str:
 
 @dataclass(frozen=True)
 class Style:
-    """`acts`: it puts its spec back by itself. `off` and `on` are what is merged into its spec."""
+    """`acts`: it puts its spec back by itself. `off` and `on` are what is merged into its spec, at `field`."""
 
     read: Callable[[Keeper, Json, Json], Keeper]
     acts: Callable[[Json], bool]
     setting: Callable[[Json], str]
     off: Json
     on: Callable[[Any], Json]
+    field: tuple[str, ...]  # as managedFields name it
 
 
 def automated(app: Json) -> Json | None:
@@ -235,7 +273,6 @@ def application(keeper: Keeper, app: Json, object: Json) -> Keeper:
         repository=str(sources[0].get("repoURL") or "") if sources else "",
         commit=next(filter(None, commits), ""),
         parent=parent_of(meta),
-        precondition=str(meta.get("resourceVersion") or ""),
     )
 
 
@@ -264,12 +301,11 @@ def flux(keeper: Keeper, found: Json, object: Json) -> Keeper:
         every=str(spec.get("interval") or ""),
         setting=suspended(found),
         commit=commit,
-        parent=flux_parent(keeper, meta),
-        precondition=str(meta.get("resourceVersion") or ""),
+        parent=flux_parent(meta),
     )
 
 
-def flux_parent(keeper: Keeper, meta: Json) -> str:
+def flux_parent(meta: Json) -> str:
     """A Kustomization that applies this one; the root one often applies itself, too."""
     name = str(child(meta, "labels").get("kustomize.toolkit.fluxcd.io/name") or "")
     return f"Flux Kustomization {name}" if name else ""
@@ -283,7 +319,7 @@ def running(found: Json) -> bool:
     return child(found, "spec").get("suspend") is not True
 
 
-FLUX_STYLE = Style(flux, running, suspended, {"suspend": True}, lambda was: dict(was))
+FLUX_STYLE = Style(flux, running, suspended, {"suspend": True}, lambda was: dict(was), ("f:spec", "f:suspend"))
 STYLES: Mapping[str, Style] = {
     "Application": Style(
         application,
@@ -291,6 +327,7 @@ STYLES: Mapping[str, Style] = {
         lambda app: setting(automated(app)) if automated(app) is not None else "",
         {"syncPolicy": {"automated": None}},
         lambda was: {"syncPolicy": {"automated": was}},
+        ("f:spec", "f:syncPolicy", "f:automated"),
     ),
     "Kustomization": FLUX_STYLE,
     "HelmRelease": FLUX_STYLE,

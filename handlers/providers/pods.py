@@ -118,7 +118,7 @@ class Seen:
 def _understood(seen: Seen, verification: Verification, revision: str) -> Instances:
     owners = seen.owners
     mine = [pod for uid, pod in seen.pods.items() if owners & _controllers(pod) or uid in seen.served]
-    found = [_instance(pod, seen, owners, verification, revision) for pod in mine]
+    found = [_instance(pod, owners, verification, revision) for pod in mine]
     wanted = child(seen.workload, "spec").get("replicas")
     expected = [Expected(authority=Authority.REPLICAS, count=1 if wanted is None else number(wanted))]
     if seen.endpoints:
@@ -127,7 +127,7 @@ def _understood(seen: Seen, verification: Verification, revision: str) -> Instan
     return Instances(tuple(found), tuple(expected), tuple(_notes(seen)))
 
 
-def _instance(pod: Json, seen: Seen, owners: set[str], verification: Verification, revision: str) -> Instance:
+def _instance(pod: Json, owners: set[str], verification: Verification, revision: str) -> Instance:
     meta, status = child(pod, "metadata"), child(pod, "status")
     hash = _hash(pod)
     compared = verification.container or _first_container(pod)

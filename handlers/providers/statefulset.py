@@ -181,7 +181,6 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         weight_set=100,
         desired=seen.replicas,
         updated=len(seen.pods) - len(seen.old),
-        ready=number(seen.status.get("readyReplicas")),
         available=sum(map(ready, seen.pods)),
         stable_available=stable.available if stable else 0,
         paused=seen.held,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.fleet import Approved, Authority, Expected, Fleet, Instance, Listing, compare
@@ -10,6 +11,7 @@ INDEX, AMD64, CONFIG = (f"sha256:{c * 64}" for c in "abc")
 OLD, OTHER = (f"sha256:{c * 64}" for c in "de")
 
 APPROVED = Approved(version="v42", digests=frozenset({INDEX, AMD64, CONFIG}), builds={OLD: "v41"})
+RELEASE = replace(APPROVED, leaving=Approved(version="v41", digests=frozenset({OLD})))  # v41 → v42 is under way
 UNAPPROVED = Approved(version="v42")
 EIGHT = Expected(authority=Authority.REPLICAS, count=8)
 

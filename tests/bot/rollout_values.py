@@ -37,7 +37,6 @@ def in_flight(**other: Any) -> Rollout:
         "weight_set": 20,
         "desired": 4,
         "updated": 1,
-        "ready": 4,
         "available": 4,
         "stable_available": 4,
     }

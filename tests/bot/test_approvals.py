@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot import glass, tasks
+from bot.approvals import approve, object_
 from bot.cards.consent import approval, confirm_form, object_form
 from bot.consent import Consent
 from bot.decision import (
@@ -28,7 +29,7 @@ from bot.model import Freeze, Post, Request, RequestState, Rollout, Task, Verb, 
 from bot.policy import Rule
 from bot.preflight import Preflight, Surroundings, blocking, firm
 from bot.review import blocked, blocked_since, missing, reviewed
-from bot.rollouts import approve, cancel, confirm, expire, object_, propose
+from bot.rollouts import cancel, confirm, expire, propose
 from tests import blockkit
 from tests.bot.rollout_values import V41, V42, V43, in_flight, request
 from tests.golden import same_as
@@ -246,7 +247,7 @@ def test_what_is_blocked_names_each_reason_and_whether_it_may_be_overridden() ->
     refused = blocked(request(), Preflight(reasons=(FREEZE, NO_SUCH), plan=PLAN))
     assert "The rollback of checkout: v42 → v41 is blocked; nothing was changed." in refused.why
     assert "• checkout is frozen until 14:00 (breaking the glass overrides it)" in refused.why
-    assert "• the cluster would ignore it (nobody can override that)" in refused.why
+    assert "• the cluster would ignore it (nobody can override this)" in refused.why
     assert refused.instead == "/rollout check checkout"
     alone = blocked(request(), Preflight(reasons=(FREEZE,), plan=PLAN))
     assert alone.instead == '/rollout rollback checkout --break-glass "why"'

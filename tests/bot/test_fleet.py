@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.fleet import Approved, Authority, Container, Expected, Instance, Listing, State, compare, summary
+from bot.fleet import Approved, Authority, Container, Expected, Fleet, Instance, Listing, State, compare, summary
 from tests.bot.fleet_values import (
     AMD64,
     APPROVED,
@@ -17,6 +18,7 @@ from tests.bot.fleet_values import (
     INDEX,
     OLD,
     OTHER,
+    RELEASE,
     UNAPPROVED,
     pod,
     pods,
@@ -201,6 +203,69 @@ def test_the_right_build_with_another_configuration_is_not_right(config_hash: st
 
 def test_the_configuration_may_come_from_any_source() -> None:
     assert compare(CONFIGURED, ONE, [pod(1), says(1, "v42", config_hash="new")]).state is State.OK
+
+
+# ---------------------------------------------------------------- while a release is under way
+
+
+def half(new: int, *rest: Instance) -> Fleet:
+    return compare(RELEASE, EIGHT, [*pods(new), *rest])
+
+
+def old(number: int, **other: Any) -> Instance:
+    return pod(number, OLD, **{"older": "v41"} | other)
+
+
+def test_a_release_under_way_is_counted_and_not_called_wrong() -> None:
+    fleet = half(3, *(old(number) for number in range(4, 9)))
+    assert (fleet.state, fleet.arrived, fleet.odd) == (State.UNKNOWN, 3, ())
+    assert summary(fleet) == "under way: 3 of 8 on v42"
+
+
+def test_while_it_is_under_way_not_even_a_whole_fleet_is_good() -> None:
+    assert half(8).state is State.UNKNOWN
+
+
+def test_a_pod_that_is_being_replaced_is_not_missing() -> None:
+    fleet = half(3, *(old(number) for number in range(4, 8)))
+    assert (fleet.missing, fleet.state) == (("1 more",), State.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod(8, OTHER),  # neither the one nor the other
+        old(8, image_id=f"shop/checkout@{OTHER}"),  # of the old revision, and another build than that
+        pod(8, OLD, older="v39"),  # of an older revision than the one that is replaced
+        pod(8, OLD),  # of the new revision, and runs the old build: Knight Capital's eighth server
+        pod(8, stray=True),
+    ],
+    ids=["other", "rebuilt", "oldest", "kept", "stray"],
+)
+def test_what_neither_version_explains_is_wrong_during_a_release_too(other: Instance) -> None:
+    fleet = half(3, *(old(number) for number in range(4, 8)), other)
+    assert fleet.state is State.WRONG
+    assert [server.name for server in fleet.odd] == ["checkout-8"]
+    assert summary(fleet).startswith("under way: 3 of 8 on v42, checkout-8 ")
+
+
+def test_a_new_pod_is_no_stray_before_prometheus_has_heard_of_it() -> None:
+    known = Expected(authority=Authority.TARGETS, count=2, names=frozenset({"checkout-1", "checkout-2"}))
+    assert compare(RELEASE, known, [*pods(2), pod(3)]).stray == ()
+    assert [server.name for server in compare(APPROVED, known, [*pods(2), pod(3)]).stray] == ["checkout-3"]
+
+
+def test_hosts_of_the_old_version_are_to_be_replaced_by_what_they_say() -> None:
+    release = replace(UNAPPROVED, leaving=replace(UNAPPROVED, version="v41"))
+    builds = [says(n, "v42", build="new") for n in (1, 2, 3)] + [says(n, "v41", build="old") for n in range(4, 9)]
+    fleet = compare(release, HOSTS, builds)
+    assert (summary(fleet), fleet.odd) == ("under way: 3 of 8 on v42", ())
+
+
+def test_without_approved_digests_the_clusters_word_counts_how_far_it_is() -> None:
+    release = replace(UNAPPROVED, leaving=replace(UNAPPROVED, version="v41"))
+    fleet = compare(release, EIGHT, [*pods(3), *(old(number) for number in range(4, 9))])
+    assert summary(fleet) == "under way: 3 of 8 on v42"
 
 
 # ---------------------------------------------------------------- always

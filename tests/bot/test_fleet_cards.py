@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.cards.fleet import fleet_card
 from bot.fleet import compare
 from tests.blockkit import check
-from tests.bot.fleet_values import APPROVED, EIGHT, OLD, pod, pods, seven_of_eight
+from tests.bot.fleet_values import APPROVED, EIGHT, OLD, OTHER, RELEASE, pod, pods, seven_of_eight
 
 UGLY = "<!channel> & *_~`" * 40
 
@@ -19,9 +19,25 @@ def test_the_card_names_the_server_and_both_counts() -> None:
 
 
 def test_while_a_rollout_is_under_way_nothing_is_good() -> None:
-    card = fleet_card("checkout", compare(APPROVED, EIGHT, pods()), "v42 → v43 is under way")
+    card = fleet_card("checkout", compare(RELEASE, EIGHT, pods()), "v42 → v43 is under way")
     assert "Verdict *inconclusive*: v42 → v43 is under way" in str(card.blocks)
     assert "*good*" not in str(card.blocks)
+
+
+def test_what_a_release_has_still_to_replace_is_not_red() -> None:
+    fleet = compare(RELEASE, EIGHT, [*pods(3), *(pod(n, OLD, older="v41") for n in range(4, 10))])
+    card = fleet_card("checkout", fleet, "v41 → v42 is under way")
+    check(card)
+    assert card.text == ":hourglass_flowing_sand: `checkout`: under way: 3 of 8 on v42"
+    assert ":no_entry:" not in str(card.blocks)
+    assert "More than should be there" not in str(card.blocks)
+
+
+def test_what_is_of_neither_version_is_red_during_a_release_too() -> None:
+    fleet = compare(RELEASE, EIGHT, [*pods(7), pod(8, OTHER)])
+    assert fleet_card("checkout", fleet, "v41 → v42 is under way").text.startswith(
+        ":no_entry: `checkout`: under way: 7"
+    )
 
 
 def test_a_fleet_of_nothing_but_trouble_fits_into_a_message() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.decision import Decision, NameSuspects, PostCard, VerifyFleet, VerifyRollout
+from bot.decision import Decision, NameSuspects, PostCard, VerifyFleet, VerifyRollout, WatchRollout
 from bot.model import Change, ChangeStatus, Migration, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
 from bot.policy import Policy, Service
 from bot.sightings import Known, seen
@@ -318,9 +318,7 @@ def test_while_it_has_not_come_true_nothing_is_due() -> None:
     assert not any(isinstance(effect, VerifyRollout) for effect in decision.do)
 
 
-def test_who_looks_on_keeps_the_card() -> None:
-    known = remembered(Known(), seen(idle(), Known(), POLICY, read_at=NOON, now=NOON))
-    assert known.before
-    known = replace(known, before=replace(known.before, card="P1"))
-    (after,) = [n for n in seen(in_flight(), known, POLICY, read_at=NOON, now=NOON).save if isinstance(n, Sighting)]
-    assert (after.card, after.version) == ("P1", 1)
+def test_who_looks_on_is_woken_by_news_and_not_by_a_look_without() -> None:
+    woken = WatchRollout("INC-7/pause/checkout/1", due=NOON + minutes(1))
+    assert woken in looks(idle(), in_flight(), vigils=["INC-7/pause/checkout/1"]).do
+    assert looks(in_flight(), in_flight(), vigils=["INC-7/pause/checkout/1"]) == Decision()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot import suspensions
-from bot.decision import Decision, RemindTask, SetGitOps
+from bot.decision import Decision, RemindTask, SetGitOps, WatchGitOps
 from bot.errors import Refused
 from bot.model import Keeper, Post, Reverts, Rollout, Suspension, SuspensionState, Task
 from bot.policy import Policy
@@ -17,6 +17,7 @@ from tests.bot.rollout_values import idle
 from tests.values import NOON, incident, minutes
 
 DANA = "U0DANA"
+LOOKS = WatchGitOps("checkout/production/1", due=NOON + minutes(1))
 KEEPER = Keeper(
     tool="Argo CD",
     kind="Application",
@@ -52,6 +53,15 @@ def restore(held: Suspension | None, by: str = DANA) -> Decision:
 
 def saved(decision: Decision) -> Suspension:
     return next(noun for noun in decision.save if isinstance(noun, Suspension))
+
+
+def reminder() -> Task:
+    """The follow-up that stands since it was switched off."""
+    return tasks(suspensions.was_set(asked(), (), Policy(), NOON))[0]
+
+
+def tasks(decision: Decision) -> list[Task]:
+    return [noun for noun in decision.save if isinstance(noun, Task)]
 
 
 def posts(decision: Decision) -> list[Post]:
@@ -101,7 +111,7 @@ def test_it_is_not_switched_off_twice() -> None:
 
 
 def test_when_it_is_off_somebody_will_be_reminded_to_restore_it_and_to_revert_the_commit() -> None:
-    decision = suspensions.was_set(asked(), 3, Policy(restore_after=minutes(90)), NOON)
+    decision = suspensions.was_set(asked(), (), Policy(restore_after=minutes(90)), NOON)
     assert saved(decision).state is SuspensionState.OFF
     task = next(noun for noun in decision.save if isinstance(noun, Task))
     assert task.owner == DANA
@@ -114,15 +124,16 @@ def test_when_it_is_off_somebody_will_be_reminded_to_restore_it_and_to_revert_th
 
 def test_restored_is_said_and_over() -> None:
     going = saved(restore(asked(state=SuspensionState.OFF)))
-    decision = suspensions.was_set(going, 4, Policy(), NOON)
+    decision = suspensions.was_set(going, [reminder()], Policy(), NOON)
     assert (saved(decision).state, saved(decision).ended_by) == (SuspensionState.ENDED, DANA)
     assert "as it was before" in posts(decision)[0].text
+    assert tasks(decision) == [replace(reminder(), done_at=NOON)]
 
 
 @pytest.mark.parametrize("state", [SuspensionState.OFF, SuspensionState.ENDED])
 def test_an_effect_that_comes_twice_changes_nothing(state: SuspensionState) -> None:
-    assert suspensions.was_set(asked(state=state), 4, Policy(), NOON) == Decision()
-    assert suspensions.gave_up(asked(state=state), "x", NOON, moved=False) == Decision()
+    assert suspensions.was_set(asked(state=state), (), Policy(), NOON) == Decision()
+    assert suspensions.gave_up(asked(state=state), "x", (), NOON, moved=False) == Decision()
 
 
 def test_there_is_nothing_to_restore() -> None:
@@ -133,12 +144,44 @@ def test_there_is_nothing_to_restore() -> None:
 
 
 def test_what_was_not_switched_off_is_over() -> None:
-    decision = suspensions.gave_up(asked(), "HTTP 403", NOON, moved=False)
+    decision = suspensions.gave_up(asked(), "HTTP 403", (), NOON, moved=False)
     assert saved(decision).state is SuspensionState.ENDED
     assert "was not switched off: HTTP 403" in posts(decision)[0].text
 
 
 def test_what_was_not_restored_may_be_asked_for_again_but_not_over_somebody_else_s_setting() -> None:
     going = asked(state=SuspensionState.RESTORING)
-    assert saved(suspensions.gave_up(going, "HTTP 500", NOON, moved=False)).state is SuspensionState.OFF
-    assert saved(suspensions.gave_up(going, "set by others", NOON, moved=True)).state is SuspensionState.ENDED
+    again = suspensions.gave_up(going, "HTTP 500", [reminder()], NOON, moved=False)
+    assert (saved(again).state, tasks(again)) == (SuspensionState.OFF, [])
+    assert LOOKS in again.do
+    over = suspensions.gave_up(going, "set by others", [reminder()], NOON, moved=True)
+    assert (saved(over).state, tasks(over)) == (SuspensionState.ENDED, [replace(reminder(), done_at=NOON)])
+
+
+# ---------------------------------------------------------------- switched on again by somebody else
+
+
+def test_while_it_is_off_it_is_looked_at_every_minute_and_nothing_is_said() -> None:
+    assert LOOKS in suspensions.was_set(asked(), (), Policy(), NOON).do
+    off = asked(state=SuspensionState.OFF)
+    assert suspensions.looked(off, "", [reminder()], NOON) == Decision(do=(LOOKS,))
+    assert suspensions.unseen(off, NOON) == Decision(do=(LOOKS,))
+
+
+def test_switched_on_by_somebody_else_is_said_and_nobody_is_reminded_any_more() -> None:
+    other = replace(reminder(), id="INC-7/task/1", text="write it down")
+    decision = suspensions.looked(asked(state=SuspensionState.OFF), "kubectl-edit", [other, reminder()], NOON)
+    assert saved(decision).state is SuspensionState.ENDED
+    (post,) = posts(decision)
+    check_message(post.text, post.blocks)
+    assert "was *switched on again* by kubectl-edit, and not by me" in post.text
+    assert "rollout suspend checkout" in str(post.blocks)
+    assert tasks(decision) == [replace(reminder(), done_at=NOON)]
+    assert "was switched on again by kubectl-edit, and not by me" in decision.note[0].text
+    assert LOOKS not in decision.do
+
+
+@pytest.mark.parametrize("state", [SuspensionState.RESTORING, SuspensionState.ENDED])
+def test_what_we_restore_ourselves_is_nobody_elses_doing(state: SuspensionState) -> None:
+    assert suspensions.looked(asked(state=state), "watchkeeper", [reminder()], NOON) == Decision()
+    assert suspensions.unseen(asked(state=state), NOON) == Decision()

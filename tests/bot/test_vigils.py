@@ -1,4 +1,4 @@
-"""After a rollback: it holds, it is put back, it is overtaken, or nobody knows."""
+"""After an act: it holds, it is put back or lifted, it is overtaken, or nobody knows."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_one_that_was_put_back_before_it_was_proven_is_looked_at_at_once() -> No
 
 
 @pytest.mark.parametrize(
-    "asked", [undo(verb=Verb.PAUSE, intent="pause"), undo(state=RequestState.NOTHING), undo(state=RequestState.ACTING)]
+    "asked", [undo(state=RequestState.NOTHING), undo(state=RequestState.ACTING), undo(state=RequestState.CANCELLED)]
 )
 def test_what_changed_nothing_for_good_is_not_watched(asked: Request) -> None:
     assert begun(asked) == Decision()
@@ -166,18 +166,122 @@ def test_what_is_on_its_way_is_neither_held_nor_put_back() -> None:
 
 
 def test_a_cluster_that_does_not_answer_is_asked_until_the_end_and_then_it_is_not_known() -> None:
-    early = vigils.unseen(vigil(), "HTTP 503", POLICY, NOON + minutes(5))
+    early = vigils.unseen(vigil(), undo(), "HTTP 503", POLICY, NOON + minutes(5))
     assert (early.note, len(early.do)) == ((), 1)
-    late = vigils.unseen(vigil(), "HTTP 503", POLICY, NOON + minutes(30))
+    late = vigils.unseen(vigil(), undo(), "HTTP 503", POLICY, NOON + minutes(30))
     assert "not known whether it held; HTTP 503" in text(late)
     assert after(late).ended_at
 
 
 def test_what_is_over_is_over() -> None:
     assert look(PUT_BACK, ended_at=NOON) == Decision()
-    assert vigils.unseen(vigil(ended_at=NOON), "x", POLICY, NOON) == Decision()
+    assert vigils.unseen(vigil(ended_at=NOON), undo(), "x", POLICY, NOON) == Decision()
 
 
 def test_without_a_channel_it_is_only_noted() -> None:
     decision = look(PUT_BACK, channel="")
     assert (posts(decision), "did not stick" in text(decision)) == ([], True)
+
+
+# ---------------------------------------------------------------- a pause, and a release that is to go on
+
+
+def forward(verb: Verb, **other: Any) -> Request:
+    """An act on v42, which is at 20 %."""
+    id = f"INC-7/{verb}/checkout/2"
+    return undo(**{"id": id, "verb": verb, "intent": verb.value, "to_revision": "hash42", "to_version": "v42"} | other)
+
+
+def sees(asked: Request, rollout: Rollout, at: datetime = LATER, **other: Any) -> Decision:
+    return vigils.looked(after(begun(asked)), asked, rollout, None, POLICY, at, **other)
+
+
+PAUSE, RESUME, PROMOTE = forward(Verb.PAUSE), forward(Verb.RESUME, intent="resume"), forward(Verb.PROMOTE)
+PAUSED = in_flight(paused=True, phase=RolloutPhase.PAUSED)
+DONE = idle(current=V42, stable=V42, history=(V42, V41), weight=100)
+
+
+@pytest.mark.parametrize("asked", [PAUSE, RESUME, PROMOTE, forward(Verb.RETRY), undo(verb=Verb.ABORT, intent="abort")])
+def test_after_any_act_somebody_looks_on(asked: Request) -> None:
+    assert after(begun(asked)).id == asked.id
+    assert begun(replace(asked, state=RequestState.FAILED)) == Decision()  # the outcome says so already
+
+
+@pytest.mark.parametrize(
+    ("asked", "rollout", "kept"),
+    [
+        (PAUSE, PAUSED, "pause of checkout at v42 held"),
+        (RESUME, DONE, "resume of checkout to v42 held"),
+        (PROMOTE, DONE, "promotion of checkout to v42 held"),
+    ],
+    ids=["pause", "resume", "promote"],
+)
+def test_what_was_kept_is_one_line_at_the_end_and_no_message(asked: Request, rollout: Rollout, kept: str) -> None:
+    assert sees(asked, rollout).note == ()
+    decision = sees(asked, rollout, NOON + minutes(30))
+    assert (text(decision), posts(decision), decision.do) == (kept, [], ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "rollout", "why"),
+    [
+        (PAUSE, in_flight(weight=50), "somebody resumed it, and v42 (revision 2) gets 50 % of the traffic"),
+        (PAUSE, DONE, "somebody promoted it, and v42 (revision 2) is stable"),
+        (PAUSE, in_flight(keeper=HEALS), "Argo CD Application shop writes it, too, and may have done it"),
+        (RESUME, PAUSED, "somebody paused it by hand"),
+        (PROMOTE, in_flight(aborted=True, message="analysis\nfailed"), "v42 (revision 2) was aborted: analysis failed"),
+        (
+            PROMOTE,
+            in_flight(phase=RolloutPhase.DEGRADED, message="ProgressDeadlineExceeded"),
+            "it stopped short: Progr",
+        ),
+        (PROMOTE, in_flight(waiting="InconclusiveAnalysisRun", message=""), "as its analysis is inconclusive"),
+    ],
+    ids=["resumed", "promoted", "gitops", "paused", "aborted", "degraded", "inconclusive"],
+)
+def test_what_breaks_it_is_said_once_and_the_vigil_is_over(asked: Request, rollout: Rollout, why: str) -> None:
+    decision = sees(asked, rollout)
+    (post,) = posts(decision)
+    check_message(post.text, post.blocks)
+    assert "*did not hold*" in post.text
+    assert why in text(decision)
+    assert after(decision).ended_at == LATER
+    assert [type(effect) for effect in decision.do] == [SendPost]
+
+
+def test_an_older_revision_in_the_place_of_what_was_promoted_was_put_back() -> None:
+    made = {"v41": NOON - minutes(60), "v42": NOON - minutes(5), "v43": NOON + minutes(1)}
+    v41, v42, v43 = (replace(each, created_at=made[each.version]) for each in (V41, V42, V43))
+    back = in_flight(current=v41, stable=v42, history=(v41, v42), written_by="argocd-controller")
+    assert "v41 (revision 1) was put back by argocd-controller" in text(sees(PROMOTE, back))
+    newer = sees(PROMOTE, in_flight(current=v43, stable=v42, history=(v43, v42)))
+    assert (text(newer), posts(newer)) == ("overtaken: checkout is at v43 (revision 3) now", [])
+
+
+def test_a_release_that_takes_its_time_breaks_no_promise() -> None:
+    decision = sees(PROMOTE, in_flight(phase=RolloutPhase.PAUSED, waiting="CanaryPauseStep"))
+    assert (decision.note, len(decision.do)) == ((), 1)
+    late = sees(PROMOTE, in_flight(), NOON + minutes(30))
+    assert text(late).startswith("watch over the promotion of checkout ends: it is not over yet; the cluster shows")
+    assert posts(late) == []
+
+
+def test_a_pause_of_what_was_aborted_is_no_longer_of_use() -> None:
+    decision = sees(PAUSE, in_flight(aborted=True))
+    assert (text(decision), posts(decision)) == ("overtaken: it was aborted", [])
+
+
+def test_what_we_are_just_doing_ourselves_breaks_no_promise() -> None:
+    """Whoever confirmed the resume is about to hear of it; then that is watched."""
+    decision = sees(PAUSE, in_flight(), acting=True)
+    assert (decision.note, len(decision.do)) == ((), 1)
+    assert replace(after(begun(PAUSE)), ended_at=NOON) in begun(RESUME, others=(after(begun(PAUSE)),)).save
+
+
+def test_what_the_controller_has_not_seen_yet_is_not_judged() -> None:
+    assert sees(PAUSE, in_flight(observed=False)).note == ()
+
+
+def test_a_pause_that_was_lifted_can_be_renewed_while_there_is_something_to_pause() -> None:
+    assert "rollout pause checkout" in str(posts(sees(PAUSE, in_flight()))[0].blocks)
+    assert "rollout pause checkout" not in str(posts(sees(PAUSE, DONE))[0].blocks)

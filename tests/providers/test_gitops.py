@@ -233,3 +233,28 @@ def test_flux_is_suspended_and_restored(shop: Shop) -> None:
     assert keeper(shop).reverts is Reverts.NEVER
     neighbourhood(shop).restore(target("checkout"), off)
     assert shop.cluster.store.get(KUSTOMIZATIONS, "flux-system", "shop")["spec"]["suspend"] is False
+
+
+@pytest.mark.parametrize("tool", ["argo_cd", "flux"])
+def test_who_switches_it_on_again_is_named_and_off_is_off(shop: Shop, tool: str) -> None:
+    if tool == "flux":
+        shop.cluster.flux("checkout")
+    else:
+        shop.cluster.argo_cd("checkout", automated=HEALING)
+    off, around = suspension(keeper(shop)), neighbourhood(shop)
+    around.stop(target("checkout"), off)
+    assert around.switched_on(target("checkout"), off) == ""
+    if tool == "flux":
+        found = shop.cluster.store.get(KUSTOMIZATIONS, "flux-system", "shop")
+        shop.cluster.write(KUSTOMIZATIONS, found | {"spec": found["spec"] | {"suspend": False}}, "flux")
+        assert around.switched_on(target("checkout"), off) == "flux"
+    else:
+        set_policy(shop, {"automated": {"prune": False}})
+        assert around.switched_on(target("checkout"), off) == "somebody"
+
+
+def test_an_object_that_does_not_say_who_was_set_by_somebody(shop: Shop) -> None:
+    shop.cluster.argo_cd("checkout", automated=HEALING)
+    off = suspension(keeper(shop))
+    app(shop)["metadata"].pop("managedFields", None)
+    assert neighbourhood(shop).switched_on(target("checkout"), off)

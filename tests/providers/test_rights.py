@@ -194,6 +194,47 @@ def test_the_check_says_which_gates_a_canary_asks(shop: Shop, tmp_path: Path) ->
     assert said["rights in main (flagger)"][0]
 
 
+def test_the_check_looks_around_as_an_action_would(shop: Shop, tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    assert row(settings, "around checkout") == (True, "all seen; nothing else writes it")
+    shop.cluster.argo_cd("checkout", automated={"selfHeal": True})
+    shop.passes(5)
+    kept = "all seen; Argo CD Application shop puts its own spec back within seconds, and I"
+    assert row(settings, "around checkout") == (True, f"{kept} may switch that off")
+    shop.cluster.api.deny("patch", "applications")
+    assert row(settings, "around checkout") == (True, f"{kept} may not switch that off")
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "what", "why"),
+    [
+        ("list", "horizontalpodautoscalers", "around checkout", "autoscalers could not be read"),
+        ("get", "applications", "around checkout", "Argo CD Application shop could not be read"),
+        ("list", "pods", "pods of checkout", "403"),
+    ],
+)
+def test_what_may_not_be_looked_at_is_a_row_with_the_reason(
+    shop: Shop, tmp_path: Path, verb: str, resource: str, what: str, why: str
+) -> None:
+    shop.cluster.argo_cd("checkout", automated={"selfHeal": True})
+    shop.cluster.api.deny(verb, resource)
+    ok, said = row(configured(tmp_path), what)
+    assert not ok
+    assert why in said
+
+
+def test_services_that_may_not_be_read_are_said_and_pods_are_counted(shop: Shop, tmp_path: Path) -> None:
+    ok, said = row(configured(tmp_path), "pods of checkout")
+    assert (ok, said.endswith(" seen")) == (True, True)
+    shop.cluster.api.deny("list", "services")
+    assert "Services cannot be read" in row(configured(tmp_path), "pods of checkout")[1]
+
+
+def row(settings: Settings, what: str) -> tuple[bool, str]:
+    (found,) = [row for row in check.rollouts(settings) if row.what == what]
+    return found.ok, found.said
+
+
 def configured(folder: Path, service: str = "checkout", provider: str = "argo") -> Settings:
     cluster = {"main": {"kubeconfig": str(folder / "sandbox.yml")}}
     rollout = {"provider": provider, "cluster": "main", "namespace": "shop"}
@@ -203,5 +244,4 @@ def configured(folder: Path, service: str = "checkout", provider: str = "argo") 
 
 
 def rights_row(settings: Settings) -> tuple[bool, str]:
-    (row,) = [row for row in check.rollouts(settings) if row.what == "rights in main (argo)"]
-    return row.ok, row.said
+    return row(settings, "rights in main (argo)")

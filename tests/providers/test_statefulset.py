@@ -151,7 +151,7 @@ def test_an_undo_with_on_delete_says_that_pods_have_to_be_deleted(shop: Shop) ->
     shop.passes(10)
     checked = preflight(Verb.ROLLBACK, shop.get("ledger"))
     assert checked.verdict is Safety.RISKY
-    assert any("each pod goes back when somebody deletes it" in str(reason) for reason in checked.reasons)
+    assert any("each pod changes when somebody deletes it" in str(reason) for reason in checked.reasons)
     request = shop.asks(Verb.ROLLBACK, "ledger")
     shop.acts(request)
     shop.passes(10)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from bot.errors import Moved, ProviderError
-from bot.model import RequestState, Verb
+from bot.model import RequestState, Rollout, Verb
 from handlers.providers.argo import next_call
 from handlers.providers.argo_status import HASH, Seen, understand
+from handlers.providers.gitops import Neighbourhood
+from sandbox.kube.store import KUSTOMIZATIONS
 from tests.bot.rollout_values import request
 from tests.providers.shops import Front, Shop, target
 
@@ -143,3 +145,39 @@ def test_a_pod_template_is_left_alone() -> None:
     with pytest.raises(ProviderError, match="lives in PodTemplate catalog, which I do not change") as caught:
         next_call(seen, rollout, request(intent="undo", service="catalog"))
     assert caught.value.permanent
+
+
+def examined(shop: Shop) -> Rollout:
+    around = Neighbourhood({"sandbox": shop.kubernetes})
+    return around.examine(target("catalog"), shop.get("catalog"))
+
+
+def test_who_keeps_the_deployment_fights_an_undo_too(shop: Shop) -> None:
+    """Nothing keeps the Rollout; what is undone is the template in the Deployment, and Argo CD keeps that."""
+    assert str(examined(shop).keeper) == "Helm release catalog"
+    shop.cluster.argo_cd("catalog-pods", automated={"selfHeal": True})
+    shop.passes(5)
+    found = examined(shop)
+    assert (str(found.keeper), found.fights) == (
+        "Argo CD Application shop",
+        "puts its own spec back within seconds",
+    )
+    assert found.keeper
+    assert found.keeper.can_be_stopped
+
+
+def test_a_keeper_that_does_nothing_does_not_hide_the_one_that_does(shop: Shop) -> None:
+    shop.cluster.argo_cd("payments", automated={"selfHeal": True})
+    mark = {"argocd.argoproj.io/tracking-id": "shop:argoproj.io/Rollout:shop/catalog"}
+    shop.cluster.patch("catalog", {"metadata": {"annotations": mark}})
+    shop.cluster.flux("catalog-pods")
+    flux = shop.cluster.store.get(KUSTOMIZATIONS, "flux-system", "shop")
+    shop.cluster.write(KUSTOMIZATIONS, flux | {"spec": flux["spec"] | {"suspend": True}}, "flux")
+    assert str(examined(shop).keeper) == "Argo CD Application shop"
+
+
+def test_a_deployment_that_may_not_be_read_is_said(shop: Shop) -> None:
+    rollout = shop.get("catalog")
+    shop.cluster.api.deny("get", "deployments")
+    found = Neighbourhood({"sandbox": shop.kubernetes}).examine(target("catalog"), rollout)
+    assert "Deployment catalog-pods could not be read" in found.unexamined

@@ -125,6 +125,33 @@ def test_a_freeze_from_first_to_last(canary: Story) -> None:
     assert canary.dead == []
 
 
+def test_a_promotion_under_a_freeze_breaks_the_glass_and_everybody_hears_of_it(canary: Story) -> None:
+    canary.alert()
+    flagger(canary, "confirm-promotion")
+    canary.types("/rollout freeze checkout --for 1h --why stock count")
+    refused = canary.types("/rollout promote checkout")
+    assert "stock count" in refused
+    assert "--break-glass" in refused
+    assert "needs a reason" in canary.types("/rollout promote checkout --break-glass")
+    canary.types('/rollout promote checkout --break-glass "v43 mends the leak"')
+    assert flagger(canary, "confirm-promotion") == 403  # looked at, not let through
+    canary.presses("ask.confirm")
+    assert [flagger(canary, "confirm-promotion") for _ in range(2)] == [200, 403]
+    text = "*broke the glass*: promotion of checkout at abc. Reason: v43 mends the leak"
+    for channel in (canary.channel, "C0INCIDENTS"):
+        assert sum(text in said for said in canary.said(channel)) == 1
+    assert any("for abc, breaking the glass: v43 mends the leak" in line for line in canary.timeline)
+    assert any("follow-up: look at why the glass was broken" in line for line in canary.timeline)
+
+
+def test_where_nothing_is_frozen_the_glass_stays_whole(canary: Story) -> None:
+    canary.alert()
+    flagger(canary, "confirm-promotion")
+    canary.types("/rollout promote checkout --break-glass in a hurry")
+    assert "may go on once" in canary.presses("ask.confirm")
+    assert not any("broke the glass" in text for text in canary.said())
+
+
 def test_who_freezes_thaws_and_strangers_do_neither(canary: Story) -> None:
     assert "nothing was changed" in canary.types("/rollout freeze checkout --why fun", by="U0CAROL")
     canary.types("/rollout freeze checkout --why stock count")

@@ -81,6 +81,20 @@ def test_what_may_not_be_patched_is_said_and_nothing_is_left_half_done(story: St
     assert app(story)["spec"]["syncPolicy"] == {}
 
 
+def test_what_somebody_else_switches_on_again_is_said_once_and_nobody_is_reminded(story: Story) -> None:
+    bad_release(story, HEALING)
+    story.types("/rollout suspend checkout")
+    found = app(story)
+    spec = found["spec"] | {"syncPolicy": {"automated": HEALING}}
+    story.cluster.write(APPLICATIONS, found | {"spec": spec}, "argocd-ui")
+    story.passes(90)
+    assert any("was switched on again by argocd-ui, and not by me" in line for line in story.timeline)
+    story.passes(5 * 3600)
+    assert sum("switched on again" in text for text in story.said()) == 1
+    assert not any("is due: restore" in text for text in story.said())
+    assert "nothing to restore" in story.types("/rollout restore checkout")
+
+
 def test_two_people_switch_it_off_once(story: Story) -> None:
     bad_release(story, HEALING)
     story.types("/rollout suspend checkout", by=DANA)

@@ -9,10 +9,11 @@ from functools import partial
 
 import pytest
 
+from bot.approvals import approve, object_
 from bot.decision import ActOnRollout, Decision
 from bot.errors import Refused
 from bot.model import Request, RequestState
-from bot.rollouts import approve, cancel, expire, object_
+from bot.rollouts import cancel, expire
 from storage.store import Store, Tx
 from tests.bot.rollout_values import in_flight, request
 from tests.databases import Databases

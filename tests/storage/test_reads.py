@@ -147,7 +147,6 @@ def test_alerts_and_messages_in_the_order_of_their_times(store: Store) -> None:
     )
     assert [a.key for a in store.read(lambda tx: tx.alerts("INC-7"))] == ["c", "b"]
     assert [m.ts for m in store.read(lambda tx: tx.messages("INC-7"))] == ["1", "3"]
-    assert store.read(lambda tx: (tx.last_message_at("C"), tx.last_message_at("E"))) == (later(3), None)
 
 
 def test_changes_of_a_time_and_of_services(store: Store) -> None:

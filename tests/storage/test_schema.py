@@ -163,6 +163,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "ShowRollout",
         "VerifyFleet",
         "VerifyRollout",
+        "WatchGitOps",
         "WatchRollout",
     }
 

@@ -423,7 +423,6 @@ def consent_and_watch() -> None:
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("aborted", sa.Boolean(), nullable=False),
         sa.Column("at", TIME, nullable=False),
-        sa.Column("card", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sighting"),
     )
