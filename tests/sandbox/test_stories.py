@@ -348,6 +348,74 @@ def test_a_lever_that_is_pulled_wrongly_says_so(http: httpx.Client, lever: str, 
     assert says in answer.json()["error"]
 
 
+def test_a_server_that_was_missed_is_made_and_cleaned(told: Callable[..., Any], world: Sandbox) -> None:
+    """Knight Capital's words: scale, stuck, flag, clean."""
+    old = {"node": "node-2", "service": "payments", "version": "v43", "runs": "v41"}
+    run = told(
+        {"say": "There are eight servers.", "do": [{"scale": {"service": "payments", "servers": 8}}]},
+        {
+            "say": "One of them keeps the old image.",
+            "do": [
+                {"stuck": old},
+                {"steps": {"service": "payments", "canary": [{"setWeight": 100}]}},
+                {"serve": {"service": "payments", "version": "v43"}},
+            ],
+            "expect": [{"rollout": {"service": "payments", "phase": "Healthy", "stable": "v43"}}],
+        },
+        {
+            "say": "Somebody switches on a flag that means another thing to it.",
+            "do": [{"flag": {"as": "dana", "service": "payments", "misread_by": "v41"}}],
+            "expect": [{"errors": {"service": "payments", "above": 0.05}}],
+        },
+    )
+    assert run.happened, run.summary()
+    assert sorted(share.version for share in world.cluster.workload("payments").shares) == ["v41", "v43"]
+    run = told(
+        {
+            "say": "Somebody cleans it.",
+            "do": [{"clean": {"as": "dana", "node": "node-2"}}],
+            "expect": [{"errors": {"service": "payments", "below": 0.01}}],
+            "within": 120,
+        }
+    )
+    assert run.happened, run.summary()
+    assert [share.version for share in world.cluster.workload("payments").shares] == ["v43"]
+
+
+def test_a_service_is_kept_in_git_and_reverted_there(told: Callable[..., Any], world: Sandbox) -> None:
+    """The GitOps words: keep, revert, gitops."""
+    run = told(
+        {
+            "say": "Argo CD keeps it, and CI commits.",
+            "do": [{"keep": {"service": "search"}}, {"ship": {"service": "search", "version": "v42"}}],
+            "expect": [{"gitops": {"automated": True}}, {"rollout": {"service": "search", "stable": "v42"}}],
+        },
+        {
+            "say": "Bob reverts.",
+            "do": [{"revert": {"as": "bob", "service": "search"}}],
+            "expect": [{"rollout": {"service": "search", "current": "v41", "phase": "Healthy"}}],
+        },
+        {"say": "Nobody switched it off.", "expect": [{"gitops": {"automated": False}}], "within": 1},
+    )
+    assert [step.state for step in run.steps] == ["happened", "happened", "failed"]
+    assert run.steps[2].why == "shop is synced automatically"
+    assert [line.text[:10] for line in run.transcript if line.actor == "bob"] == ["git revert"]
+
+
+def test_what_is_in_no_repository_is_not_reverted(told: Callable[..., Any]) -> None:
+    run = told({"say": "Bob reverts.", "do": [{"revert": {"as": "bob", "service": "search"}}], "within": 1})
+    assert (run.happened, run.steps[0].why) == (False, "search is in no repository")
+
+
+def test_a_server_says_what_it_really_runs(http: httpx.Client, world: Sandbox) -> None:
+    pod = world.cluster.pods("search")[0]
+    where = f"/servers/{pod['status']['podIP']}/version"
+    assert http.get(where).json()["version"] == "v41"
+    world.cluster.keep_old_image(pod["spec"]["nodeName"], "shop/search:v41", "shop/search:v40")
+    assert http.get(where).json()["version"] == "v40"
+    assert http.get("/servers/10.255.255.255/version").status_code == 502
+
+
 def test_the_shops_pages_and_the_rest_are_served(http: httpx.Client) -> None:
     page = http.get("/shop/storefront")
     assert (page.status_code, page.headers["x-version"], "Corner Shop" in page.text) == (200, "v41", True)
