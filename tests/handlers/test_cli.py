@@ -59,7 +59,7 @@ def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["parse", "nagios", "-"], "There is no sender 'nagios'; known: alertmanager, deploys."),
+        (["parse", "teapot", "-"], "There is no sender 'teapot'; known: alertmanager, "),
         (["parse", "deploys", "absent.json"], "absent.json cannot be read: No such file or directory."),
         (["parse", "alertmanager", "-"], "the body is not JSON:"),
         (["say", "/incident list"], "No bot answers at 127.0.0.1:"),
