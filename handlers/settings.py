@@ -381,8 +381,12 @@ class Config(Part):
             _known(part.sender or name, SENDERS, f"senders.{name}", "sender")
             if not SOURCE_NAME.fullmatch(name):
                 raise ValueError(f"senders: {name!r} is part of an address; write small letters, digits, - and _")
+            if part.topics and part.auth not in ("", "sns"):
+                raise ValueError(f"senders.{name}.topics: they are for auth: sns")
             if part.map and (part.sender or name) != "generic":
                 raise ValueError(f"senders.{name}.map: only the sender generic is mapped")
+        if sum((part.sender or name) == "prometheus" for name, part in (self.senders or {}).items()) > 1:
+            raise ValueError("senders: one Prometheus address is all there is; let both servers post to one source")
         for name, service in self.services.items():
             for who in filter(None, (service.oncall, *service.roles.values())):
                 _known(who, self.oncall, f"services.{name}", "on-call")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from handlers.intake import alertmanager, deploys, generic, prometheus
+from handlers.intake import (
+    alertmanager,
+    cloudevents,
+    cloudwatch,
+    deploys,
+    generic,
+    github,
+    gitlab,
+    grafana,
+    pagerduty,
+    prometheus,
+)
 from handlers.intake.sender import Delivery, Fact, Sender, kind, shown
 from handlers.intake.source import Source
 
@@ -12,7 +23,13 @@ __all__ = ["SENDERS", "Delivery", "Fact", "Sender", "Source", "kind", "shown"]
 
 SENDERS: Mapping[str, Sender] = {
     "alertmanager": alertmanager.SENDER,
+    "cloudevents": cloudevents.SENDER,
+    "cloudwatch": cloudwatch.SENDER,
     "deploys": deploys.SENDER,
     "generic": generic.SENDER,
+    "github": github.SENDER,
+    "gitlab": gitlab.SENDER,
+    "grafana": grafana.SENDER,
+    "pagerduty": pagerduty.SENDER,
     "prometheus": prometheus.SENDER,
 }

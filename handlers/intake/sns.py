@@ -7,6 +7,7 @@ import binascii
 import re
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from handlers.intake.fields import Malformed, load, to_text
+from handlers.intake.fields import Malformed, load, to_text, to_time
 from handlers.intake.sender import Delivery
 from handlers.intake.signatures import Scheme, Untrusted
 
@@ -29,6 +30,7 @@ SIGNED = {
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
 MOST = 20  # certificates that are kept
+OLDEST = timedelta(hours=6)  # SNS tries again for about an hour; what is older is a replay
 
 
 def envelope(delivery: Delivery) -> Mapping[str, Any] | None:
@@ -99,6 +101,9 @@ class Verifier:
             key.verify(given, signed_text(message), PKCS1v15(), hashed)
         except InvalidSignature:
             raise Untrusted("the signature does not fit the message") from None
+        at = to_time(message.get("Timestamp"))
+        if at is None or abs(delivery.now - at) > OLDEST:
+            raise Untrusted("the message is hours from our time: an old one, or a wrong clock")
 
     def key(self, url: str) -> RSAPublicKey:
         if not is_amazon(url, ".pem"):

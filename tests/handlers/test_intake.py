@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model import Alert, Change, ChangeKind, ChangeStatus, Migration
-from handlers.intake import SENDERS, Delivery, shown
-from handlers.intake.fields import Malformed, environment, to_time
+from handlers.intake import SENDERS, Delivery, generic, shown
+from handlers.intake.fields import Malformed, environment, to_text, to_time, to_url, to_whole
+from handlers.intake.generic import BadMap, Map
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "senders" / "alertmanager"
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -142,13 +143,53 @@ def test_a_wrong_status_names_the_right_ones():
         ("2026-11-21T06:50:11+05:30", "2026-11-21T01:20:11+00:00"),
         ("2016-08-12 15:23:28 UTC", "2016-08-12T15:23:28+00:00"),
         ("2026-11-21T01:20:11", "2026-11-21T01:20:11+00:00"),
+        ("2026-11-21T01:20:11.1234567Z", "2026-11-21T01:20:11.123456+00:00"),
+        ("2026-11-21T01:20:11.372+0000", "2026-11-21T01:20:11.372000+00:00"),
+        ("2026-11-21t01:20:11z", "2026-11-21T01:20:11+00:00"),
+        ("2021-04-28 21:50:00 +0200", "2021-04-28T19:50:00+00:00"),
+        ("2026-11-21T00:20:11-04:30", "2026-11-21T04:50:11+00:00"),
+        ("2025-02-15 14:59:03.26 +0000 UTC", "2025-02-15T14:59:03.260000+00:00"),
+        ("2024/08/14 21:28:56 GMT", "2024-08-14T21:28:56+00:00"),
+        ("Sat Oct 26 23:20:39 UTC 2024", "2024-10-26T23:20:39+00:00"),
+        ("Sat, 26 Oct 2024 23:20:39 +0200", "2024-10-26T21:20:39+00:00"),
+        ("2024-08-14", "2024-08-14T00:00:00+00:00"),
+        (1795224300, "2026-11-21T01:25:00+00:00"),
+        (1795224300.25, "2026-11-21T01:25:00.250000+00:00"),
+        ("1795224300", "2026-11-21T01:25:00+00:00"),
+        ("1795224300123", "2026-11-21T01:25:00.123000+00:00"),
+        (1795224300123456, "2026-11-21T01:25:00.123456+00:00"),
+        (1795224300123456789, "2026-11-21T01:25:00.123456+00:00"),
     ],
 )
 def test_times_seen_in_the_wild(text, iso):
     assert to_time(text).isoformat() == iso
 
 
-@pytest.mark.parametrize("text", ["", None, "0001-01-01T00:00:00Z", "yesterday", "+01.00", 0, {}, []])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        "0001-01-01T00:00:00Z",
+        "yesterday",
+        "+01.00",
+        0,
+        {},
+        [],
+        True,
+        -5,
+        12,
+        "0",
+        2**200,
+        "9" * 30,
+        "2026-11-21T01:20:11+01.00",
+        "2026-13-41T01:20:11Z",
+        "2026-11-21T01:20:11 somewhere",
+        "Foo Bar 99 1:2:3 2024",
+        "9999-12-31T23:59:59-23:59",
+        "Sat Foo 26 23:20:39 UTC 2024",
+    ],
+)
 def test_no_time_is_none(text):
     assert to_time(text) is None
 
@@ -166,3 +207,91 @@ def test_a_deploy_says_what_it_does_to_the_data() -> None:
     assert (change.digests, change.config_hash) == (("sha256:aa",), "c0ffee")
     with pytest.raises(Malformed):
         heard("deploys", json.dumps({"service": "checkout", "status": "started", "migration": "maybe"}).encode())
+
+
+@pytest.mark.parametrize(
+    "value", ["$SERVICE", "{{ .Labels.x }}", "*insert your text*", "*alertFriendlyDuration*", "N/A", " nil "]
+)
+def test_a_template_that_nobody_filled_is_absent(value):
+    assert to_text(value) == ""
+
+
+@pytest.mark.parametrize("value", ["$5 off", "**bold**", "*", "a {{b}} c", "*NOT OK*", "nil pointer"])
+def test_what_only_looks_like_one_stays(value):
+    assert to_text(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [(7, 7), ("7", 7), ("7.0", 7), (2**62 + 1, 2**62 + 1), ("1795224300123456789", 1795224300123456789), ("0", 0),
+     ("seven", None), (None, None), ({}, None), ("7.5", None)],
+)  # fmt: skip
+def test_whole_numbers_lose_no_digit(value, whole):
+    assert to_whole(value) == whole
+
+
+@pytest.mark.parametrize(
+    "value", ["dontcare", "/check_mk/view", "server1.example.com", "javascript:x", "http://a b", "", 7]
+)
+def test_what_leads_nowhere_is_no_link(value):
+    assert to_url(value) is None
+
+
+def mapped(map_: Map, body: Any) -> list[dict[str, Any]]:
+    return [
+        shown(fact) for fact in generic.sender(map_, "boiler").parse(Delivery(body=json.dumps(body).encode(), now=NOW))
+    ]
+
+
+def test_anything_that_posts_json_can_be_mapped():
+    map_ = Map(
+        each="events[?type=='alarm']",
+        fields={
+            "key": "id",
+            "title": "text",
+            "status": "state",
+            "service": "tags.service || 'boiler'",
+            "starts_at": "at",
+        },
+        statuses={"ALARM": "firing", "OK": "resolved"},
+    )
+    alarm = {"type": "alarm", "id": 7, "text": "too hot", "state": "alarm", "at": 1795224300}
+    [fact] = mapped(map_, {"events": [alarm, {"type": "chat"}]})
+    assert (fact["key"], fact["title"], fact["status"], fact["service"]) == ("boiler/7", "too hot", "firing", "boiler")
+    assert fact["starts_at"] == "2026-11-21T01:25:00.000Z"
+    assert mapped(map_, {"events": [alarm | {"state": "OK"}]})[0]["status"] == "resolved"
+    for wrong in ({"state": "sort of"}, {"id": None}):
+        with pytest.raises(Malformed):
+            mapped(map_, {"events": [alarm | wrong]})
+    assert mapped(map_, {"other": 1}) == []
+
+
+def test_changes_and_vendors_can_be_mapped_too():
+    change = Map(
+        kind="change", fields={"service": "app", "status": "result", "version": "tag"}, statuses={"done": "succeeded"}
+    )
+    [fact] = mapped(change, {"app": "checkout", "result": "DONE", "tag": "v42"})
+    assert (fact["kind"], fact["key"], fact["status"]) == ("change", "boiler/deploy/checkout//v42", "succeeded")
+    vendor = Map(kind="vendor", fields={"key": "id", "vendor": "'Acme'", "status": "state", "component": "part"})
+    [fact] = mapped(vendor, {"id": 1, "state": "major_outage", "part": "API"})
+    assert (fact["kind"], fact["vendor"], fact["component"], fact["status"]) == (
+        "vendor",
+        "Acme",
+        "API",
+        "major_outage",
+    )
+
+
+@pytest.mark.parametrize(
+    ("map_", "words"),
+    [
+        (Map(fields={"key": "id", "title": "["}), "is no JMESPath"),
+        (Map(fields={"key": "id"}), "name title"),
+        (Map(kind="alrt", fields={}), "none of alert, change, vendor"),
+        (Map(fields={"key": "id", "title": "t", "titel": "t"}), "'titel' is none of"),
+        (Map(fields={"key": "id", "title": "t"}, statuses={"OK": "well"}), "'well' is none of firing, resolved"),
+    ],
+)
+def test_a_map_that_cannot_work_is_told_at_the_start(map_, words):
+    with pytest.raises(BadMap, match=words):
+        map_.check()
