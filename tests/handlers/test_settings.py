@@ -222,3 +222,54 @@ def test_the_token_of_prometheus_is_read_and_not_shown(tmp_path: Path):
     settings = load({"WATCHKEEPER_CONFIG": str(path), "PROM": "s3cret"})
     assert settings.prometheus_token == "s3cret"
     assert "s3cret" not in repr(settings)
+
+
+SIGNED = """
+senders:
+  github: {secret_env: NEW, previous_secret_env: OLD}
+  second: {sender: alertmanager, secret_env: NEW, auth: basic, per_minute: 60, largest_mib: 1}
+  alarms: {sender: cloudwatch, topics: ["arn:aws:sns:eu-west-1:123456789012:alarms"]}
+  pagerduty: {}
+  boiler: {sender: generic, map: {fields: {key: id, title: text}}}
+  prometheus: {}
+"""
+
+
+def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(SIGNED)
+    environ = {"WATCHKEEPER_CONFIG": str(path), "NEW": "n", "OLD": "o", "WATCHKEEPER_HOOK_TOKEN": "t"}
+    sources = load(environ).sources
+    ways = {name: (source.schemes, source.secrets) for name, source in sources.items()}
+    assert ways == {
+        "github": (("github",), ("n", "o")),  # while the secret is changed both open
+        "second": (("basic",), ("n",)),
+        "alarms": (("sns",), ("arn:aws:sns:eu-west-1:123456789012:alarms",)),
+        "pagerduty": (("bearer", "pagerduty"), ("t",)),  # with the general token, in either way
+        "boiler": (("bearer",), ("t",)),
+        "prometheus": (("bearer",), ("t",)),
+    }
+    assert sources["second"].sender is SENDERS["alertmanager"]
+    assert (sources["second"].per_minute, sources["second"].largest) == (60, 2**20)
+    assert [name for name, source in sources.items() if source.stands_in] == ["prometheus"]
+    assert not any(source.stands_in for source in load({"WATCHKEEPER_HOOK_TOKEN": "t"}).sources.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("github: {auth: hmac}", "unknown scheme 'hmac'"),
+        ("github: {previous_secret_env: OLD}", "previous_secret_env needs secret_env"),
+        ("github: {auth: none, secret_env: NEW}", "lets everybody in"),
+        ("cloudwatch: {auth: sns}", "needs topics"),
+        ("cloudwatch: {topics: [alarms]}", "the ARN of an SNS topic"),
+        ('cloudwatch: {auth: bearer, topics: ["arn:aws:sns:eu-west-1:123456789012:a"]}', "they are for auth: sns"),
+        ("a/b: {sender: github}", "part of an address"),
+        ("github: {map: {fields: {key: id, title: t}}}", "only the sender generic is mapped"),
+        ("generic: {map: {fields: {key: '[', title: t}}}", "is no JMESPath"),
+        ("boiler: {}", "unknown sender 'boiler'"),
+        ("{a: {sender: prometheus}, prometheus: {}}", "one Prometheus address"),
+    ],
+)
+def test_a_sender_that_cannot_be_meant_so_is_told(part, words):
+    assert words in complaint(f"senders: {part}" if part.startswith("{") else f"senders:\n  {part}")
