@@ -60,12 +60,16 @@ def receive(
     changes: Sequence[Change], known: Mapping[str, Change], open_ones: Iterable[Incident], policy: Policy, now: datetime
 ) -> Decision:
     """Keep the changes; those that touch an open incident's services are news to its responders."""
-    merged = [(change, merge(change, known.get(change.key))) for change in changes]
-    news = [(c, m) for c, m in merged if m != known.get(m.key)]
-    decision = Decision(save=tuple({m.key: m for _, m in news}.values()))
+    latest, news = dict(known), list[Change]()
+    for change in changes:  # the beginning and the end of one deploy may come together
+        merged = merge(change, latest.get(change.key))
+        if merged != latest.get(change.key):
+            latest[change.key] = merged
+            news.append(change)
+    decision = Decision(save=tuple(latest[key] for key in dict.fromkeys(change.key for change in news)))
     for incident in open_ones:
         near = {incident.service, *policy.service(incident.service).depends_on}
-        for said, _ in news:
+        for said in news:
             if said.service in near:
                 decision += incidents.change_seen(incident, said, describe(said))
                 decision += Decision(do=_shown(incident, said, policy, now))

@@ -14,6 +14,7 @@ from bot.model import (
     Event,
     Freeze,
     Gate,
+    Heard,
     Hold,
     Incident,
     Link,
@@ -28,7 +29,9 @@ from bot.model import (
     Stable,
     Suspension,
     Task,
+    Unparsed,
     Update,
+    VendorStatus,
     Vigil,
     Vote,
 )
@@ -40,6 +43,7 @@ Noun = (
     | Event
     | Freeze
     | Gate
+    | Heard
     | Hold
     | Incident
     | Link
@@ -54,7 +58,9 @@ Noun = (
     | Stable
     | Suspension
     | Task
+    | Unparsed
     | Update
+    | VendorStatus
     | Vigil
     | Vote
 )

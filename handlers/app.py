@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -24,7 +24,9 @@ from slack_sdk import WebClient
 from bot.errors import ProviderError
 from bot.policy import GATES
 from handlers import providers, schedule
+from handlers.intake import Source
 from handlers.outbox import Workers
+from handlers.providers.fetch import Fetch
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.version_page import VersionPage
@@ -141,8 +143,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     client = connect(environment.slack_bot_token, environment.slack_api_url)
     chat = SlackChat(client, store, now)
     commands = settings.config.commands
-    tokens, made = hook_tokens(settings, store)
-    asking = gate_tokens(settings, tokens)
+    sources, made = hook_sources(settings, store)
+    asking = gate_tokens(settings, sources)
     base = settings.config.url.rstrip("/")
     measured = metrics_provider(settings)
     world = World(
@@ -160,10 +162,11 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         by_version=errors_by_version(settings, measured),
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
+        fetch=Fetch(),
     )
     web = server.build(
         world,
-        tokens,
+        sources,
         environment.watchkeeper_api_token,
         ready=lambda: why_not(bot),
         heard=lambda: bot.line.trouble(),
@@ -185,10 +188,11 @@ def gate_url(base: str, key: str, service: str, gate: str) -> str:
     return f"{base or 'https://WATCHKEEPER'}/gates/{quote(service, safe='')}/{gate}{known}"
 
 
-def gate_tokens(settings: Settings, hooks: Mapping[str, str | None]) -> tuple[str, ...]:
+def gate_tokens(settings: Settings, sources: Mapping[str, Source]) -> tuple[str, ...]:
     """Who may ask at a gate: whoever may post as a sender with the general token, or use the API."""
     environment = settings.environment
-    made = next((token for token in hooks.values() if token and token.startswith("sha256:")), "")
+    secrets = (secret for source in sources.values() for secret in source.secrets)
+    made = next((secret for secret in secrets if secret.startswith("sha256:")), "")
     return tuple(filter(None, (environment.watchkeeper_hook_token or made, environment.watchkeeper_api_token)))
 
 
@@ -287,14 +291,20 @@ def errors_by_version(settings: Settings, metrics: Metrics | None) -> ByVersion 
     return made
 
 
-def hook_tokens(settings: Settings, store: Store) -> tuple[dict[str, str | None], str]:
-    """The senders' tokens, and the one that was made now because none was given (else ""). Only its hash is kept."""
-    if all(token or token is None for token in settings.hooks.values()):
-        return dict(settings.hooks), ""
+def hook_sources(settings: Settings, store: Store) -> tuple[dict[str, Source], str]:
+    """The sources, and the token that was made now because none was given (else ""). Only its hash is kept."""
+    if not any("" in source.secrets for source in settings.sources.values()):
+        return dict(settings.sources), ""
     made = secrets.token_urlsafe(24)
     kept = store.remember("hook token", digest(made))
-    hashed = {name: f"sha256:{kept}" if token == "" else token for name, token in settings.hooks.items()}
-    return hashed, made if kept == digest(made) else ""
+    return {name: keyed(source, f"sha256:{kept}") for name, source in settings.sources.items()}, (
+        made if kept == digest(made) else ""
+    )
+
+
+def keyed(source: Source, token: str) -> Source:
+    """With the general token where no other is set."""
+    return replace(source, secrets=tuple(secret or token for secret in source.secrets))
 
 
 def digest(token: str) -> str:

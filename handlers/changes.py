@@ -13,12 +13,9 @@ from handlers.world import Think, World
 from storage.store import Tx
 
 
-def receive(world: World, news: Sequence[Change]) -> Decision:
-    def think(tx: Tx, now: datetime) -> Decision:
-        known = {change.key: before for change in news if (before := tx.change(change.key))}
-        return changes.receive(news, known, tx.incidents(open_only=True), world.policy, now)
-
-    return world.decide(think)
+def think(world: World, tx: Tx, now: datetime, news: Sequence[Change]) -> Decision:
+    known = {change.key: before for change in news if (before := tx.change(change.key))}
+    return changes.receive(news, known, tx.incidents(open_only=True), world.policy, now)
 
 
 def name_suspects(world: World, id: str) -> Think:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,10 +17,10 @@ import yaml
 
 from bot.commands import incident_id
 from handlers import app, check
-from handlers.intake import SENDERS, shown
+from handlers.intake import SENDERS, Delivery, Sender, shown
 from handlers.intake.fields import Malformed
 from handlers.manifest import manifest as slack_manifest
-from handlers.settings import Misconfigured, Settings, load
+from handlers.settings import Misconfigured, Settings, load, read_config
 from storage.store import Busy, Store
 
 T = TypeVar("T")
@@ -72,18 +73,36 @@ def manifest() -> None:
 
 
 @cli.command()
-def parse(source: str, file: Annotated[str, typer.Argument(help="a file, or - for standard input")]) -> None:
+def parse(
+    source: str,
+    file: Annotated[str, typer.Argument(help="a file, or - for standard input")],
+    header: Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')] = None,
+) -> None:
     """Show what a webhook body of SOURCE would become, as JSON. Nothing is stored."""
-    if source not in SENDERS:
-        stop(f"There is no sender {source!r}; known: {', '.join(sorted(SENDERS))}.")
     try:
         body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        facts = SENDERS[source](body, datetime.now(UTC))
+        sent = (line.partition(":") for line in header or [])
+        headers = {name.strip().lower(): value.strip() for name, _, value in sent}
+        facts = sender_of(source).parse(Delivery(body=body, now=datetime.now(UTC), headers=headers))
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}.")
     except Malformed as error:
         stop(f"{error}.")
     typer.echo(json.dumps([shown(fact) for fact in facts], indent=2, ensure_ascii=False))
+
+
+def sender_of(source: str) -> Sender:
+    """A kind of sender needs no configuration; a source of another name, or one with a map, does."""
+    try:
+        config = read_config(os.environ)
+    except Misconfigured as error:
+        stop(str(error))
+    parts = config.senders or {}
+    if source in parts:
+        return parts[source].of(source)
+    if source not in SENDERS:
+        stop(f"There is no sender {source!r}; known: {', '.join(sorted({*parts, *SENDERS}))}.")
+    return SENDERS[source]
 
 
 @cli.command()
@@ -109,6 +128,35 @@ def outbox(retry: Annotated[int, typer.Option(help="try this dead letter again")
         typer.echo(f"{letter['id']:>6}  {letter['kind']} {letter['subject']}: {letter['error']}")
     if not letters:
         typer.echo("No dead letters.")
+
+
+unparsed = typer.Typer(no_args_is_help=True, help="Deliveries that were not understood: list, show ID, replay ID.")
+cli.add_typer(unparsed, name="unparsed")
+
+
+@unparsed.command("list")
+def unparsed_list() -> None:
+    """List the deliveries that were not understood."""
+    kept = call("GET", "/api/unparsed")
+    for one in kept:
+        times = f", {one['count']} times" if one["count"] > 1 else ""
+        typer.echo(f"{one['id']}  {one['last_at'][:19]}  {one['source']}{times}: {one['reason']}")
+    if not kept:
+        typer.echo("Everything was understood.")
+
+
+@unparsed.command("show")
+def unparsed_show(id: str) -> None:
+    """Print one delivery as it came; headers that hold secrets are not kept."""
+    typer.echo(call("GET", f"/api/unparsed/{quote(id, safe='')}")["text"])
+
+
+@unparsed.command("replay")
+def unparsed_replay(id: str) -> None:
+    """Take a delivery in as when it came, once it can be understood."""
+    said = call("POST", f"/api/unparsed/{quote(id, safe='')}/replay")
+    typer.echo(said["text"])
+    raise typer.Exit(0 if said["ok"] else 1)
 
 
 @cli.command()

@@ -42,8 +42,8 @@ def tray(world: World, ask: Ask) -> Decision:
     """The bare command: its verbs as buttons."""
     if ask.command == "rollout":
         return rollouts.run(world, ask)
-    incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
-    return Decision(say=cards.tray(incident))
+    incident, odd = world.read(lambda tx: (tx.incident_in(ask.channel), tx.count_unparsed()))
+    return Decision(say=cards.tray(incident, odd))
 
 
 def submit(world: World, form: Submission) -> Decision:

@@ -34,7 +34,8 @@ from bot.policy import (
     Verification,
 )
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
-from handlers.intake import SENDERS
+from handlers.intake import SENDERS, Sender, Source, generic
+from handlers.intake.signatures import SCHEMES
 
 
 class Misconfigured(Exception):
@@ -123,13 +124,55 @@ WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
 Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
 
 
+AUTH = (*SCHEMES, "sns", "none")
+SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Hook(Part):
-    token_env: str = ""
-    auth: str = Field(default="bearer", pattern="^(bearer|none)$")
+class MapPart(Part):
+    """How the sender `generic` reads a body: JMESPath, and the sender's words for ours."""
+
+    kind: str = "alert"
+    each: str = "@"
+    fields: dict[str, str]
+    statuses: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _readable(self) -> MapPart:
+        self.map().check()
+        return self
+
+    def map(self) -> generic.Map:
+        return generic.Map(**self.model_dump())
+
+
+class SenderPart(Part):
+    sender: str = ""
+    auth: str = ""
+    secret_env: str = ""
+    previous_secret_env: str = ""
+    topics: list[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]+$")]] = []
+    per_minute: int = Field(default=0, ge=0)
+    largest_mib: int = Field(default=16, ge=1, le=16)
+    map: MapPart | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> SenderPart:
+        if self.auth:
+            _known(self.auth, dict.fromkeys(AUTH), "auth", "scheme")
+        if self.previous_secret_env and not self.secret_env:
+            raise ValueError("previous_secret_env needs secret_env beside it")
+        if self.auth == "sns" and not self.topics:
+            raise ValueError("auth: sns needs topics, the ARNs of those you trust")
+        if self.auth == "none" and self.secret_env:
+            raise ValueError("auth: none lets everybody in; take secret_env out, or write another auth")
+        return self
+
+    def of(self, name: str) -> Sender:
+        return generic.sender(self.map.map(), name) if self.map else SENDERS[self.sender or name]
 
 
 class Cluster(Part):
@@ -320,7 +363,7 @@ class Config(Part):
     severities: dict[str, Level] = {}
     updates: dict[Phase, dict[Level, int]] = {}
     commands: Commands = Commands()
-    hooks: dict[str, Hook] | None = None
+    senders: dict[str, SenderPart] | None = None
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
@@ -334,8 +377,16 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _names(self) -> Config:
-        for name in self.hooks or {}:
-            _known(name, SENDERS, f"hooks.{name}", "sender")
+        for name, part in (self.senders or {}).items():
+            _known(part.sender or name, SENDERS, f"senders.{name}", "sender")
+            if not SOURCE_NAME.fullmatch(name):
+                raise ValueError(f"senders: {name!r} is part of an address; write small letters, digits, - and _")
+            if part.topics and part.auth not in ("", "sns"):
+                raise ValueError(f"senders.{name}.topics: they are for auth: sns")
+            if part.map and (part.sender or name) != "generic":
+                raise ValueError(f"senders.{name}.map: only the sender generic is mapped")
+        if sum((part.sender or name) == "prometheus" for name, part in (self.senders or {}).items()) > 1:
+            raise ValueError("senders: one Prometheus address is all there is; let both servers post to one source")
         for name, service in self.services.items():
             for who in filter(None, (service.oncall, *service.roles.values())):
                 _known(who, self.oncall, f"services.{name}", "on-call")
@@ -393,7 +444,7 @@ class Settings:
     environment: Environment
     config: Config
     policy: Policy
-    hooks: Mapping[str, str | None] = field(default_factory=dict)  # sender → token; None means no authentication
+    sources: Mapping[str, Source] = field(default_factory=dict)
     configured: bool = False
     prometheus_token: str = field(default="", repr=False)
 
@@ -417,12 +468,17 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     values = {name: environ[name.upper()] for name in Environment.model_fields if name.upper() in environ}
     values |= {name.lower(): secret(name, environ) for name in SECRETS if environ.keys() & {name, f"{name}_FILE"}}
     environment = Environment.model_validate(values)
-    path = Path(environment.watchkeeper_config)
+    config, path = read_config(environ), Path(environment.watchkeeper_config)
+    sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
+    return Settings(environment, config, config.policy(), sources, path.exists(), token)
+
+
+def read_config(environ: Mapping[str, str]) -> Config:
+    """The file alone; no secret has to be there. Raises Misconfigured."""
+    path = Path(environ.get("WATCHKEEPER_CONFIG", Environment().watchkeeper_config))
     if not path.exists() and "WATCHKEEPER_CONFIG" in environ:
         raise Misconfigured(f"WATCHKEEPER_CONFIG names {path}, which does not exist.")
-    config = parse(_text(path), str(path)) if path.exists() else Config()
-    hooks, token = _hooks(config, environment, environ), _prometheus_token(config, environ)
-    return Settings(environment, config, config.policy(), hooks, path.exists(), token)
+    return parse(_text(path), str(path)) if path.exists() else Config()
 
 
 def _text(path: Path) -> str:
@@ -443,22 +499,50 @@ def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
     return token
 
 
-def _hooks(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, str | None]:
+def _sources(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, Source]:
     """Without a section every known sender is heard, with the one hook token."""
-    if config.hooks is None:
-        return dict.fromkeys(SENDERS, environment.watchkeeper_hook_token)
-    return {name: _token(name, hook, environment, environ) for name, hook in config.hooks.items()}
+    parts = dict.fromkeys(SENDERS, SenderPart()) if config.senders is None else config.senders
+    return {name: _source(name, part, config.senders is not None, environment, environ) for name, part in parts.items()}
 
 
-def _token(name: str, hook: Hook, environment: Environment, environ: Mapping[str, str]) -> str | None:
-    if hook.auth == "none":
-        return None
-    if not hook.token_env:
-        return environment.watchkeeper_hook_token
-    token = secret(hook.token_env, environ)
-    if not token:
-        raise Misconfigured(f"hooks.{name}.token_env names {hook.token_env}, which is not set.")
-    return token
+def _source(name: str, part: SenderPart, named: bool, environment: Environment, environ: Mapping[str, str]) -> Source:
+    kind = part.sender or name
+    sender = part.of(name)
+    schemes = _schemes(part, sender)
+    return Source(
+        name=name,
+        sender=sender,
+        schemes=schemes,
+        secrets=tuple(part.topics) if schemes == ("sns",) else _secrets(name, part, environment, environ),
+        set_by=part.secret_env or "WATCHKEEPER_HOOK_TOKEN",
+        per_minute=part.per_minute,
+        largest=part.largest_mib * 2**20,
+        stands_in=named and kind == "prometheus",
+    )
+
+
+def _schemes(part: SenderPart, sender: Sender) -> tuple[str, ...]:
+    """With a secret of its own a sender proves itself in its own way; with the general token, as a bearer too."""
+    if part.auth == "none":
+        return ()
+    if part.auth or part.topics:
+        return (part.auth or "sns",)
+    own = "url" if sender.auth == "sns" else sender.auth
+    return (own,) if part.secret_env else tuple(dict.fromkeys(("bearer", own)))
+
+
+def _secrets(name: str, part: SenderPart, environment: Environment, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The current one first. While both are set, either opens: that is how a secret is changed without a gap."""
+    if part.auth == "none":
+        return ()
+    if not part.secret_env:
+        return (environment.watchkeeper_hook_token,)
+    settings = {"secret_env": part.secret_env, "previous_secret_env": part.previous_secret_env}
+    found = {setting: secret(variable, environ) for setting, variable in settings.items() if variable}
+    for setting, value in found.items():
+        if not value:
+            raise Misconfigured(f"senders.{name}.{setting} names {settings[setting]}, which is not set.")
+    return tuple(found.values())
 
 
 def parse(text: str, name: str) -> Config:
@@ -489,7 +573,7 @@ EXPECTED = {
     "incident": "a slash command, such as /incident",
     "rollout": "a slash command, such as /rollout",
     "channel_prefix": "small letters, digits, - and _",
-    "auth": "bearer or none",
+    "topics": "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alarms",
     "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "version_url": "an address with {server} in it, such as http://{server}:8080/version",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
+from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.intents import Intent
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
@@ -145,6 +146,11 @@ class VersionPage(Protocol):
     def version(self, url: str, field: str) -> str: ...
 
 
+def nowhere(url: str) -> bytes:
+    """For a world without a network. Raises ProviderError."""
+    raise ProviderError("the network", "there is none here", permanent=True)
+
+
 @dataclass(frozen=True)
 class World:
     store: Store
@@ -164,6 +170,8 @@ class World:
 
     neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
+
+    fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

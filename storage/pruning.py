@@ -7,14 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, text, tuple_
 
-from bot.model import Event
+from bot.model import Event, Heard, Unparsed
 from storage.pacing import PACE, TICK
 from storage.rows import table
 from storage.sql import OUTBOX
 from storage.tables import DONE
 
 PIECE = 2000  # rows of one transaction, so that other writers wait for milliseconds only
-EVENT = table(Event)
+EVENT, HEARD, UNPARSED = table(Event), table(Heard), table(Unparsed)
 UNFINISHED = exists(select(1).where(OUTBOX.c.subject == EVENT.c.id, text(f"outbox.state <> '{DONE}'")))
 
 Prune = Callable[[Connection], int]
@@ -26,6 +26,8 @@ def prunes(before: datetime) -> list[Prune]:
     return [
         _prune(OUTBOX, text(f"outbox.state = '{DONE}'"), OUTBOX.c.ended_at < before),
         _prune(EVENT, EVENT.c.received_at < before, ~UNFINISHED),
+        _prune(HEARD, HEARD.c.at < before),
+        _prune(UNPARSED, UNPARSED.c.last_at < before),
         _prune(TICK, TICK.c.at < before),
         _prune(PACE, PACE.c.next_at < at, PACE.c.held_until < at),
     ]

@@ -20,6 +20,7 @@ from bot.model import (
     Event,
     Freeze,
     Gate,
+    Heard,
     Hold,
     Incident,
     Link,
@@ -37,7 +38,9 @@ from bot.model import (
     Suspension,
     SuspensionState,
     Task,
+    Unparsed,
     Update,
+    VendorStatus,
     Vigil,
     Vote,
 )
@@ -61,6 +64,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
+HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 OPEN = text(IS_OPEN)
 
@@ -157,6 +161,34 @@ class Tx:
         query = select(table(Change)).where(_key(table(Change)) == key)
         row = self.connection.execute(query.with_for_update() if self.writes else query).mappings().first()
         return None if row is None else to_noun(Change, row)
+
+    def vendor_status(self, key: str) -> VendorStatus | None:
+        return self._get(VendorStatus, key)
+
+    def vendor_statuses(self, since: datetime) -> tuple[VendorStatus, ...]:
+        """What vendors have said since, oldest first."""
+        return self._all(VendorStatus, select(VENDORS).where(VENDORS.c.at >= since).order_by(VENDORS.c.at))
+
+    # ------------------------------------------------------------ what senders posted
+
+    def heard(self, ids: Iterable[str]) -> set[str]:
+        """Which of these requests were taken in before."""
+        kept = {fit(id): id for id in ids}
+        query = select(HEARD.c.id).where(HEARD.c.id.in_(SOME))
+        return {kept[id] for some in chunks(kept) for id in self.connection.scalars(query, {"some": some})}
+
+    def unparsed(self, id: str) -> Unparsed | None:
+        return self._get(Unparsed, id)
+
+    def all_unparsed(self) -> tuple[Unparsed, ...]:
+        """Those that nobody has replayed, the latest first."""
+        waiting = select(UNPARSED).where(UNPARSED.c.replayed_at.is_(None))
+        return self._all(Unparsed, waiting.order_by(UNPARSED.c.last_at.desc(), UNPARSED.c.id))
+
+    def count_unparsed(self) -> int:
+        """Those that nobody has replayed."""
+        waiting = select(func.count()).select_from(UNPARSED).where(UNPARSED.c.replayed_at.is_(None))
+        return self.connection.scalar(waiting) or 0
 
     # ------------------------------------------------------------ what belongs to an incident
 

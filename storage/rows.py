@@ -19,6 +19,7 @@ from bot.model import (
     Event,
     Freeze,
     Gate,
+    Heard,
     Hold,
     Incident,
     Link,
@@ -33,7 +34,9 @@ from bot.model import (
     Stable,
     Suspension,
     Task,
+    Unparsed,
     Update,
+    VendorStatus,
     Vigil,
     Vote,
 )
@@ -50,6 +53,7 @@ ROWS: Mapping[type, type[SQLModel]] = {
     Event: tables.EventRow,
     Freeze: tables.FreezeRow,
     Gate: tables.GateRow,
+    Heard: tables.HeardRow,
     Hold: tables.HoldRow,
     Incident: tables.IncidentRow,
     Link: tables.LinkRow,
@@ -64,7 +68,9 @@ ROWS: Mapping[type, type[SQLModel]] = {
     Stable: tables.StableRow,
     Suspension: tables.SuspensionRow,
     Task: tables.TaskRow,
+    Unparsed: tables.UnparsedRow,
     Update: tables.UpdateRow,
+    VendorStatus: tables.VendorStatusRow,
     Vigil: tables.VigilRow,
     Vote: tables.VoteRow,
 }
@@ -83,7 +89,7 @@ def is_versioned(noun: type) -> bool:
 
 
 def id_of(noun: Noun) -> str:
-    return noun.key if isinstance(noun, Alert | Change) else noun.id
+    return noun.key if isinstance(noun, Alert | Change | VendorStatus) else noun.id
 
 
 def to_row(noun: Noun | Entry) -> dict[str, Any]:

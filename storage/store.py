@@ -205,7 +205,7 @@ class Store:
     # ------------------------------------------------------------ upkeep
 
     def prune(self, before: datetime) -> int:
-        """Deletes finished jobs, handled events, old ticks and paces. How many rows that were."""
+        """Deletes finished jobs, handled events, what was heard, old ticks and paces. How many rows that were."""
         total = 0
         for prune in prunes(before):
             gone = PIECE

@@ -81,6 +81,42 @@ class ChangeRow(Row, table=True):
     config_hash: str = words()
 
 
+class VendorStatusRow(Row, table=True):
+    __tablename__ = "vendor_status"
+    __table_args__ = (Index("ix_vendor_status_at", "at"),)
+
+    key: str = indexed(primary_key=True)
+    vendor: str = indexed()
+    component: str = words()
+    status: str = words()
+    title: str = words()
+    at: datetime = time()
+    url: str | None = words()
+    source: str = words()
+
+
+class HeardRow(Row, table=True):
+    __tablename__ = "heard"
+
+    id: str = indexed(primary_key=True)
+    at: datetime = time(index=True)
+
+
+class UnparsedRow(Row, table=True):
+    __tablename__ = "unparsed"
+
+    id: str = indexed(primary_key=True)
+    source: str = words()
+    at: datetime = time()
+    last_at: datetime = time(index=True)
+    reason: str = words()
+    headers: dict[str, str] = Field(sa_type=Json)
+    body: bytes
+    truncated: bool
+    count: int
+    replayed_at: datetime | None = time()
+
+
 class IncidentRow(Row, table=True):
     __tablename__ = "incident"
     __table_args__ = (

@@ -24,6 +24,7 @@ from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
 from handlers import outbox, rollouts
+from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
 from handlers.providers import DRAWING, ROLLOUTS, load
 from handlers.providers.gitops import Neighbourhood
@@ -157,8 +158,8 @@ class Story:
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
-        tokens = {"alertmanager": TOKEN, "deploys": TOKEN}
-        web = server.build(world, tokens, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
+        sources = {name: Source(name=name, sender=sender, secrets=(TOKEN,)) for name, sender in SENDERS.items()}
+        web = server.build(world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
         self.http = TestClient(web, raise_server_exceptions=False)
         return world
 

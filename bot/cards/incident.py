@@ -299,8 +299,16 @@ def reminder(incident: Incident, late_minutes: int) -> Card:
     return Card(text=line, blocks=(section(line, press("Update", f"incident update {incident.id}", "update")),))
 
 
-def tray(incident: Incident | None) -> Card:
-    """What the bare command offers here."""
+def tray(incident: Incident | None, odd: int = 0) -> Card:
+    """What the bare command offers here. `odd`: deliveries that were not understood."""
+    card = _tray(incident)
+    if not odd:
+        return card
+    line = f":warning: {text.plural(odd, 'delivery', 'deliveries')} not understood: `watchkeeper unparsed list`"
+    return Card(text=card.text, blocks=(*card.blocks, context(line)))
+
+
+def _tray(incident: Incident | None) -> Card:
     if incident is None:
         line = "*Incidents*: declare one as soon as you wonder whether you should."
         return Card(text=line, blocks=(section(line), actions(_declare(), _list(), _help())))

@@ -1,4 +1,4 @@
-"""The nouns, together. Read `incident` first, then `rollout`.
+"""The nouns, together. Read `incident` first, then `rollout`; `intake` is what senders post beside alerts and changes.
 
 Every noun is frozen. Those with a `version` are saved only if nobody saved them since they were read;
 0 means never saved. All times are aware and in UTC. Text fields hold plain text as it came: nothing is
@@ -29,6 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
+from bot.model.intake import Heard, Unparsed, VendorState, VendorStatus
 from bot.model.rollout import (
     Freeze,
     Gate,
@@ -66,6 +67,7 @@ __all__ = [
     "Event",
     "Freeze",
     "Gate",
+    "Heard",
     "Hold",
     "Incident",
     "Keeper",
@@ -91,7 +93,10 @@ __all__ = [
     "Suspension",
     "SuspensionState",
     "Task",
+    "Unparsed",
     "Update",
+    "VendorState",
+    "VendorStatus",
     "Verb",
     "Verdict",
     "Vigil",

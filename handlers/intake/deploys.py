@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError, field_validator
+from pydantic import field_validator
 
 from bot.model import Change, ChangeKind, ChangeStatus, Migration
-from handlers.intake.fields import Body, Malformed, Text, Time, Url, environment, load, why
+from handlers.intake.fields import Body, Text, Time, Url, environment
+from handlers.intake.sender import Delivery, Sender, as_
 
 
 class _Deploy(Body):
@@ -40,14 +41,11 @@ class _Deploy(Body):
         return value.strip().lower() if isinstance(value, str) else value
 
 
-def parse(body: bytes, now: datetime) -> list[Change]:
+def parse(delivery: Delivery) -> list[Change]:
     """One object, or a list of them."""
-    content = load(body)
-    try:
-        items = [_Deploy.model_validate(item) for item in (content if isinstance(content, list) else [content])]
-    except ValidationError as error:
-        raise Malformed(f"this is not a deploy event: {why(error)}") from None
-    return [_change(item, now) for item in items]
+    content = delivery.content
+    items = [as_(_Deploy, item, "a deploy event") for item in (content if isinstance(content, list) else [content])]
+    return [_change(item, delivery.now) for item in items]
 
 
 def _change(item: _Deploy, now: datetime) -> Change:
@@ -69,3 +67,6 @@ def _change(item: _Deploy, now: datetime) -> Change:
         migration=item.migration,
         floor=item.floor,
     )
+
+
+SENDER = Sender(title="A CI job's own words, posted with curl", parse=parse)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -19,56 +21,143 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
 
-EMPTY = frozenset({"", "null", "none", "<no value>"})
+EMPTY = frozenset({"", "null", "none", "nil", "undefined", "<no value>", "n/a"})
+# Of a template that nobody filled: $SERVICE, {{ .Labels.service }}, *insert your text*, *alertFriendlyDuration*.
+UNFILLED = re.compile(r"\$[A-Z][A-Z0-9_]*|\{\{.*\}\}|\*(insert\b.*|[a-z]+[A-Z]\w*)\*")
 
 
 def to_text(value: Any) -> str:
-    if value is None or (isinstance(value, str) and value.strip().lower() in EMPTY):
+    if value is None:
         return ""
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).replace("\x00", "").encode("utf-8", "replace").decode().strip()  # no lone surrogates
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    text = str(value).replace("\x00", "").encode("utf-8", "replace").decode().strip()  # no lone surrogates
+    return "" if text.lower() in EMPTY or UNFILLED.fullmatch(text) else text
 
 
 def to_texts(value: Any) -> dict[str, str]:
-    return {str(k): to_text(v) for k, v in value.items() if to_text(v)} if isinstance(value, dict) else {}
+    return {to_text(k): text for k, v in value.items() if (text := to_text(v))} if isinstance(value, dict) else {}
+
+
+def to_list(value: Any) -> list[Any]:
+    """One thing where a list is meant is a list of one."""
+    return value if isinstance(value, list) else [] if value is None or value == "" else [value]
+
+
+def to_whole(value: Any) -> int | None:
+    """A whole number, whether it came as one, as text, or with a needless fraction. No digit is lost."""
+    text = to_text(value)
+    if re.fullmatch(r"[+-]?\d{1,40}(\.0*)?", text):
+        return int(text.partition(".")[0])
+    return None
+
+
+# ---------------------------------------------------------------- times
+
+# Between these a number is a time: 1990 to 2200, whatever its unit.
+EARLIEST, LATEST = 631152000, 7258118400
+UNITS = (1, 10**3, 10**6, 10**9)
+NUMBER = re.compile(r"\d{1,25}(\.\d{1,20})?")
+ZONE = re.compile(r"\s*(?:([+-]\d{2}):?(\d{2})|Z|UTC|GMT|([+-])00\.00)(?:\s+[A-Z]{3,4})?", re.IGNORECASE)
+DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2})?)(?:[.,](\d+))?)?", re.IGNORECASE)
+# "Sat Oct 26 23:20:39 UTC 2024" and "Sat, 26 Oct 2024 23:20:39 GMT" (RSS); the day's name says nothing new.
+UNIX = re.compile(r"\w{3} (\w{3}) +(\d{1,2}) (\d{2}:\d{2}:\d{2})(?: ([A-Z]{3}|[+-]\d{4}))? (\d{4})")
+MAIL = re.compile(r"(?:\w{3}, *)?(\d{1,2}) (\w{3}) (\d{4}) (\d{2}:\d{2}(?::\d{2})?)(?: ([A-Z]{1,3}|[+-]\d{4}))?")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def to_time(value: Any) -> datetime | None:
-    """RFC 3339 in the shapes seen in the wild; None for absent, year 1 (Go's "never") and nonsense."""
-    text = to_text(value).replace(" UTC", "Z")
-    try:
-        at = datetime.fromisoformat(_microseconds(text))
-    except ValueError:
+    """A time in the shapes seen in the wild, in UTC; None for absent, year 1 (Go's "never") and nonsense.
+
+    Without a zone it is taken for UTC. Numbers are seconds, or thousandths, millionths or billionths of one.
+    """
+    if isinstance(value, bool):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC) if 1 < at.year < 9999 else None
+    text = to_text(value)
+    try:
+        at = _of_number(text) if NUMBER.fullmatch(text) else _of_words(text)
+        return at.astimezone(UTC) if at and 1 < at.year < 9999 else None
+    except (ValueError, OverflowError):
+        return None
 
 
-def _microseconds(text: str) -> str:
-    """Python reads six digits of a second's fraction; Go sends nine."""
-    head, dot, tail = text.partition(".")
-    digits = len(tail) - len(tail.lstrip("0123456789"))
-    return f"{head}.{tail[: min(digits, 6)].ljust(6, '0')}{tail[digits:]}" if dot and digits else text
+def _of_number(text: str) -> datetime | None:
+    """Whole numbers stay whole: 19 digits are more than a float holds."""
+    whole, _, rest = text.partition(".")
+    for unit in UNITS:
+        seconds, over = divmod(int(whole), unit)
+        if EARLIEST <= seconds < LATEST:
+            micro = over * 10**6 // unit if unit > 1 else int(rest[:6].ljust(6, "0"))
+            return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micro)
+    return None
+
+
+def _of_words(text: str) -> datetime | None:
+    if match := DAY.match(text):
+        year, month, day, clock, fraction = match.groups()
+        zone = _zone(text[match.end() :])
+    elif match := UNIX.fullmatch(text):
+        name, day, clock, where, year = match.groups()
+        month, fraction, zone = _month(name), "", _zone(where or "")
+    elif match := MAIL.fullmatch(text):
+        day, name, year, clock, where = match.groups()
+        month, fraction, zone = _month(name), "", _zone(where or "")
+    else:
+        return None
+    if zone is None:
+        return None
+    hour, minute, second = (*(int(part) for part in (clock or "0:0").split(":")), 0)[:3]
+    micro = int((fraction or "")[:6].ljust(6, "0"))
+    return datetime(int(year), int(month), int(day), hour, minute, second, micro, zone)
+
+
+def _month(name: str) -> str:
+    return str(MONTHS.index(name.lower()) + 1)
+
+
+def _zone(text: str) -> timezone | None:
+    """None for what is no zone, such as +01.00: then the time is not known."""
+    if not text.strip():
+        return UTC
+    match = ZONE.fullmatch(text)
+    if not match:
+        return None
+    hours, minutes = match[1], match[2]
+    if not hours:
+        return UTC
+    offset = timedelta(hours=abs(int(hours)), minutes=int(minutes))
+    return timezone(-offset if hours.startswith("-") else offset)
 
 
 def to_url(value: Any) -> str | None:
+    """Only what leads somewhere on the web: senders fill in paths, hosts and "dontcare" as well."""
     text = to_text(value)
-    return text if text.startswith(("http://", "https://")) else None
+    return text if text.startswith(("http://", "https://")) and not re.search(r"\s", text) else None
 
 
 Text = Annotated[str, BeforeValidator(to_text)]
 Texts = Annotated[dict[str, str], BeforeValidator(to_texts)]
 Time = Annotated[datetime | None, BeforeValidator(to_time)]
 Url = Annotated[str | None, BeforeValidator(to_url)]
+Whole = Annotated[int | None, BeforeValidator(to_whole)]
+
+
+# ---------------------------------------------------------------- JSON
+
+DEEPEST = 100  # levels of nesting; what real senders send has ten
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def load(body: bytes) -> Any:
     """JSON from bytes. Raises Malformed."""
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed(f"the body is not UTF-8 (byte {error.start})") from None
+    if is_deep(body):
+        raise Malformed("the body is nested too deeply")
+    try:
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise Malformed(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError as error:  # such as a number of 5,000 digits
@@ -77,12 +166,33 @@ def load(body: bytes) -> Any:
         raise Malformed("the body is nested too deeply") from None
 
 
+def is_deep(body: bytes) -> bool:
+    """Brackets inside texts are left out only where it matters: it takes longer than to read the JSON."""
+    return _depth(body) > DEEPEST and _depth(re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body)) > DEEPEST
+
+
+def _depth(body: bytes) -> int:
+    depth = deepest = 0
+    for bracket in body.translate(None, NO_BRACKETS):
+        if bracket in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+    return deepest
+
+
 def why(error: ValidationError) -> str:
     """The first complaint, in one sentence."""
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     what = "write an object, {…}" if first["type"] == "model_type" else first["msg"].lower()
     return f"{where}: {what}" if where else what
+
+
+def first(values: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """The first of these that is there."""
+    return next((values[name] for name in names if values.get(name)), "")
 
 
 ENVIRONMENTS = {"prod": "production", "prd": "production", "live": "production", "stg": "staging", "stage": "staging"}

@@ -19,7 +19,8 @@ from bot.gates import Kind, Tick
 from bot.model import Gate
 from handlers import gates
 from handlers.intake.fields import why as why_invalid
-from handlers.web.guard import RawBody, bearer, demand, matches, sign
+from handlers.intake.signatures import matches
+from handlers.web.guard import RawBody, bearer, demand, sign
 from handlers.world import World
 
 NAME = "WATCHKEEPER_HOOK_TOKEN"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-BODY_LIMIT = 16 * 1024 * 1024  # an alert storm arrives as one delivery of some megabytes
+from handlers.intake.sender import LARGEST as BODY_LIMIT
+from handlers.intake.signatures import matches
 
 
 def bearer(request: Request) -> str:
@@ -19,10 +18,8 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def demand(request: Request, token: str | None, name: str) -> None:
-    """Raises 401 unless the caller shows `token`. None: configured to need none. "": closed until one is set."""
-    if token is None:
-        return
+def demand(request: Request, token: str, name: str) -> None:
+    """Raises 401 unless the caller shows `token`. "": closed until one is set."""
     if not token:
         raise HTTPException(401, f"This door is closed: set {name} and send it as `Authorization: Bearer …`.")
     if not matches(bearer(request), token):
@@ -31,13 +28,6 @@ def demand(request: Request, token: str | None, name: str) -> None:
             f"Send the right token as `Authorization: Bearer …` ({name}). Nothing was stored.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-
-
-def matches(shown: str, token: str) -> bool:
-    """In constant time. `token` may be kept as "sha256:" and the hash alone."""
-    if token.startswith("sha256:"):
-        shown = f"sha256:{hashlib.sha256(shown.encode()).hexdigest()}"
-    return secrets.compare_digest(shown.encode(), token.encode())
 
 
 def sign(what: str, token: str) -> str:
@@ -57,4 +47,3 @@ async def body(request: Request) -> bytes:
 
 
 RawBody = Annotated[bytes, Depends(body)]
-Tokens = Mapping[str, str | None]

@@ -16,11 +16,13 @@ from bot.decision import Modal
 from bot.errors import NotYet, ProviderError, Refused
 from handlers import commands, gates, outbox
 from handlers.intake.fields import why as why_invalid
-from handlers.web.guard import RawBody, demand, matches, sign
+from handlers.intake.signatures import matches
+from handlers.web.guard import RawBody, demand, sign
 from handlers.world import World
 from storage.store import Busy
 
 SLACK = Gauge("watchkeeper_slack_connected", "1 while Slack is heard")
+UNPARSED = Gauge("watchkeeper_unparsed", "Deliveries that were not understood and wait for a replay")
 DEAD = Gauge("watchkeeper_dead_letters", "Effects that were given up and wait for a person")
 
 
@@ -64,6 +66,7 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
     @routes.get("/metrics", summary="For Prometheus (no token needed; figures only)")
     def metrics() -> Response:
         DEAD.set(len(world.store.dead()))
+        UNPARSED.set(world.read(lambda tx: tx.count_unparsed()))
         SLACK.set(0 if heard() else 1)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

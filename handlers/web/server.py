@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from fastapi import FastAPI, Request
@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from slack_bolt import App
 from starlette.exceptions import HTTPException
 
-from handlers.web import gates, hooks, pages, slack
-from handlers.web.guard import Tokens
+from handlers.intake import Source
+from handlers.web import gates, hooks, pages, slack, unparsed
 from handlers.world import World
 from storage.store import Busy
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 def build(
     world: World,
-    tokens: Tokens,
+    sources: Mapping[str, Source],
     api_token: str,
     *,
     ready: Callable[[], str],
@@ -31,9 +31,13 @@ def build(
 ) -> FastAPI:
     """`ready` answers why nothing can be taken in, `heard` why Slack is not heard; both "" when all is well."""
     app = FastAPI(title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False)
-    app.include_router(hooks.router(world, tokens), tags=["hooks"])
+    app.include_router(hooks.router(world, sources), tags=["hooks"])
+    for source in sources.values():
+        if source.stands_in:
+            app.include_router(hooks.alertmanager_api(world, source), tags=["hooks"])
     app.include_router(gates.router(world, gate_tokens), tags=["gates"])
     app.include_router(pages.router(world, api_token, ready, heard))
+    app.include_router(unparsed.router(world, api_token, sources))
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _unclear)
     for status in (404, 405):

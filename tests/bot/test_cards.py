@@ -114,6 +114,7 @@ GALLERY = {
     "tray": cards.tray(None),
     "tray_in_channel": cards.tray(OPEN),
     "tray_resolved": cards.tray(RESOLVED),
+    "tray_with_odd": cards.tray(None, 3),
     "help_incident": cards.help_card("/incident", COMMANDS["incident"]),
     "help_rollout": cards.help_card("/rollout", COMMANDS["rollout"]),
     "update_responders": update_card(OPEN, UPDATE, "responders"),

@@ -56,10 +56,26 @@ def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
     assert (change["kind"], change["service"], change["at"]) == ("change", "checkout", "2026-03-05T12:00:00.000Z")
 
 
+MAP = "{each: 'events[]', fields: {key: id, title: text, status: state}, statuses: {ALARM: firing}}"
+
+
+def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(f"senders:\n  boiler: {{sender: generic, secret_env: UNSET, map: {MAP}}}\n")
+    body = '{"events": [{"id": 7, "text": "too hot", "state": "alarm"}]}'
+    (alert,) = json.loads(type_("parse", "boiler", "-", given=body).stdout)
+    assert (alert["key"], alert["title"], alert["status"]) == ("boiler/7", "too hot", "firing")
+    event = '{"repository": {"name": "checkout"}, "deployment": {"id": 1}, "deployment_status": {"state": "success"}}'
+    for header, status in (("deployment", "started"), ("deployment_status", "succeeded")):
+        said = type_("parse", "github", "-", "--header", f"X-GitHub-Event: {header}", given=event).stdout
+        assert json.loads(said)[0]["status"] == status
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["parse", "nagios", "-"], "There is no sender 'nagios'; known: alertmanager, deploys."),
+        (["unparsed", "list"], "No bot answers at 127.0.0.1:"),
+        (["unparsed", "replay", "U-1"], "No bot answers at 127.0.0.1:"),
+        (["parse", "teapot", "-"], "There is no sender 'teapot'; known: alertmanager, "),
         (["parse", "deploys", "absent.json"], "absent.json cannot be read: No such file or directory."),
         (["parse", "alertmanager", "-"], "the body is not JSON:"),
         (["say", "/incident list"], "No bot answers at 127.0.0.1:"),

@@ -7,6 +7,7 @@ import yaml
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import Group, Policy, Rota, Rule
 from bot.signals import SIGNALS
+from handlers.intake import SENDERS
 from handlers.settings import Config, Misconfigured, load, parse
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,7 +22,7 @@ def complaint(text: str) -> str:
 def test_no_file_is_the_default_policy():
     settings = load({"WATCHKEEPER_HOOK_TOKEN": "t"})
     assert settings.policy == Policy()
-    assert settings.hooks == {"alertmanager": "t", "deploys": "t"}
+    assert {name: source.secrets for name, source in settings.sources.items()} == dict.fromkeys(SENDERS, ("t",))
     assert settings.listen == ("127.0.0.1", 8080)
 
 
@@ -29,7 +30,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"hooks", "clusters", "prometheus", "oncall", "services"}
+    examples = {"senders", "clusters", "prometheus", "oncall", "services"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -61,7 +62,7 @@ def test_a_typo_is_named_with_its_line():
     [
         ("opens_at: terrible", "line 1: opens_at: write a severity as SEV1 to SEV5"),
         ("\ncooling: soon", "line 2: cooling: write a duration as 90s, 30m, 3h or 7d"),
-        ("hooks: {alertmanger: {}}", "unknown sender 'alertmanger'; did you mean alertmanager?"),
+        ("senders: {alertmanger: {}}", "unknown sender 'alertmanger'; did you mean alertmanager?"),
         ("services: {a: {oncall: shop}}", "services.a: unknown on-call 'shop'; known: none"),
         ("services: {a: {rollout: {cluster: main}}}", "services.a.rollout.cluster: unknown cluster 'main'"),
         ("clusters: {main: {}}", "give either kubeconfig or in_cluster"),
@@ -160,9 +161,11 @@ def test_a_named_file_must_exist(tmp_path):
 
 def test_each_sender_may_have_its_own_token_or_none(tmp_path):
     path = tmp_path / "config.yml"
-    path.write_text(yaml.safe_dump({"hooks": {"alertmanager": {"token_env": "AM"}, "deploys": {"auth": "none"}}}))
-    assert load({"WATCHKEEPER_CONFIG": str(path), "AM": "x"}).hooks == {"alertmanager": "x", "deploys": None}
-    with pytest.raises(Misconfigured, match=r"hooks\.alertmanager\.token_env names AM, which is not set"):
+    path.write_text(yaml.safe_dump({"senders": {"alertmanager": {"secret_env": "AM"}, "deploys": {"auth": "none"}}}))
+    sources = load({"WATCHKEEPER_CONFIG": str(path), "AM": "x"}).sources
+    assert (sources["alertmanager"].schemes, sources["alertmanager"].secrets) == (("bearer",), ("x",))
+    assert (sources["deploys"].schemes, sources["deploys"].secrets) == ((), ())
+    with pytest.raises(Misconfigured, match=r"senders\.alertmanager\.secret_env names AM, which is not set"):
         load({"WATCHKEEPER_CONFIG": str(path)})
 
 
@@ -219,3 +222,54 @@ def test_the_token_of_prometheus_is_read_and_not_shown(tmp_path: Path):
     settings = load({"WATCHKEEPER_CONFIG": str(path), "PROM": "s3cret"})
     assert settings.prometheus_token == "s3cret"
     assert "s3cret" not in repr(settings)
+
+
+SIGNED = """
+senders:
+  github: {secret_env: NEW, previous_secret_env: OLD}
+  second: {sender: alertmanager, secret_env: NEW, auth: basic, per_minute: 60, largest_mib: 1}
+  alarms: {sender: cloudwatch, topics: ["arn:aws:sns:eu-west-1:123456789012:alarms"]}
+  pagerduty: {}
+  boiler: {sender: generic, map: {fields: {key: id, title: text}}}
+  prometheus: {}
+"""
+
+
+def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
+    path = tmp_path / "config.yml"
+    path.write_text(SIGNED)
+    environ = {"WATCHKEEPER_CONFIG": str(path), "NEW": "n", "OLD": "o", "WATCHKEEPER_HOOK_TOKEN": "t"}
+    sources = load(environ).sources
+    ways = {name: (source.schemes, source.secrets) for name, source in sources.items()}
+    assert ways == {
+        "github": (("github",), ("n", "o")),  # while the secret is changed both open
+        "second": (("basic",), ("n",)),
+        "alarms": (("sns",), ("arn:aws:sns:eu-west-1:123456789012:alarms",)),
+        "pagerduty": (("bearer", "pagerduty"), ("t",)),  # with the general token, in either way
+        "boiler": (("bearer",), ("t",)),
+        "prometheus": (("bearer",), ("t",)),
+    }
+    assert sources["second"].sender is SENDERS["alertmanager"]
+    assert (sources["second"].per_minute, sources["second"].largest) == (60, 2**20)
+    assert [name for name, source in sources.items() if source.stands_in] == ["prometheus"]
+    assert not any(source.stands_in for source in load({"WATCHKEEPER_HOOK_TOKEN": "t"}).sources.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("github: {auth: hmac}", "unknown scheme 'hmac'"),
+        ("github: {previous_secret_env: OLD}", "previous_secret_env needs secret_env"),
+        ("github: {auth: none, secret_env: NEW}", "lets everybody in"),
+        ("cloudwatch: {auth: sns}", "needs topics"),
+        ("cloudwatch: {topics: [alarms]}", "the ARN of an SNS topic"),
+        ('cloudwatch: {auth: bearer, topics: ["arn:aws:sns:eu-west-1:123456789012:a"]}', "they are for auth: sns"),
+        ("a/b: {sender: github}", "part of an address"),
+        ("github: {map: {fields: {key: id, title: t}}}", "only the sender generic is mapped"),
+        ("generic: {map: {fields: {key: '[', title: t}}}", "is no JMESPath"),
+        ("boiler: {}", "unknown sender 'boiler'"),
+        ("{a: {sender: prometheus}, prometheus: {}}", "one Prometheus address"),
+    ],
+)
+def test_a_sender_that_cannot_be_meant_so_is_told(part, words):
+    assert words in complaint(f"senders: {part}" if part.startswith("{") else f"senders:\n  {part}")

@@ -17,7 +17,7 @@ from sandbox.hooks import Hooks
 from sandbox.pipeline import digests
 from sandbox.shop import Shop
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "alertmanager"
+SAMPLES = Path(__file__).parents[1] / "samples" / "senders" / "alertmanager"
 REAL_LABELS = {
     "alertname": "CheckoutErrorRatioHigh",
     "cluster": "lab-1",

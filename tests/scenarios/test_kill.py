@@ -192,7 +192,7 @@ def tell(world: Sandbox, bot: Phoenix, url: str, armed: threading.Event) -> None
     until(lambda: processes.answers(f"{url}/readyz"), "the bot to be ready")
     world.cluster.deploy("checkout", image="shop/checkout:v42")
     armed.set()
-    alert = json.loads((processes.ROOT / "tests/samples/alertmanager/firing.json").read_bytes())
+    alert = json.loads((processes.ROOT / "tests/samples/senders/alertmanager/firing.json").read_bytes())
     headers = {"authorization": f"Bearer {processes.HOOK_TOKEN}"}
     assert httpx.post(f"{url}/hooks/alertmanager", json=alert, headers=headers, timeout=20).status_code == 202
     until(lambda: bool(posts(world, "INC-1/card")), "the card")

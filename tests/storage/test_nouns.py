@@ -19,6 +19,7 @@ from bot.model import (
     Entry,
     EntryKind,
     Event,
+    Heard,
     Link,
     Message,
     Phase,
@@ -30,7 +31,10 @@ from bot.model import (
     Severity,
     Stable,
     Task,
+    Unparsed,
     Update,
+    VendorState,
+    VendorStatus,
     Verb,
     Verdict,
     Vote,
@@ -76,6 +80,19 @@ REQUEST = Request(
     at=NOON,
 )
 VOTE = Vote(request="INC-7/rollback/1", user="U2", approves=False, why="not now", at=NOON)
+HEARD = Heard(id="github/72d3162e", at=NOON)
+UNPARSED = Unparsed(
+    id="U-1", source="ci", at=NOON, last_at=later(1), reason="r", headers={"a": "ü"}, body=b"\0\xff{", truncated=False
+)
+VENDOR = VendorStatus(
+    key="statuspage/1",
+    vendor="Acme",
+    component="API",
+    status=VendorState.MAJOR_OUTAGE,
+    title="t",
+    at=NOON,
+    url="https://x",
+)
 TASK = Task(
     id="INC-7/task/1", incident="INC-7", kind="follow-up", text="look", owner="U", by="U", at=NOON, due_at=later(9)
 )
@@ -104,6 +121,10 @@ CASES: list[tuple[Noun, Any]] = [
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
+    (UNPARSED, lambda tx: tx.unparsed("U-1")),
+    (UNPARSED, lambda tx: tx.all_unparsed()[0]),
+    (VENDOR, lambda tx: tx.vendor_status("statuspage/1")),
+    (VENDOR, lambda tx: tx.vendor_statuses(NOON)[0]),
     (skew(version=0), lambda tx: tx.skew("checkout/production")),
     (hold(version=0), lambda tx: tx.find_hold("checkout/production/verify")),
 ]
@@ -222,11 +243,26 @@ def test_the_later_of_two_saves_of_an_unversioned_noun_wins(store: Store) -> Non
     assert [m.text for m in store.read(lambda tx: tx.messages("INC-7"))] == ["edited"]
 
 
-@pytest.mark.parametrize("noun", [EVENT, UPDATE], ids=lambda noun: type(noun).__name__)
+@pytest.mark.parametrize("noun", [EVENT, HEARD, UPDATE], ids=lambda noun: type(noun).__name__)
 def test_what_was_heard_or_published_once_is_not_saved_again(store: Store, noun: Noun) -> None:
     keep(store, noun)
     with pytest.raises(Conflict):
         keep(store, noun)
+
+
+def test_what_was_heard_is_known_by_its_id_however_long(store: Store) -> None:
+    long = "ci/" + "x" * 5000
+    keep(store, HEARD, replace(HEARD, id=long))
+    assert store.read(lambda tx: tx.heard([HEARD.id, long, "ci/other"])) == {HEARD.id, long}
+
+
+def test_what_waits_for_a_replay_is_counted_until_it_is_replayed(store: Store) -> None:
+    keep(store, UNPARSED, replace(UNPARSED, id="U-2", last_at=later(2)))
+    assert [kept.id for kept in store.read(lambda tx: tx.all_unparsed())] == ["U-2", "U-1"]
+    keep(store, replace(UNPARSED, replayed_at=later(3)))
+    assert store.read(lambda tx: (tx.count_unparsed(), len(tx.all_unparsed()))) == (1, 1)
+    store.prune(later(9))
+    assert store.read(lambda tx: tx.unparsed("U-2")) is None
 
 
 def test_what_is_no_noun_is_not_saved(store: Store) -> None:

@@ -97,6 +97,41 @@ def nouns_from_outside() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_change"),
     )
     op.create_index("ix_change_at", "change", ["at"])
+    op.create_table(
+        "vendor_status",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("vendor", sa.Text(), nullable=False),
+        sa.Column("component", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_vendor_status"),
+    )
+    op.create_index("ix_vendor_status_at", "vendor_status", ["at"])
+    op.create_table(
+        "heard",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_heard"),
+    )
+    op.create_index("ix_heard_at", "heard", ["at"])
+    op.create_table(
+        "unparsed",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("last_at", TIME, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("truncated", sa.Boolean(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("replayed_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_unparsed"),
+    )
+    op.create_index("ix_unparsed_last_at", "unparsed", ["last_at"])
 
 
 def incidents() -> None:

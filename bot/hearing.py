@@ -1,0 +1,68 @@
+"""What senders posted: the same request once, vendors' latest word, and what was not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from bot.decision import Decision
+from bot.model import Heard, Unparsed, VendorStatus
+
+KEPT = 1024 * 1024  # bytes; a body up to this size is kept whole
+BEGINNING = 64 * 1024  # of a larger one
+MOST = 2000  # that wait for a replay; who floods us must not fill the disk
+
+# Headers that hold secrets: none of them is kept.
+SECRET = ("authorization", "cookie", "token", "secret", "key", "signature", "password", "hmac")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Odd:
+    """A request that was not understood, as it came."""
+
+    source: str
+    body: bytes
+    headers: Mapping[str, str]
+    reason: str
+
+    @property
+    def id(self) -> str:
+        return f"U-{sha256(self.source.encode() + b'/' + self.body).hexdigest()[:10]}"
+
+
+def unheard(ids: Iterable[str], known: set[str], now: datetime) -> Decision:
+    """These requests have been taken in now."""
+    return Decision(save=tuple(Heard(id=id, at=now) for id in dict.fromkeys(ids) if id and id not in known))
+
+
+def vendors(news: Iterable[VendorStatus], known: Mapping[str, VendorStatus]) -> Decision:
+    """The latest word of each counts, in whatever order they come."""
+    latest = dict(known)
+    for said in news:
+        before = latest.get(said.key)
+        if before is None or said.at >= before.at:
+            latest[said.key] = said
+    return Decision(save=tuple(said for key, said in latest.items() if said != known.get(key)))
+
+
+def keep(odd: Odd, before: Unparsed | None, waiting: int, now: datetime) -> Decision:
+    """Keeps it for a replay, unless too many wait already. The same bytes again are counted."""
+    if before is not None:
+        again = replace(before, last_at=now, count=before.count + 1, reason=odd.reason, replayed_at=None)
+        return Decision(save=(again,), say=odd.id)
+    if waiting >= MOST:
+        return Decision()
+    truncated = len(odd.body) > KEPT
+    kept = Unparsed(
+        id=odd.id,
+        source=odd.source,
+        at=now,
+        last_at=now,
+        reason=odd.reason,
+        headers={name: value for name, value in odd.headers.items() if not any(word in name for word in SECRET)},
+        body=odd.body[:BEGINNING] if truncated else odd.body,
+        truncated=truncated,
+    )
+    return Decision(save=(kept,), say=odd.id)

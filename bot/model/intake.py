@@ -1,0 +1,56 @@
+"""The nouns of what senders post, beside alerts and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class VendorState(StrEnum):
+    """How a component of somebody else's service is, in the words of Statuspage."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded_performance"
+    PARTIAL_OUTAGE = "partial_outage"
+    MAJOR_OUTAGE = "major_outage"
+    MAINTENANCE = "under_maintenance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VendorStatus:
+    """What a vendor says of one component. `key` identifies the component, or the vendor's incident, for its sender."""
+
+    key: str
+    vendor: str
+    component: str
+    status: VendorState
+    title: str
+    at: datetime
+    url: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A request that was taken in, so that the same request again is nothing. Kept for some days."""
+
+    id: str  # "github/72d3162e-cc78-11e3-81ab-4c9367dc0958": the source, and its id of the request
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unparsed:
+    """A request that was not understood, kept for a replay after a fix. The same bytes again are counted only."""
+
+    id: str  # "U-1f0c9a2b77": of the source and the bytes
+    source: str
+    at: datetime
+    last_at: datetime
+    reason: str
+    headers: Mapping[str, str]  # without those that hold secrets
+    body: bytes
+    truncated: bool  # the body is only its beginning, and cannot be replayed
+    count: int = 1
+    replayed_at: datetime | None = None

@@ -1,0 +1,121 @@
+"""What senders posted becomes facts, once, in one commit; what is not understood is kept for a replay."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from bot import hearing
+from bot.decision import Decision
+from bot.errors import Refused
+from bot.model import Alert, Change, Unparsed, VendorStatus
+from handlers import alerts, changes
+from handlers.intake import Delivery, Fact, Source
+from handlers.intake.fields import Malformed
+from handlers.world import World
+from storage.store import Tx
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The facts of one request, and the id that the same request would bear again, "" if none."""
+
+    facts: tuple[Fact, ...]
+    request: str = ""
+
+
+def understand(source: Source, delivery: Delivery) -> Batch:
+    """Raises Malformed. A bug in a parser is one too: the request must not be lost by it."""
+    try:
+        facts = tuple(source.sender.parse(delivery))
+        id = source.sender.delivery(delivery)
+    except Malformed:
+        raise
+    except Exception as error:
+        reference = secrets.token_hex(4)
+        log.exception("a sender's parser failed", source=source.name, reference=reference)
+        raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
+    return Batch(facts=facts, request=f"{source.name}/{id}" if id else "")
+
+
+def is_repeat(world: World, batch: Batch) -> bool:
+    return bool(batch.request) and bool(world.read(lambda tx: tx.heard([batch.request])))
+
+
+def receive(world: World, batches: Sequence[Batch]) -> Decision:
+    """One commit. Of two equal requests at once, the second is nothing."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        ids = [batch.request for batch in batches if batch.request]
+        known = tx.heard(ids) if ids else set()
+        return hearing.unheard(ids, known, now) + _think(world, tx, now, fresh(batches, known))
+
+    return world.decide(think)
+
+
+def fresh(batches: Sequence[Batch], known: set[str]) -> list[Fact]:
+    seen, facts = set(known), list[Fact]()
+    for batch in batches:
+        if batch.request not in seen:
+            facts += batch.facts
+        if batch.request:
+            seen.add(batch.request)
+    return facts
+
+
+def _think(world: World, tx: Tx, now: datetime, facts: Sequence[Fact]) -> Decision:
+    """Changes first: an alert of the same delivery may have been caused by one."""
+    decision = Decision()
+    if said := [fact for fact in facts if isinstance(fact, VendorStatus)]:
+        known = {one.key: before for one in said if (before := tx.vendor_status(one.key))}
+        decision += hearing.vendors(said, known)
+    if news := [fact for fact in facts if isinstance(fact, Change)]:
+        decision += changes.think(world, tx, now, news)
+    if fired := [fact for fact in facts if isinstance(fact, Alert)]:
+        decision += alerts.think(world, tx, now, fired)
+    return decision
+
+
+# ---------------------------------------------------------------- what is not understood
+
+
+def keep(world: World, source: Source, delivery: Delivery, reason: str) -> str:
+    """Its id, or "" where too many wait already."""
+    odd = hearing.Odd(source=source.name, body=delivery.body, headers=delivery.headers, reason=reason)
+    decision = world.decide(lambda tx, now: hearing.keep(odd, tx.unparsed(odd.id), tx.count_unparsed(), now))
+    return str(decision.say)
+
+
+def find(world: World, id: str) -> Unparsed:
+    """Raises Refused."""
+    found = world.read(lambda tx: tx.unparsed(id))
+    if found is None:
+        raise Refused(f"There is nothing unparsed called {id[:40]}; nothing was changed.")
+    return found
+
+
+def replay(world: World, sources: Mapping[str, Source], id: str) -> int:
+    """Takes it in as when it came. How many facts that were. Raises Refused, and then it is kept as it was."""
+    kept = find(world, id)
+    source = sources.get(kept.source)
+    if source is None:
+        raise Refused(f"{kept.source} is not configured any more; nothing was changed.")
+    if kept.truncated:
+        raise Refused(f"{id} was too large to be kept whole, so it cannot be replayed; nothing was changed.")
+    try:
+        batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
+    except Malformed as error:
+        raise Refused(f"It is still not understood: {error}. It is kept.") from None
+    receive(world, [batch])
+    world.decide(lambda tx, now: replayed(tx.unparsed(id), now))
+    return len(batch.facts)
+
+
+def replayed(kept: Unparsed | None, now: datetime) -> Decision:
+    return Decision(save=(replace(kept, replayed_at=now),)) if kept else Decision()

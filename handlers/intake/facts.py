@@ -1,0 +1,83 @@
+"""Facts made in the same way by every sender: which label is the service, what an absent time means."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.model import Alert, Change, ChangeKind, ChangeStatus
+from handlers.intake.fields import environment, first
+
+SEVERITY = ("severity", "priority", "level")
+SERVICE = ("service", "service_name", "app", "app_kubernetes_io_name", "deployment", "job", "namespace")
+ENVIRONMENT = ("environment", "env", "stage")
+
+
+def alert(
+    sender: str,
+    key: str,
+    title: str,
+    *,
+    firing: bool,
+    now: datetime,
+    labels: Mapping[str, str] | None = None,
+    group: str = "",
+    severity: str = "",
+    service: str = "",
+    place: str = "",
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    url: str | None = None,
+) -> Alert:
+    """`labels`: where severity, service and environment are looked for if they are not given. Times default to now."""
+    known = labels or {}
+    return Alert(
+        key=f"{sender}/{key}",
+        group=group or f"{sender}/{key}",
+        title=title or "Unnamed alert",
+        severity=severity or first(known, SEVERITY),
+        service=service or first(known, SERVICE),
+        environment=environment(place or first(known, ENVIRONMENT)),
+        firing=firing,
+        starts_at=starts_at or now,
+        ends_at=None if firing else ends_at or now,
+        url=url,
+        source=sender,
+    )
+
+
+def change(
+    sender: str,
+    key: str,
+    status: ChangeStatus,
+    *,
+    now: datetime,
+    service: str,
+    version: str = "",
+    place: str = "",
+    kind: ChangeKind = ChangeKind.DEPLOY,
+    at: datetime | None = None,
+    title: str = "",
+    url: str | None = None,
+    actor: str = "",
+) -> Change:
+    return Change(
+        key=f"{sender}/{key}",
+        change=kind,
+        service=service,
+        version=version,
+        environment=environment(place),
+        status=status,
+        at=at or now,
+        title=title,
+        url=url,
+        actor=actor,
+        source=sender,
+    )
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """For senders without one: the same labels are the same alert."""
+    text = "\x00".join(f"{name}\x01{value}" for name, value in sorted(labels.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

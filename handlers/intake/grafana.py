@@ -1,0 +1,89 @@
+"""Grafana's webhook: unified alerting, in Alertmanager's shape, and the dashboard alerts of Grafana 8."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bot.model import Alert
+from handlers.intake import facts
+from handlers.intake.alertmanager import Item, title
+from handlers.intake.fields import Body, Malformed, Text, Texts, Url
+from handlers.intake.sender import Delivery, Sender
+
+FIRING = frozenset({"alerting", "no_data", "nodata", "error"})
+QUIET = frozenset({"pending", "paused", "unknown"})  # says nothing yet, or nothing any more
+
+
+class _Item(Item):
+    dashboard: Url = Field(default=None, alias="dashboardURL")
+    panel: Url = Field(default=None, alias="panelURL")
+
+
+class _Unified(Body):
+    group: Text = Field(default="", alias="groupKey")
+    status: Text = ""
+    alerts: list[_Item]
+
+
+class _Legacy(Body):
+    rule: Text = Field(default="", alias="ruleId")
+    name: Text = Field(default="", alias="ruleName")
+    url: Url = Field(default=None, alias="ruleUrl")
+    org: Text = Field(default="", alias="orgId")
+    state: Text
+    title: Text = ""
+    tags: Texts = {}
+
+
+def parse(delivery: Delivery) -> list[Alert]:
+    content = delivery.content
+    if isinstance(content, dict) and "alerts" not in content and ("ruleId" in content or "ruleName" in content):
+        return _legacy(delivery)
+    webhook = delivery.as_(_Unified, "a Grafana webhook")
+    return [_alert(item, webhook, delivery) for item in webhook.alerts]
+
+
+def _alert(item: _Item, webhook: _Unified, delivery: Delivery) -> Alert:
+    """An alert that has no data says so in its name; which rule it is stands in a label."""
+    labels = item.labels
+    rule = labels.get("rulename", "")
+    missing = labels.get("alertname") in ("DatasourceNoData", "DatasourceError") and rule
+    named = f"{labels['alertname']}: {rule}" if missing else title(item)
+    return facts.alert(
+        "grafana",
+        item.fingerprint or facts.fingerprint(labels),
+        named,
+        firing=(item.status or webhook.status) != "resolved",
+        now=delivery.now,
+        labels=labels,
+        group=webhook.group or labels.get("alertname", ""),
+        starts_at=item.starts_at,
+        ends_at=item.ends_at,
+        url=item.panel or item.dashboard or item.url,
+    )
+
+
+def _legacy(delivery: Delivery) -> list[Alert]:
+    alert = delivery.as_(_Legacy, "an alert of Grafana 8")
+    state = alert.state.lower()
+    if state in QUIET:
+        return []
+    if state not in (*FIRING, "ok"):
+        raise Malformed(f"state: {alert.state[:60]!r} is none of {', '.join(sorted((*FIRING, *QUIET, 'ok')))}")
+    key = alert.rule or alert.name
+    if not key:
+        raise Malformed("ruleId is missing")
+    return [
+        facts.alert(
+            "grafana",
+            f"rule/{alert.org}/{key}",
+            alert.name or alert.title,
+            firing=state in FIRING,
+            now=delivery.now,
+            labels=alert.tags,
+            url=alert.url,
+        )
+    ]
+
+
+SENDER = Sender(title="Grafana, unified alerting and the dashboard alerts of before", parse=parse, auth="grafana")

@@ -1,0 +1,55 @@
+"""Prometheus itself, which posts to an Alertmanager's API: every firing alert again each minute, without a status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.model import Alert
+from handlers.intake import facts
+from handlers.intake.alertmanager import Item, title
+from handlers.intake.fields import Malformed
+from handlers.intake.sender import Delivery, Sender
+
+PATH = "/api/v2/alerts"
+SKEW = timedelta(seconds=5)  # a firing alert ends minutes from now; clocks differ by seconds
+
+
+def parse(delivery: Delivery) -> list[Alert]:
+    """Valid alerts are kept though others of the batch are not, as Alertmanager does."""
+    content = delivery.content
+    if not isinstance(content, list):
+        raise Malformed("this is not what Prometheus sends: write a list, […]")
+    alerts = [alert for item in content if (alert := _alert(item, delivery))]
+    if content and not alerts:
+        raise Malformed("no alert of the batch has labels")
+    return alerts
+
+
+def _alert(content: Any, delivery: Delivery) -> Alert | None:
+    try:
+        item = Item.model_validate(content)
+    except ValidationError:
+        return None
+    # Each Prometheus of a pair sends the same alert, with its own replica label.
+    labels = {name: value for name, value in item.labels.items() if name not in ("replica", "prometheus_replica")}
+    if not labels:
+        return None
+    started = item.starts_at or item.ends_at or delivery.now
+    return facts.alert(
+        "prometheus",
+        facts.fingerprint(labels),
+        title(item),
+        firing=item.ends_at is None or item.ends_at > delivery.now - SKEW,
+        now=delivery.now,
+        labels=labels,
+        group=labels.get("alertname", ""),
+        starts_at=started,
+        ends_at=item.ends_at,
+        url=item.url,
+    )
+
+
+SENDER = Sender(title="Prometheus straight to us, as if we were an Alertmanager", parse=parse)

@@ -1,0 +1,162 @@
+"""One shape for every sender: from a request that is proven to be theirs to facts."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from pydantic import BaseModel, ValidationError
+
+from bot.model import Alert, Change, VendorStatus
+from handlers.intake.fields import Malformed, load, to_text, why
+
+Fact = Alert | Change | VendorStatus
+M = TypeVar("M", bound=BaseModel)
+
+LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One request as it came. Header names are in lower case; `token` is what stands in the URL."""
+
+    body: bytes
+    now: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token: str = ""
+
+    @cached_property
+    def data(self) -> bytes:
+        """The body, unpacked, or what a form calls `payload`. Its Content-Type is not believed. Raises Malformed."""
+        data = self.body
+        if self.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
+            data = unpacked(data)
+        return of_form(data) if data.startswith(b"payload=") else data
+
+    @cached_property
+    def content(self) -> Any:
+        """The JSON in it. Raises Malformed."""
+        return load(self.data)
+
+    def as_(self, model: type[M], what: str) -> M:
+        """The JSON in it as `model`; `what` is what it should be. Raises Malformed."""
+        return as_(model, self.content, what)
+
+
+def as_(model: type[M], content: Any, what: str) -> M:
+    """Raises Malformed: "this is not an Alertmanager webhook: alerts: field required"."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise Malformed(f"this is not {what}: {why(error)}") from None
+
+
+def of_form(data: bytes) -> bytes:
+    """What the form's field `payload` holds. Raises Malformed."""
+    try:
+        fields = parse_qs(data.decode("utf-8", "replace"), max_num_fields=20)
+    except ValueError:
+        raise Malformed("the form has too many fields") from None
+    return "".join(fields.get("payload", [])).encode("utf-8", "replace")
+
+
+def unpacked(data: bytes) -> bytes:
+    """gzip or zlib, never more than a body may have: a few kilobytes can hold gigabytes. Raises Malformed."""
+    unpacker = zlib.decompressobj(wbits=47)
+    try:
+        whole = unpacker.decompress(data, LARGEST + 1)
+    except zlib.error:
+        raise Malformed("the body is said to be compressed and is not") from None
+    if len(whole) > LARGEST:
+        raise Malformed(f"the body unpacks to more than {LARGEST // 2**20} MiB")
+    if not unpacker.eof:
+        raise Malformed("the compressed body ends too early")
+    return whole
+
+
+# ---------------------------------------------------------------- senders
+
+Parser = Callable[[Delivery], Sequence[Fact]]
+DeliveryId = Callable[[Delivery], str]
+
+
+def none(delivery: Delivery) -> str:
+    """For senders without an id of a request, and those that repeat the same on purpose: the subject's key decides."""
+    return ""
+
+
+def header(name: str) -> DeliveryId:
+    return lambda delivery: to_text(delivery.headers.get(name.lower()))
+
+
+def inside(*path: str) -> DeliveryId:
+    """The id stands in the body, at this path."""
+
+    def find(delivery: Delivery) -> str:
+        found = delivery.content
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return "" if isinstance(found, dict | list) else to_text(found)
+
+    return find
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """What one kind of sender is like.
+
+    `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
+    (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
+    re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
+    after a few 4xx; it is kept either way.
+    """
+
+    title: str
+    parse: Parser
+    auth: str = "bearer"
+    delivery: DeliveryId = none
+    odd: int = 400
+
+
+# ---------------------------------------------------------------- facts as documented JSON
+
+ALERT = ("key", "group", "title", "severity", "service", "environment", "status", "starts_at", "ends_at", "url")
+CHANGE = ("change", "key", "service", "version", "environment", "status", "at", "url", "actor")
+VENDOR = ("key", "vendor", "component", "status", "title", "at", "url")
+
+
+def kind(fact: Fact) -> str:
+    match fact:
+        case Alert():
+            return "alert"
+        case Change():
+            return "change"
+        case VendorStatus():
+            return "vendor"
+
+
+def shown(fact: Fact) -> dict[str, Any]:
+    """The documented JSON of a fact: what `parse` and `dry_run` print. Absent is null, times are UTC."""
+    values = dict(vars(fact))
+    if isinstance(fact, Alert):
+        values["status"] = "firing" if fact.firing else "resolved"
+    names = {"alert": ALERT, "change": CHANGE, "vendor": VENDOR}[kind(fact)]
+    return {"kind": kind(fact)} | {name: _plain(values[name]) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case Enum():
+            return value.value
+        case "":
+            return None
+        case _:
+            return value
