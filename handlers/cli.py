@@ -162,8 +162,8 @@ def unparsed_replay(id: str) -> None:
 @cli.command()
 def gates(service: str) -> None:
     """Print the URLs at which controllers and pipelines ask before SERVICE moves. Each is a key."""
-    for gate, url in call("GET", f"/api/gates/{quote(service, safe='')}").items():
-        typer.echo(f"{gate:<26} {url}")
+    for asked in call("GET", f"/api/gates/{quote(service, safe='')}"):
+        typer.echo(f"{asked['gate']:<26} {asked['url']}")
 
 
 def call(method: str, path: str, json: object = None) -> Any:

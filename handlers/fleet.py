@@ -14,7 +14,7 @@ from bot.commands import Ask
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Approved, Authority, Expected, Fleet, Instance, Listing, compare, digest_of
-from bot.model import Alert, Change, Revision, Rollout, rollout_id
+from bot.model import Alert, Change, Revision, Rollout, RolloutPhase, rollout_id
 from bot.policy import Service, Verification
 from bot.skews import Known
 from bot.text import code
@@ -40,7 +40,10 @@ def moving(rollout: Rollout) -> str:
     """A rollout that is under way, in words; "" where one revision should be everywhere."""
     if not rollout.in_flight or rollout.aborted:
         return ""
-    return f"{rollout.stable} → {rollout.current} is under way, at {rollout.weight} % of the traffic"
+    paused = rollout.phase is RolloutPhase.PAUSED
+    why = f" ({rollout.message})" if paused and rollout.message else ""
+    state = "paused" if paused else "under way"
+    return f"{rollout.stable} → {rollout.current} is {state}, at {rollout.weight} % of the traffic{why}"
 
 
 # ---------------------------------------------------------------- effects

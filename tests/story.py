@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.model import Incident, Role
 from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
 from handlers import outbox, rollouts
+from handlers.app import gate_url
 from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
 from handlers.providers import DRAWING, ROLLOUTS, load
@@ -153,6 +155,7 @@ class Story:
             draw=load("plots", DRAWING) if self.policy.signals else None,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
+            gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
         )
         for transport in list(self.slack.courier.transports):

@@ -203,7 +203,7 @@ def phase_of(seen: Seen) -> tuple[RolloutPhase, str]:
     if seen.on_delete and seen.old:
         return RolloutPhase.PAUSED, f"{_named(seen.old)} change only when somebody deletes them"
     if seen.held:
-        return RolloutPhase.PAUSED, f"partition {seen.partition} keeps {_named(seen.old)} as they are"
+        return RolloutPhase.PAUSED, f"partition {seen.partition} holds back {_named(seen.old)}"
     return RolloutPhase.PROGRESSING, f"{len(seen.pods) - len(seen.old)} of {seen.replicas} pods updated"
 
 

@@ -93,7 +93,7 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
         found = gates.find(world, service)
         if found is None:
             raise HTTPException(404, f"There is no service {service[:60]!r} in the configuration.")
-        return JSONResponse(gates.urls(world, found))
+        return JSONResponse([{"gate": gate, "url": url} for gate, url in gates.urls(world, found).items()])
 
     @routes.get("/api/dead-letters", summary="Effects that were given up", dependencies=api)
     def dead() -> JSONResponse:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from handlers.cli import cli
 from tests.processes import free_port
+from tests.story import API_TOKEN, Story
 
 DEPLOY = '{"service":"checkout","version":"v42","status":"started","at":"2026-03-05T12:00:00Z"}'
 TOKEN = "api-token-that-nobody-may-see"
@@ -43,7 +45,28 @@ class Polite(BaseHTTPRequestHandler):
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """The address of another program."""
-    with HTTPServer(("127.0.0.1", 0), Polite) as server:
+    with serving(Polite) as address:
+        yield address
+
+
+@pytest.fixture
+def bot(story: Story) -> Iterator[str]:
+    """The address of a bot in the middle of its work."""
+
+    class Door(Polite):
+        def do_GET(self) -> None:
+            answer = story.http.get(self.path, headers={"authorization": self.headers["authorization"]})
+            self.send_response(answer.status_code)
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+    with serving(Door) as address:
+        yield address
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
@@ -102,6 +125,15 @@ def test_a_wrong_environment_is_one_sentence(type_: Type, name: str, value: str,
 def test_another_program_is_not_taken_for_the_bot(type_: Type, stranger: str) -> None:
     said = refusal(type_("say", "/incident list", WATCHKEEPER_LISTEN=stranger))
     assert said == f"watchkeeper: What answers at {stranger} is not Watchkeeper; see WATCHKEEPER_LISTEN."
+
+
+def test_the_gates_of_a_service_are_listed(type_: Type, bot: str) -> None:
+    ended = type_("gates", "checkout", WATCHKEEPER_LISTEN=bot, WATCHKEEPER_API_TOKEN=API_TOKEN)
+    assert ended.exit_code == 0
+    gates = dict(line.split() for line in ended.stdout.splitlines())
+    assert gates["rollback"].startswith("https://watchkeeper.example/gates/checkout/rollback")
+    said = refusal(type_("gates", "chekout", WATCHKEEPER_LISTEN=bot, WATCHKEEPER_API_TOKEN=API_TOKEN))
+    assert said == "watchkeeper: There is no service 'chekout' in the configuration."
 
 
 def test_a_draft_that_is_not_there_is_one_sentence(type_: Type) -> None:

@@ -84,7 +84,7 @@ def test_asked_while_a_release_is_under_way_it_says_how_far_it_is_and_calls_noth
     assert f"under way: {new} of 4 on v43" in shown
     assert 0 < new < 4
     assert "Verdict inconclusive" in shown
-    assert f"v41 → v43 is under way, at {rollout.weight} % of the traffic" in shown
+    assert f"v41 → v43 is paused, at {rollout.weight} % of the traffic" in shown
 
 
 def _pods(world: World, rollout: Rollout) -> tuple[Instance, ...]:

@@ -55,7 +55,7 @@ def test_a_pause_is_a_partition_below_the_pods_that_are_new(shop: Shop) -> None:
     assert partition(shop) == 4 - new
     shop.passes(120)
     assert versions(shop) == ["v41"] * (4 - new) + ["v42"] * new
-    assert shop.get("ledger").message.startswith(f"partition {4 - new} keeps ledger-0")
+    assert shop.get("ledger").message.startswith(f"partition {4 - new} holds back ledger-0")
 
 
 def test_a_pause_before_the_controller_has_looked_keeps_every_pod(shop: Shop) -> None:

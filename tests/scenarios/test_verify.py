@@ -81,7 +81,8 @@ def test_a_partition_that_keeps_servers_back_is_said(plain: Story) -> None:
     plain.cluster.patch("ledger", {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}})
     released(plain, "v43", "ledger")
     shown = plain.types("/rollout verify ledger")
-    assert "3 of 4: ledger-0 is of the older revision v41" in shown
+    assert "3 of 4 on v43" in shown
+    assert "partition 1 holds back ledger-0" in shown
     assert "its update strategy has the partition 1: pods below that number are not updated" in shown
     assert "Verdict *good*" not in shown
     plain.cluster.patch("ledger", {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}})
