@@ -6,13 +6,20 @@ from collections.abc import Mapping
 
 from handlers.intake import (
     alertmanager,
+    argocd,
+    argorollouts,
+    buildkite,
+    circleci,
     cloudevents,
     cloudwatch,
     deploys,
+    flagger,
+    flux,
     generic,
     github,
     gitlab,
     grafana,
+    jenkins,
     pagerduty,
     prometheus,
 )
@@ -23,13 +30,20 @@ __all__ = ["SENDERS", "Delivery", "Fact", "Sender", "Source", "kind", "shown"]
 
 SENDERS: Mapping[str, Sender] = {
     "alertmanager": alertmanager.SENDER,
+    "argocd": argocd.SENDER,
+    "argorollouts": argorollouts.SENDER,
+    "buildkite": buildkite.SENDER,
+    "circleci": circleci.SENDER,
     "cloudevents": cloudevents.SENDER,
     "cloudwatch": cloudwatch.SENDER,
     "deploys": deploys.SENDER,
+    "flagger": flagger.SENDER,
+    "flux": flux.SENDER,
     "generic": generic.SENDER,
     "github": github.SENDER,
     "gitlab": gitlab.SENDER,
     "grafana": grafana.SENDER,
+    "jenkins": jenkins.SENDER,
     "pagerduty": pagerduty.SENDER,
     "prometheus": prometheus.SENDER,
 }
