@@ -28,6 +28,7 @@ from handlers.intake import (
     netlify,
     pagerduty,
     prometheus,
+    statuspage,
     unleash,
     vercel,
 )
@@ -60,6 +61,7 @@ SENDERS: Mapping[str, Sender] = {
     "netlify": netlify.SENDER,
     "pagerduty": pagerduty.SENDER,
     "prometheus": prometheus.SENDER,
+    "statuspage": statuspage.SENDER,
     "unleash": unleash.SENDER,
     "vercel": vercel.SENDER,
 }
