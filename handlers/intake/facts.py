@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from bot.model import Alert, Change, ChangeKind, ChangeStatus
-from handlers.intake.fields import environment, first
+from handlers.intake.fields import Malformed, environment, first
 
 SEVERITY = ("severity", "priority", "level")
 SERVICE = ("service", "service_name", "app", "app_kubernetes_io_name", "deployment", "job", "namespace")
@@ -81,3 +81,12 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     """For senders without one: the same labels are the same alert."""
     text = "\x00".join(f"{name}\x01{value}" for name, value in sorted(labels.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def state(word: str, states: Mapping[str, ChangeStatus], nothing: Collection[str] = ()) -> ChangeStatus | None:
+    """A sender's word in ours; None for a word that says nothing has begun or ended. Raises Malformed."""
+    if word in nothing:
+        return None
+    if word not in states:
+        raise Malformed(f"the status {word[:60]!r} is none of {', '.join((*states, *sorted(nothing)))}")
+    return states[word]
