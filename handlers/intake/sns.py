@@ -36,7 +36,7 @@ OLDEST = timedelta(hours=6)  # SNS tries again for about an hour; what is older 
 def envelope(delivery: Delivery) -> Mapping[str, Any] | None:
     """SNS' own fields, or None where there are none. Raises Malformed."""
     content = delivery.content
-    is_envelope = isinstance(content, dict) and content.get("Type") in SIGNED and "TopicArn" in content
+    is_envelope = isinstance(content, dict) and to_text(content.get("Type")) in SIGNED and "TopicArn" in content
     return content if is_envelope else None
 
 
