@@ -38,8 +38,9 @@ def with_gates(rollout: Rollout, holds: Sequence[Hold], seen: Mapping[str, Gate]
     if rollout.waiting or rollout.paused or Kind.INCREASE not in rollout.gates or asked is None or asked.open:
         return rollout
     last = max((gate.at for gate in seen.values() if gate.gate in UNDER_WAY), default=asked.at)
-    if asked.at < last:  # it has gone on to ask for its promotion since
-        return rollout
+    newer = (gate for kind, gate in seen.items() if kind != Kind.DEPLOY and gate.at > asked.at)
+    if asked.at < last or any(gate.checksum != asked.checksum for gate in newer):
+        return rollout  # it has gone on to ask for its promotion since, or that was another revision
     return replace(rollout, waiting=Kind.INCREASE.value, for_person=True, phase=RolloutPhase.PAUSED, message=asked.why)
 
 

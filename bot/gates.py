@@ -41,6 +41,7 @@ class Kind(StrEnum):
 FORWARD = (Kind.START, Kind.INCREASE, Kind.PROMOTION, Kind.DEPLOY)
 TOLD = (Kind.EVENT, Kind.ENDED)
 ASKED = (*FORWARD, Kind.ROLLBACK)
+FLAGGERS = tuple(kind for kind in Kind if kind is not Kind.DEPLOY)  # a pipeline has checksums of its own
 UNDER_WAY = (Kind.INCREASE, Kind.PROMOTION)  # what a pause holds: a rollout stays where it is
 
 
@@ -325,14 +326,22 @@ def _rest(facts: Facts, policy: Policy, now: datetime) -> str:
 
 
 def promote(
-    facts: Facts, policy: Policy, *, full: bool, by: str, number: int, now: datetime, broken_glass: str = ""
+    facts: Facts,
+    policy: Policy,
+    *,
+    full: bool,
+    by: str,
+    number: int,
+    now: datetime,
+    broken_glass: str = "",
+    at: str = "",
 ) -> Decision:
     """Leave for the one next tick of the gate that waits, or for all of this revision. `number` makes ids unique.
 
     Raises Refused under a freeze, which is for whoever froze it to end, unless the glass is broken with a reason.
     """
     service = facts.service
-    seen = latest(facts)
+    seen = facts.seen.get(at) if at else latest(facts)
     if seen is None:
         raise Refused(
             f"Nobody has asked at a gate of {code(service.name)} yet.", instead=f"/rollout gates {service.name}"
@@ -381,7 +390,7 @@ def _must_be_thawed(facts: Facts, now: datetime) -> None:
 def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
     """An order that the gate `rollback` answers once, for the revision that asked last."""
     service = facts.service
-    seen = latest(facts, tuple(Kind))
+    seen = latest(facts, FLAGGERS)
     if seen is None:
         raise Refused(
             f"Nobody has asked at a gate of {code(service.name)} yet, so nobody would hear the order.",

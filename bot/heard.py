@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.decision import Decision, SendPost
-from bot.gates import TOLD, Facts, Kind, Tick, home, stranger
+from bot.gates import OVER, TOLD, Facts, Kind, Tick, home, stranger
 from bot.incidents import CHANNEL
-from bot.model import Entry, EntryKind, Gate, Post
+from bot.model import Entry, EntryKind, Gate, Pass, Post
 from bot.policy import GATES
 from bot.text import code
 
@@ -35,7 +36,13 @@ def heard(tick: Tick, facts: Facts, now: datetime) -> tuple[Gate, Decision]:
     if why or not tick.phase or (before and (before.checksum, before.phase) == (tick.checksum, tick.phase)):
         return gate, Decision()
     known = any((told.checksum, told.phase) == (tick.checksum, tick.phase) for told in tellings(facts))
-    return gate, Decision(save=(gate,)) + (Decision() if known else _told(gate, facts, now))
+    return gate, Decision(save=(gate, *_void(gate, facts, now))) + (Decision() if known else _told(gate, facts, now))
+
+
+def _void(gate: Gate, facts: Facts, now: datetime) -> tuple[Pass, ...]:
+    """Orders and leave of a run that is over: the same revision may come again, with the same checksum."""
+    mine = [given for given in facts.passes if given.checksum == gate.checksum and given.used_at is None]
+    return tuple(replace(given, until=now) for given in mine) if gate.phase in OVER else ()
 
 
 def tellings(facts: Facts) -> tuple[Gate, ...]:

@@ -242,7 +242,7 @@ def _blocked(rollout: Rollout) -> bool:
 
 def _freezes_scaling(meant: Plan, rollout: Rollout) -> bool:
     """A canary that is paused by hand is not scaled either; a pause step does not do that."""
-    scaled_apart = rollout.strategy == BLUE_GREEN or rollout.strategy in WITHOUT_STEPS
+    scaled_apart = rollout.strategy in (BLUE_GREEN, FLAGGER) or rollout.strategy in WITHOUT_STEPS
     return meant.intent is Intent.PAUSE and rollout.autoscaled and not scaled_apart
 
 

@@ -35,7 +35,7 @@ def holds(request: Request, rollout: Rollout) -> bool:
 
 def put_back(request: Request, rollout: Rollout) -> bool:
     """What was left is asked for again, and is not on its way out."""
-    if request.verb not in LEAVES or rollout.current.hash != request.from_revision:
+    if not rollout.observed or request.verb not in LEAVES or rollout.current.hash != request.from_revision:
         return False
     return rollout.current.hash != request.to_revision and not rollout.aborted
 

@@ -63,7 +63,10 @@ def _answers(
         case Intent.ABORT:
             return gates.rollback(known, by=request.by, number=number, now=now)
         case Intent.RESUME if request.reviewed_wait != BY_HAND:
-            return gates.promote(known, policy, full=False, by=request.by, number=number, now=now)
+            why, at = request.broken_glass, request.reviewed_wait
+            return gates.promote(
+                known, policy, full=False, by=request.by, number=number, now=now, broken_glass=why, at=at
+            )
         case _:
             return Decision()
 

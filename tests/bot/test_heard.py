@@ -10,10 +10,10 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.gates import Facts, Kind, Tick, rollback
 from bot.heard import heard
-from bot.model import Gate, Post
+from bot.model import Gate, Pass, Post
 from bot.policy import Service, Target
 from tests.bot.test_gates import CHECKOUT, DANA, SEV2, facts, saved, seen, tick
-from tests.values import NOON
+from tests.values import NOON, minutes
 
 IN_CLUSTER = replace(CHECKOUT, rollout=Target(provider="flagger", cluster="main", namespace="shop", name="checkout"))
 
@@ -76,3 +76,14 @@ def test_what_is_over_hears_no_order() -> None:
     with pytest.raises(Refused, match="hears no order then"):
         rollback(facts(seen=kept(told(), facts())), by=DANA, number=1, now=NOON)
     assert rollback(facts(seen=kept(told(Kind.EVENT, "Progressing"), facts())), by=DANA, number=1, now=NOON).save
+
+
+def test_an_order_ends_with_the_run_that_it_was_for() -> None:
+    """The same revision may be deployed again, with the same checksum."""
+    going = facts(seen=kept(told(Kind.EVENT, "Progressing"), facts()))
+    (order,) = saved(rollback(going, by=DANA, number=1, now=NOON), Pass)
+    known = replace(going, passes=[order])
+    (void,) = saved(heard(told(), known, NOON + minutes(1))[1], Pass)
+    assert (void.id, void.until) == (order.id, NOON + minutes(1))
+    assert saved(heard(told(checksum="def"), known, NOON + minutes(1))[1], Pass) == []
+    assert saved(heard(told(Kind.EVENT, "WaitingPromotion"), known, NOON + minutes(1))[1], Pass) == []

@@ -14,6 +14,7 @@ from bot.gates import Facts, Kind
 from bot.intents import BY_HAND, Intent
 from bot.model import Gate, Hold, Pass, Request, RequestState, Revision, Rollout, RolloutPhase, Verb
 from bot.policy import Policy
+from bot.preflight import Surroundings, preflight
 from bot.steering import steered
 from tests.bot.test_gates import DANA, FREEZE, HOLD, SEV2, facts, saved
 from tests.values import NOON, minutes
@@ -121,6 +122,11 @@ def test_a_weight_step_that_was_told_to_wait_waits() -> None:
     assert not with_gates(CANARY, [], asked_since).waiting
 
 
+def test_a_gate_that_an_older_revision_asked_says_nothing_of_this_one() -> None:
+    seen = {Kind.ROLLBACK: gate(Kind.ROLLBACK, checksum="new", at=LATER), Kind.INCREASE: gate(checksum="old")}
+    assert not with_gates(CANARY, [], seen).waiting
+
+
 @pytest.mark.parametrize(
     ("intent", "wait", "rollout", "answered"),
     [
@@ -168,6 +174,23 @@ def test_promoting_is_leave_for_one_tick_over_what_holds_it_now() -> None:
     assert (given.gate, given.once, given.over) == (Kind.INCREASE, True, ("INC-7/SEV2",))
 
 
+def test_a_pipeline_that_asks_beside_flagger_gets_neither_its_leave_nor_its_order() -> None:
+    pipeline = gate(Kind.DEPLOY, checksum="sha", at=LATER)
+    known = asking(pipeline, gate(Kind.PROMOTION), incidents=(SEV2,))
+    (given,) = saved(does(request(Intent.RESUME, Kind.PROMOTION, Verb.PROMOTE), known), Pass)
+    assert (given.gate, given.checksum) == (Kind.PROMOTION, "abc")
+    (given,) = saved(does(request(Intent.ABORT), asking(pipeline, gate(Kind.ROLLBACK))), Pass)
+    assert (given.gate, given.checksum) == (Kind.ROLLBACK, "abc")
+
+
+def test_broken_glass_opens_a_frozen_gate_too() -> None:
+    asked = request(Intent.RESUME, Kind.PROMOTION, Verb.PROMOTE)
+    known = asking(gate(Kind.PROMOTION), freezes=[FREEZE])
+    assert saved(does(asked, known), Pass) == []
+    (given,) = saved(does(replace(asked, broken_glass="customers cannot pay"), known), Pass)
+    assert given.gate == Kind.PROMOTION
+
+
 def test_resuming_lifts_the_holds_of_people_and_no_others() -> None:
     verify = replace(HOLD, id="checkout/production/verify", holder="verify")
     decision = does(request(Intent.RESUME, BY_HAND, Verb.RESUME), asking(holds=[HOLD, verify]))
@@ -195,3 +218,8 @@ def test_what_its_gates_cannot_do_ends_the_request_with_the_reason(asked: Reques
     assert settled.state is RequestState.NOTHING
     assert why in settled.outcome
     assert saved(decision, Pass) == []
+
+
+def test_neither_a_hold_nor_a_suspension_freezes_the_autoscaler_of_a_canary() -> None:
+    checked = preflight(Verb.PAUSE, replace(CANARY, autoscaled=True), (), Surroundings())
+    assert "autoscaler" not in str(checked.reasons)

@@ -130,6 +130,11 @@ def test_put_back_is_said_with_who_and_when_and_what_would_last() -> None:
     assert SendPost(post.id) in decision.do
 
 
+def test_what_was_touched_and_not_seen_by_its_controller_is_not_called_put_back() -> None:
+    """Until it has looked, an abort that holds may read as none."""
+    assert posts(look(replace(PUT_BACK, observed=False))) == []
+
+
 def test_it_is_said_once_however_often_it_swings() -> None:
     broken = after(look(PUT_BACK))
     again = vigils.looked(broken, undo(), PUT_BACK, None, POLICY, NOON + minutes(2))

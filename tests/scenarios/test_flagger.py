@@ -14,7 +14,7 @@ import pytest
 from bot.model import Request, RequestState
 from bot.policy import GATES, Service, Target
 from handlers.web.gates import pass_of
-from sandbox.kube.store import CANARIES
+from sandbox.kube.store import CANARIES, DEPLOYMENTS
 from tests.canary import NAME, TYPES, hooks, manifests
 from tests.story import DANA, SHOP, TOKEN, Story, target, told
 from tests.values import NOON
@@ -192,6 +192,18 @@ def test_a_newer_release_is_not_ordered_back(gated: Scene) -> None:
 
 
 # ---------------------------------------------------------------- without them
+
+
+def test_while_it_is_held_a_touch_of_its_deployment_does_not_keep_it_from_going_back(gated: Scene) -> None:
+    """At a closed gate Flagger writes no status, and it is not the template that was changed."""
+    gated.ships()
+    gated.story.alert("ReviewsErrors", service=NAME)
+    gated.ticks(4)
+    cluster = gated.story.cluster
+    deployment = cluster.store.get(DEPLOYMENTS, "shop", NAME)
+    cluster.write(DEPLOYMENTS, deployment | {"spec": deployment["spec"] | {"minReadySeconds": 1}}, "ci")
+    gated.ticks(6)
+    assert "Roll back reviews?" in gated.story.types(f"/rollout rollback {NAME}")
 
 
 def test_without_our_webhooks_it_is_suspended_and_the_answer_says_what_that_costs(bare: Scene) -> None:
