@@ -1,0 +1,72 @@
+"""Datadog's monitors, through a webhook whose payload stands in docs/senders.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from bot.model import Alert
+from handlers.intake import facts
+from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_list, to_text
+from handlers.intake.sender import Delivery, Sender
+
+FIRING = frozenset({"triggered", "re-triggered", "warn", "re-warn", "no data", "re-no data"})
+RESOLVED = "recovered"
+QUIET = frozenset({"renotify"})  # a reminder, in whatever state it is
+
+
+def to_tags(value: Any) -> dict[str, str]:
+    """ "env:prod,service:checkout", or a list of such; the first of a name counts."""
+    tags: dict[str, str] = {}
+    for part in to_list(value) if isinstance(value, list) else to_text(value).split(","):
+        name, colon, text = to_text(part).partition(":")
+        if colon and text.strip():
+            tags.setdefault(name.strip(), text.strip())
+    return tags
+
+
+class _Webhook(Body):
+    cycle: Text = ""
+    monitor: Text = ""
+    scope: Text = ""
+    title: Text = ""
+    transition: Text
+    priority: Text = ""
+    type: Text = ""
+    tags: Annotated[dict[str, str], BeforeValidator(to_tags)] = {}
+    date: Time = None
+    url: Url = None
+
+
+def parse(delivery: Delivery) -> list[Alert]:
+    webhook = delivery.as_(_Webhook, "a Datadog webhook with our payload")
+    transition = webhook.transition.lower()
+    if transition in QUIET:
+        return []
+    if transition not in (*FIRING, RESOLVED):
+        known = ", ".join(sorted((*FIRING, *QUIET, RESOLVED)))
+        raise Malformed(f"transition: {webhook.transition[:60]!r} is none of {known}")
+    return [_alert(webhook, delivery, firing=transition != RESOLVED)]
+
+
+def _alert(webhook: _Webhook, delivery: Delivery, *, firing: bool) -> Alert:
+    """$ID is another with every event: the cycle, or the monitor and its scope, is what stays."""
+    if not webhook.cycle and not webhook.monitor:
+        raise Malformed("cycle and monitor are missing: one of them tells which alert it is")
+    return facts.alert(
+        "datadog",
+        webhook.cycle or f"{webhook.monitor}/{webhook.scope}",
+        webhook.title,
+        firing=firing,
+        now=delivery.now,
+        labels=webhook.tags,
+        group=f"datadog/{webhook.monitor}" if webhook.monitor else "",
+        severity=webhook.priority or webhook.type,
+        starts_at=webhook.date,
+        ends_at=None if firing else webhook.date,
+        url=webhook.url,
+    )
+
+
+SENDER = Sender(title="Datadog: monitors, in our payload", parse=parse)
