@@ -426,7 +426,7 @@ def test_an_app_without_a_home_has_none_to_visit(visit: Callable[..., Page], spa
     expect(page.get_by_test_id("app-watchkeeper")).to_be_hidden()
 
 
-def test_an_image_shows_in_its_message_and_large_when_pressed(pages: Pages, served: tuple[Sandbox, Served]) -> None:
+def test_an_image_shows_in_its_message_and_large_when_pressed(served: tuple[Sandbox, Served], pages: Pages) -> None:
     space = served[0].workspace
     file = files.announce(space, BOT_USER, "plot.png", len(DOT))
     files.receive(space, file.id, DOT)

@@ -178,6 +178,7 @@ def test_a_body_that_is_none_is_400(door: Door, body: bytes) -> None:
 @pytest.mark.parametrize("gate", Kind)
 def test_without_the_database_every_gate_is_closed(door: Door, gate: str) -> None:
     door.flagger(gate)
+    door.flagger(Kind.ROLLBACK)
     door.orders()
 
     def away(*_: object) -> None:
