@@ -329,15 +329,12 @@ def acted(request: Request, rollout: Rollout, now: datetime, *, how: str = "") -
     return sent + settle(acting, finding, now)
 
 
-def in_parts(request: Request, now: datetime, others: Collection[Intent] = ()) -> bool:
+def in_parts(request: Request, now: datetime) -> bool:
     """Whether a call may still be missing: one that waits until the controller has seen the one before.
 
-    Not long after it was asked for: what comes late is a surprise. `others` take something back at their end, however
-    late that is.
+    Not long after it was asked for: what comes late is a surprise.
     """
     intent, lifts = Intent(request.intent), request.reviewed_wait == BY_HAND
-    if intent in others:
-        return request.state is RequestState.ACTING
     two = intent is Intent.UNDO_FULLY or (intent is Intent.PROMOTE_FULLY and lifts)
     return request.state is RequestState.ACTING and two and not too_late(request, now)
 

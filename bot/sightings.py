@@ -110,6 +110,13 @@ def _due(rollout: Rollout, requests: Sequence[Request], now: datetime) -> Decisi
     return Decision(do=tuple(VerifyRollout(request.id, due=now) for request in ripe))
 
 
+def analysed_again(rollout: Rollout, incidents: Sequence[Incident], now: datetime) -> Decision:
+    """What one release was let through without is back for the next one: to be read in its incidents, or in general."""
+    mine = [i.id for i in incidents if (i.service, i.environment) == (rollout.service, rollout.environment)]
+    text = f"the analysis of {rollout.service}, which was skipped for one release, is switched on again"
+    return Decision(note=tuple(Entry(incident=id, at=now, kind=EntryKind.ACTION, text=text) for id in mine or [""]))
+
+
 # ---------------------------------------------------------------- what happened
 
 

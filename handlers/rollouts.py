@@ -230,7 +230,7 @@ def _look(world: World, asked: Request) -> Rollout:
     """Reads it, and sends what had to wait until the controller had seen the call before."""
     service = world.policy.service(asked.service)
     controller, target = targets.provider(world, service)
-    if not rollouts.in_parts(asked, world.now(), controller.in_parts):
+    if not rollouts.in_parts(asked, world.now()):
         return targets.read(world, service)
     return controller.act(target, asked)
 

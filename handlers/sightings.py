@@ -11,7 +11,7 @@ import structlog
 from bot import sightings
 from bot.decision import Decision
 from bot.errors import ProviderError
-from bot.model import Rollout, rollout_id
+from bot.model import RequestState, Rollout, rollout_id
 from bot.policy import Service
 from bot.sightings import Known
 from handlers import targets
@@ -35,6 +35,18 @@ def look(world: World, service: Service) -> None:
 
     if world.read(lambda tx: think(tx, world.now())) != Decision():  # mostly nothing is new: no write for that
         world.decide(think)
+    if rollout.skips:
+        _take_back(world, service, rollout)
+
+
+def _take_back(world: World, service: Service, rollout: Rollout) -> None:
+    """By what the cluster shows and not by the request, which may have ended long before. Raises ProviderError."""
+    recent = world.read(lambda tx: tx.requests_of(rollout.service, rollout.environment, world.now()))
+    if any(request.state is RequestState.CONFIRMED for request in recent):  # which is in the middle of it
+        return
+    controller, target = targets.provider(world, service)
+    if controller.take_back(target):
+        world.decide(lambda tx, now: sightings.analysed_again(rollout, tx.incidents(open_only=True), now))
 
 
 def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:

@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
-from bot.intents import Intent
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Target, Verification
 from bot.signals import Chart
@@ -82,14 +81,16 @@ class Rollouts(Protocol):
     (a ProviderError) if it is not. It returns what the cluster shows right after. For a
     request that is ACTING it does nothing but the last part of an intent in parts, once its time has come.
 
+    `take_back` ends what an act had to set for a while, where its time is over; True where something was sent.
+
     `watch` is of all rollouts in these namespaces of one cluster. `lacking` names the rights that we do not have there.
     """
 
     supports: frozenset[Verb]
-    in_parts: frozenset[Intent]  # besides those that always are: something has to be taken back at the end
 
     def get(self, target: Target, service: str, environment: str) -> Rollout: ...
     def act(self, target: Target, request: Request) -> Rollout: ...
+    def take_back(self, target: Target) -> bool: ...
     def watch(self, cluster: str, namespaces: Collection[str]) -> Watch: ...
     def lacking(self, cluster: str, namespaces: Collection[str]) -> tuple[str, ...]: ...
 

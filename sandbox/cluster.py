@@ -455,6 +455,8 @@ class Cluster:
     def _touch(self, kind: Kind, obj: Object) -> None:
         name = obj["metadata"]["name"]
         key = (kind, obj["metadata"]["namespace"], name)
+        if kind is CANARIES and key in self._due:  # Flagger looks once in an interval, whatever is written meanwhile
+            return
         due = self.time() + timedelta(seconds=self.lags.get(name, self.lag))
         self._due[key] = min(due, self._due.get(key, due))
 

@@ -30,8 +30,7 @@ def will_happen(request: Request, rollout: Rollout) -> Iterator[str]:
         case Intent.PROMOTE_FULLY:
             left = plural(max(0, len(rollout.steps) - rollout.step), "remaining step")
             yield f"{left}, every gate and all analysis *are skipped*: {TICK} {to} gets all the traffic."
-            yield "Analysis is switched on again when it is through."
-            yield "If a newer release overtakes it before that, see to it yourself."
+            yield "Analysis is switched on again when it is through, or overtaken by another release."
         case Intent.UNDO | Intent.UNDO_FULLY:
             yield f"{to} is put back into Deployment {brief(rollout.template_in.partition(' ')[2], 100)}."
             yield from _way_back(rollout, request, fully=intent is Intent.UNDO_FULLY)

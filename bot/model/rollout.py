@@ -144,6 +144,7 @@ class Rollout:
     short_of: str = ""  # why there is no room, as the cluster says
     unexamined: str = ""  # why it could not be looked at closely
     gates: tuple[str, ...] = ()  # which of our gates its controller asks: "confirm-promotion", "rollback"
+    skips: str = ""  # the revision whose analysis we switched off, until that is taken back
     held: bool = False  # `paused` is what those gates answer; the cluster knows nothing of it
 
     @property

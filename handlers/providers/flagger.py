@@ -10,6 +10,7 @@ from bot.intents import BACK, BY_HAND, Intent
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
+from handlers.providers.deployment import hash_of
 from handlers.providers.flagger_status import BEFORE, PRIMARY, SKIPPED_FOR, Seen, known, template_of, understand
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.kubernetes_rights import Right
@@ -26,13 +27,18 @@ class Flagger(Workloads[Seen]):
     group = "flagger.app/v1beta1"
     plural = "canaries"
     supports = frozenset(Verb) - {Verb.RETRY}
-    in_parts = frozenset({Intent.PROMOTE_FULLY, Intent.UNDO_FULLY})  # skipAnalysis is taken back when it is through
     rights = (
         Right("flagger.app", "canaries", ("get", "list", "watch", "patch")),
         Right("flagger.app", "canaries/status", ("patch",)),
         Right("apps", "deployments", ("get", "patch")),
         Right("apps", "replicasets", ("list",)),
     )
+
+    def take_back(self, target: Target) -> bool:
+        call = analysed_again(self._seen(target))
+        if call:
+            self._patch(target, call)
+        return call is not None
 
     def _look(self, cluster: Kubernetes, target: Target) -> Seen:
         canary = cluster.get(self._path(target))
@@ -66,10 +72,10 @@ def next_call(seen: Seen, rollout: Rollout, request: Request, sent: int = 0) -> 
     """
     intent = Intent(request.intent)
     if request.state is RequestState.ACTING:
-        return _analysed_again(seen)
+        return None
     if fulfilled(request, rollout) or (intent is Intent.ABORT and _told_to_fail(seen)):
         # Suspended it does not roll back. The other order would let the bad revision go on for a tick.
-        return _spec(seen, {"suspend": False}) if seen.suspended and intent in BACK else _analysed_again(seen)
+        return _spec(seen, {"suspend": False}) if seen.suspended and intent in BACK else None
     if not rollout.observed and intent is not Intent.PAUSE:
         raise ProviderError(NAME, UNSEEN, unknown=sent > 0)
     if why := moved(request, rollout):
@@ -107,10 +113,15 @@ def _skip(seen: Seen, revision: str) -> Call:
     return spec_change(version_of(seen.object), spec, {SKIPPED_FOR: revision})
 
 
-def _analysed_again(seen: Seen) -> Call | None:
-    """skipAnalysis holds for every later release too, so what we set is taken back when it has done its work."""
-    through = seen.observed and seen.phase in ("Succeeded", "Failed")
-    if not (through and seen.skipped_for and seen.skips_analysis):
+def analysed_again(seen: Seen) -> Call | None:
+    """skipAnalysis holds for every later release too, so what we set is taken back when it has done its work.
+
+    Whatever has become of the request: at once where another revision is asked for, which must not profit from it.
+    """
+    if not (seen.skipped_for and seen.skips_analysis):
+        return None
+    overtaken = seen.current is None or hash_of(seen.current) != seen.skipped_for
+    if not overtaken and not (seen.observed and seen.phase in ("Succeeded", "Failed")):
         return None
     return spec_change(version_of(seen.object), {"skipAnalysis": False}, {SKIPPED_FOR: None})
 

@@ -187,6 +187,7 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         template_in=f"Deployment {child(seen.target, 'metadata').get('name')}",
         routed=True,
         gates=gates_of(seen.analysis, service),
+        skips=seen.skipped_for if seen.skips_analysis else "",
     )
 
 

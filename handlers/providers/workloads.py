@@ -61,7 +61,6 @@ class Workloads(ABC, Generic[S]):
     plural: ClassVar[str]
     rights: ClassVar[tuple[Right, ...]]
     supports: frozenset[Verb]
-    in_parts: frozenset[Intent] = frozenset()
 
     def __init__(self, clusters: Mapping[str, Kubernetes]) -> None:
         self.clusters = clusters
@@ -103,6 +102,10 @@ class Workloads(ABC, Generic[S]):
                     raise _after(error, sent) from error
                 sent += error.unknown
         raise ProviderError(self.name, "the rollout keeps changing under my hands", unknown=sent > 0)
+
+    def take_back(self, target: Target) -> bool:
+        """Raises ProviderError."""
+        return False
 
     def watch(self, cluster: str, namespaces: Collection[str]) -> Watch:
         return self._named(cluster).watch(place(self.group, self.plural, namespaces))

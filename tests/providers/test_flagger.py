@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from bot.preflight import preflight
 from handlers.providers.flagger_status import common, gates_of
 from sandbox.kube.store import CANARIES
 from tests.canary import NAME, hooks, manifests
-from tests.providers.shops import Front, Shop
+from tests.providers.shops import Front, Shop, target
 
 TICK = 10
 
@@ -213,11 +212,12 @@ def test_trap_a_skipped_analysis_stays_skipped_until_it_is_taken_back(shop: Shop
     assert spec(shop)["skipAnalysis"] is True
     shop.acts(full)  # a crash before the receipt: nothing is sent a second time
     assert len(shop.patches) == 1
+    provider, where = shop.provider(NAME), target(NAME)
+    assert shop.get(NAME).skips == full.from_revision
     shop.passes(2 * TICK)
-    sent = replace(full, state=RequestState.ACTING)
-    for _ in range(2):
-        shop.acts(sent)
+    assert [provider.take_back(where) for _ in range(2)] == [True, False]
     assert spec(shop)["skipAnalysis"] is False
+    assert shop.get(NAME).skips == ""
     assert len(shop.patches) == 2
     assert str(shop.get(NAME).stable) == "v42"
 

@@ -236,6 +236,29 @@ def test_trap_a_skipped_analysis_is_taken_back_also_after_a_crash(bare: Scene) -
     assert bare.phase == "Progressing"
 
 
+def test_trap_another_release_does_not_profit_from_a_skipped_analysis(bare: Scene) -> None:
+    """It overtakes the promotion before Flagger's tick, and the request ends without having come true."""
+    story = bare.story
+    bare.ships(ticks=3)
+
+    def overtakes(verb: str) -> None:
+        if bare.canary["spec"].get("skipAnalysis"):
+            story.cluster.before_call = lambda verb: None
+            story.cluster.deploy(NAME, f"shop/{NAME}:v43")
+
+    story.cluster.before_call = overtakes
+    story.types(f"/rollout promote {NAME} --full")
+    story.presses("ask.confirm")
+    story.passes(60)
+    assert bare.last.state is not RequestState.DONE
+    assert bare.canary["spec"]["skipAnalysis"] is False
+    told = [entry.text for entry in story.store.read(lambda tx: tx.entries(""))]
+    assert sum("is switched on again" in line for line in told) == 1
+    story.cluster.flagger.measure = lambda canary: "too many errors"
+    bare.ships("v44", ticks=6)
+    assert "v44" not in bare.served
+
+
 def test_what_has_finished_goes_back_through_a_new_run_or_at_once_in_an_emergency(bare: Scene) -> None:
     story = bare.story
     bare.ships(ticks=12)
