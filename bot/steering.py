@@ -12,7 +12,7 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.gates import Facts
 from bot.intents import BACK, BY_HAND, Intent
-from bot.model import Entry, EntryKind, Hold, Request, RequestState, Rollout
+from bot.model import Entry, EntryKind, Hold, Pass, Request, RequestState, Rollout
 from bot.policy import Policy
 from bot.proof import Finding
 from bot.rollouts import acted, settle
@@ -44,7 +44,13 @@ def steered(
     notes = tuple(_entry(request, now, f"lifts the hold of {hold.service}", hold.id) for hold in lifted)
     how = "its gates answer so from now on" if answered else ""
     held = replace(rollout, paused=_stays_paused(request, rollout, answered))
-    return replace(answers, say="") + Decision(save=lifted, note=notes) + acted(request, held, now, how=how)
+    return _for(request, answers) + Decision(save=lifted, note=notes) + acted(request, held, now, how=how)
+
+
+def _for(request: Request, answers: Decision) -> Decision:
+    """Leave, or an order, that is worth nothing when the request has ended."""
+    save = tuple(replace(noun, request=request.id) if isinstance(noun, Pass) else noun for noun in answers.save)
+    return replace(answers, save=save, say="")
 
 
 def _stays_paused(request: Request, rollout: Rollout, answered: bool) -> bool:

@@ -52,9 +52,14 @@ def facts(world: World, tx: Tx, service: Service, now: datetime) -> Facts:
         incidents=tx.open_incidents_near(gates.near(service, world.policy), environment),
         freezes=tx.freezes(now),
         holds=tx.holds(name, environment),
-        passes=tx.passes(name, environment, now),
+        passes=[given for given in tx.passes(name, environment, now) if _wanted(tx, given)],
         seen={gate.gate: gate for gate in tx.gates(name, environment)},
     )
+
+
+def _wanted(tx: Tx, given: Pass) -> bool:
+    """A request may end before its order was heard: overtaken, objected to, or given up."""
+    return not given.request or tx.request(given.request).settled_at is None
 
 
 # ---------------------------------------------------------------- steered

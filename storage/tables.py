@@ -351,6 +351,7 @@ class PassRow(Row, table=True):
     by: str = words()
     at: datetime = time()
     until: datetime = time()
+    request: str = words()
     used_at: datetime | None = time()
     over: list[str] = Field(sa_type=Json)
     version: int

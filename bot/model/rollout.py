@@ -261,6 +261,7 @@ class Pass:
     by: str
     at: datetime
     until: datetime
+    request: str = ""  # id of the one that it serves, if it is one's; worth nothing when that has ended
     used_at: datetime | None = None
     over: tuple[str, ...] = ()  # ids of what held the gate when leave was given; what comes later holds it all the same
     version: int = 0

@@ -191,7 +191,23 @@ def test_a_newer_release_is_not_ordered_back(gated: Scene) -> None:
     assert gated.phase == "Progressing"
 
 
-# ---------------------------------------------------------------- without them
+def test_an_order_whose_request_has_ended_is_not_given(gated: Scene) -> None:
+    """It was overtaken while nobody asked: what people decided since is what counts."""
+    story = gated.story
+    gated.ships()
+    story.alert("ReviewsErrors", service=NAME)
+    gated.ticks(2)
+    story.cluster.flagger.webhooks.deliver = lambda url, body, seconds: (503, "the bot is not reached")
+    story.types(f"/rollout rollback {NAME}")
+    story.presses("ask.confirm")
+    story.passes(70)
+    asked = gated.last
+    story.types(f"/rollout promote {NAME}")
+    story.presses("ask.confirm")
+    assert story.store.read(lambda tx: tx.request(asked.id)).state is RequestState.CANCELLED
+    story.cluster.flagger.webhooks.deliver = gated.deliver
+    gated.ticks(2)
+    assert gated.phase == "Progressing"
 
 
 def test_while_it_is_held_a_touch_of_its_deployment_does_not_keep_it_from_going_back(gated: Scene) -> None:
@@ -204,6 +220,9 @@ def test_while_it_is_held_a_touch_of_its_deployment_does_not_keep_it_from_going_
     cluster.write(DEPLOYMENTS, deployment | {"spec": deployment["spec"] | {"minReadySeconds": 1}}, "ci")
     gated.ticks(6)
     assert "Roll back reviews?" in gated.story.types(f"/rollout rollback {NAME}")
+
+
+# ---------------------------------------------------------------- without them
 
 
 def test_without_our_webhooks_it_is_suspended_and_the_answer_says_what_that_costs(bare: Scene) -> None:

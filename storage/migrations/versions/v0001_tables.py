@@ -344,6 +344,7 @@ def consent_and_watch() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("until", TIME, nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
         sa.Column("used_at", TIME, nullable=True),
         sa.Column("over", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
