@@ -160,6 +160,8 @@ def around(settings: Settings, service: Service, target: Target) -> str:
     provider = load(target.provider).connect(settings.config.clusters)
     found = look.examine(target, provider.get(target, service.name, service.environment))
     keeper = found.keeper
+    if keeper and not keeper.kind:
+        return f"all seen; {keeper} writes it, and {keeper.why}"
     if found.unexamined or (keeper and keeper.why):
         why = found.unexamined or f"{keeper} could not be read: {keeper.why if keeper else ''}"
         raise ProviderError(place, f"{why} (see docs/rbac/watchkeeper.yml)")

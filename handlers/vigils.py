@@ -26,7 +26,8 @@ def look(world: World, id: str) -> Think:
         return lambda tx, now: vigils.unseen(tx.vigil(id), asked, why, world.policy, now)
     if vigils.looks_broken(asked, rollout):
         rollout = targets.examine(world, service, rollout)
-    figures = targets.figures(world, service)
+    at_the_end = world.now() + world.policy.vigil_every >= vigil.until  # it is judged by them then, and only then
+    figures = targets.figures(world, service) if at_the_end else None
 
     def think(tx: Tx, now: datetime) -> Decision:
         others = tx.open_requests(vigil.service, vigil.environment)

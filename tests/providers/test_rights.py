@@ -230,6 +230,12 @@ def test_services_that_may_not_be_read_are_said_and_pods_are_counted(shop: Shop,
     assert "Services cannot be read" in row(configured(tmp_path), "pods of checkout")[1]
 
 
+def test_a_writer_whose_marks_are_unclear_is_named_and_no_right_is_missing(shop: Shop, tmp_path: Path) -> None:
+    shop.cluster.deploy("checkout", image="shop/checkout:v42", by="argocd-controller")
+    said = "all seen; Argo CD writes it, and its marks do not say which"
+    assert row(configured(tmp_path), "around checkout") == (True, said)
+
+
 def row(settings: Settings, what: str) -> tuple[bool, str]:
     (found,) = [row for row in check.rollouts(settings) if row.what == what]
     return found.ok, found.said
