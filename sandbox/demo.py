@@ -138,7 +138,6 @@ def configure(url: str, public: str, folder: Path) -> Path:
     )
     content: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     content["url"] = public
-    content["prometheus"] = {"url": f"{url}/prometheus"}
     content["clusters"] = {"shop": {"kubeconfig": str(kubeconfig)}}
     content["prometheus"] = {"url": f"{url}/prometheus"}
     path = folder / "config.yml"

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from bot.cards.incident import help_card
 from bot.commands import COMMANDS
 from handlers.cli import cli
-from handlers.settings import Config, Environment, parse
+from handlers.config import Config
+from handlers.settings import Environment, parse
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

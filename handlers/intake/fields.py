@@ -186,7 +186,9 @@ def why(error: ValidationError) -> str:
     """The first complaint, in one sentence."""
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    what = "write an object, {…}" if first["type"] == "model_type" else first["msg"].lower()
+    what = (
+        "write an object, {…}" if first["type"] == "model_type" else first["msg"].lower().removeprefix("value error, ")
+    )
     return f"{where}: {what}" if where else what
 
 

@@ -295,3 +295,8 @@ def test_changes_and_vendors_can_be_mapped_too():
 def test_a_map_that_cannot_work_is_told_at_the_start(map_, words):
     with pytest.raises(BadMap, match=words):
         map_.check()
+
+
+def test_what_is_wrong_is_said_in_our_words():
+    said = heard_or_not("deploys", b'{"service": "", "status": "started"}')
+    assert said == "this is not a deploy event: service: name the service"

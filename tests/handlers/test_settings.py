@@ -7,8 +7,9 @@ import yaml
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import Group, Policy, Rota, Rule
 from bot.signals import SIGNALS
+from handlers.config import Config
 from handlers.intake import SENDERS
-from handlers.settings import Config, Misconfigured, load, parse
+from handlers.settings import Misconfigured, load, parse
 
 ROOT = Path(__file__).parent.parent.parent
 

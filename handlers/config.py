@@ -1,0 +1,379 @@
+"""What the configuration file may say, key by key, and the Policy that it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from bot.commands import nearest
+from bot.model import Phase, Role, Severity, Verb
+from bot.policy import (
+    GATES,
+    GROUP,
+    SEVERITY_WORDS,
+    UPDATE_MINUTES,
+    WHO,
+    Group,
+    Policy,
+    Rota,
+    Rule,
+    Service,
+    Target,
+    Verification,
+)
+from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
+from handlers.intake import SENDERS, Sender, generic
+from handlers.intake.signatures import SCHEMES
+
+DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+LONGEST = 3650 * 86400
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        match = DURATION.fullmatch(value.strip())
+        if not match:
+            raise ValueError("write a duration as 90s, 30m, 3h or 7d")
+        seconds = int(match[1][:12]) * SECONDS[match[2]]
+        if seconds > LONGEST:
+            raise ValueError("a duration is at most ten years")
+        return timedelta(seconds=seconds)
+    return value
+
+
+def _severity(value: Any) -> Any:
+    text = str(value).strip().lower()
+    if text in SEVERITY_WORDS and text.startswith("sev"):
+        return SEVERITY_WORDS[text]
+    if text.isdigit() and 1 <= int(text) <= 5:
+        return Severity(int(text))
+    raise ValueError("write a severity as SEV1 to SEV5")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Level = Annotated[Severity, BeforeValidator(_severity)]
+
+
+WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
+Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
+
+
+AUTH = (*SCHEMES, "sns", "none")
+SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class MapPart(Part):
+    """How the sender `generic` reads a body: JMESPath, and the sender's words for ours."""
+
+    kind: str = "alert"
+    each: str = "@"
+    fields: dict[str, str]
+    statuses: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _readable(self) -> MapPart:
+        self.map().check()
+        return self
+
+    def map(self) -> generic.Map:
+        return generic.Map(**self.model_dump())
+
+
+class SenderPart(Part):
+    sender: str = ""
+    auth: str = ""
+    secret_env: str = ""
+    previous_secret_env: str = ""
+    topics: list[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]+$")]] = []
+    per_minute: int = Field(default=0, ge=0)
+    largest_mib: int = Field(default=16, ge=1, le=16)
+    map: MapPart | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> SenderPart:
+        if self.auth:
+            _known(self.auth, dict.fromkeys(AUTH), "auth", "scheme")
+        if self.previous_secret_env and not self.secret_env:
+            raise ValueError("previous_secret_env needs secret_env beside it")
+        if self.auth == "sns" and not self.topics:
+            raise ValueError("auth: sns needs topics, the ARNs of those you trust")
+        if self.auth == "none" and self.secret_env:
+            raise ValueError("auth: none lets everybody in; take secret_env out, or write another auth")
+        return self
+
+    def of(self, name: str) -> Sender:
+        return generic.sender(self.map.map(), name) if self.map else SENDERS[self.sender or name]
+
+
+class Cluster(Part):
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Cluster:
+        if bool(self.kubeconfig) == self.in_cluster:
+            raise ValueError("give either kubeconfig or in_cluster: true")
+        return self
+
+
+class OnCall(Part):
+    people: list[Member] = []
+    start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    turn: Duration = timedelta(days=7)
+    usergroup: str = Field(default="", pattern=r"^(S[A-Z0-9]+)?$")
+
+    @model_validator(mode="after")
+    def _one(self) -> OnCall:
+        if bool(self.people) == bool(self.usergroup):
+            raise ValueError("give either people (a rota) or usergroup (a Slack user group's id)")
+        if self.turn <= timedelta(0):
+            raise ValueError("a turn must last longer than nothing")
+        return self
+
+    def policy(self) -> Rota | Group:
+        if self.usergroup:
+            return Group(id=self.usergroup)
+        start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
+        return Rota(people=tuple(self.people), start=start, turn=self.turn)
+
+
+class RolloutPart(Part):
+    provider: str = "argo"
+    cluster: str = ""
+    namespace: str = "default"
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _where(self) -> RolloutPart:
+        if self.provider != GATES and not self.cluster:
+            raise ValueError("name the cluster, one of `clusters` (provider gates needs none)")
+        return self
+
+    def policy(self, service: str) -> Target:
+        """Who only asks at our gates may live anywhere, unless the configuration says where."""
+        anywhere = self.provider == GATES and "namespace" not in self.model_fields_set
+        return Target(
+            provider=self.provider,
+            cluster=self.cluster,
+            namespace="" if anywhere else self.namespace,
+            name=self.name or service,
+        )
+
+
+class RollbackPart(Part):
+    respec: bool = False
+
+
+class VerifyPart(Part):
+    container: str = ""
+    up: str = ""
+    build_info: str = ""
+    version_url: str = Field(default="", pattern=r"^(https?://\S*\{server\}\S*)?$")
+    version_field: str = "version"
+    config_key: str = ""
+
+    def policy(self) -> Verification:
+        return Verification(**self.model_dump())
+
+
+class ServicePart(Part):
+    environment: str = "production"
+    oncall: str = ""
+    roles: dict[Role, str] = {}
+    owners: list[Member] = []
+    rollout: RolloutPart | None = None
+    broadcast: list[str] = []
+    depends_on: list[str] = []
+    rollback: RollbackPart | None = None
+    servers: list[str] = []
+    verify: VerifyPart = VerifyPart()
+
+    def policy(self, name: str, rollback: RollbackPart) -> Service:
+        return Service(
+            name=name,
+            environment=self.environment,
+            oncall=self.oncall,
+            roles=self.roles,
+            owners=tuple(self.owners),
+            rollout=self.rollout.policy(name) if self.rollout else None,
+            broadcast=tuple(self.broadcast),
+            depends_on=tuple(self.depends_on),
+            respec=(self.rollback or rollback).respec,
+            servers=tuple(self.servers),
+            verification=self.verify.policy(),
+        )
+
+
+class ConsentPart(Part):
+    verbs: list[Verb] = []
+    environments: list[str] = []
+    who: list[Annotated[str, Field(pattern=WHO_MAY)]] = Field(default=list(WHO), min_length=1)
+    approvals: int | None = Field(default=None, ge=0, le=5)
+    typed: bool | None = None
+
+    @model_validator(mode="after")
+    def _pause_is_free(self) -> ConsentPart:
+        if Verb.PAUSE in self.verbs:
+            raise ValueError("pausing is one press, for everybody; take pause out")
+        return self
+
+    def policy(self) -> Rule:
+        return Rule(
+            verbs=frozenset(self.verbs),
+            environments=frozenset(self.environments),
+            who=tuple(self.who),
+            approvals=self.approvals,
+            typed=self.typed,
+        )
+
+
+class PrometheusPart(Part):
+    url: str
+    token_env: str = ""
+    signals: dict[str, str] = {}
+    errors: str = ERRORS_BY_VERSION
+
+    @model_validator(mode="after")
+    def _known(self) -> PrometheusPart:
+        for name in self.signals:
+            _known(name, SIGNALS, "prometheus.signals", "signal")
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("write url with http:// or https://")
+        return self
+
+    def policy(self) -> tuple[Signal, ...]:
+        """The signals that are plotted, with their queries; an empty query leaves one out."""
+        asked = ((signal, self.signals.get(name, signal.query).strip()) for name, signal in SIGNALS.items())
+        return tuple(replace(signal, query=query) for signal, query in asked if query)
+
+
+class Commands(Part):
+    incident: str = Field(default="/incident", pattern=r"^/[a-z0-9_-]{1,31}$")
+    rollout: str = Field(default="/rollout", pattern=r"^/[a-z0-9_-]{1,31}$")
+
+
+class VigilPart(Part):
+    every: Duration = timedelta(seconds=30)
+    lasts: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _looks(self) -> VigilPart:
+        if self.every <= timedelta(0):
+            raise ValueError("every must be longer than nothing")
+        return self
+
+
+class GitOpsPart(Part):
+    argo_namespace: str = "argocd"
+    restore_after: Duration = timedelta(hours=4)
+
+
+class GatesPart(Part):
+    close_at: Level | None = Severity.SEV2
+    dependencies: bool = True
+
+
+class FreezesPart(Part):
+    longest: Duration = timedelta(hours=24)
+    by: list[Member] = []
+
+
+class Config(Part):
+    """The whole file. Every key has a default; `config.example.yml` shows each."""
+
+    url: str = ""
+    announce: str = "#incidents"
+    broadcast: list[str] = []
+    opens_at: Level = Severity.SEV3
+    cooling: Duration = timedelta(minutes=30)
+    suspect_window: Duration = timedelta(hours=3)
+    verify_within: Duration = timedelta(minutes=10)
+    channel_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
+    severities: dict[str, Level] = {}
+    updates: dict[Phase, dict[Level, int]] = {}
+    commands: Commands = Commands()
+    senders: dict[str, SenderPart] | None = None
+    gates: GatesPart = GatesPart()
+    freezes: FreezesPart = FreezesPart()
+    clusters: dict[str, Cluster] = {}
+    prometheus: PrometheusPart | None = None
+    oncall: dict[str, OnCall] = {}
+    services: dict[str, ServicePart] = {}
+    rollback: RollbackPart = RollbackPart()
+    consent: list[ConsentPart] = [ConsentPart()]
+    vigil: VigilPart = VigilPart()
+    gitops: GitOpsPart = GitOpsPart()
+
+    @model_validator(mode="after")
+    def _names(self) -> Config:
+        for name, part in (self.senders or {}).items():
+            _known(part.sender or name, SENDERS, f"senders.{name}", "sender")
+            if not SOURCE_NAME.fullmatch(name):
+                raise ValueError(f"senders: {name!r} is part of an address; write small letters, digits, - and _")
+            if part.topics and part.auth not in ("", "sns"):
+                raise ValueError(f"senders.{name}.topics: they are for auth: sns")
+            if part.map and (part.sender or name) != "generic":
+                raise ValueError(f"senders.{name}.map: only the sender generic is mapped")
+        if sum((part.sender or name) == "prometheus" for name, part in (self.senders or {}).items()) > 1:
+            raise ValueError("senders: one Prometheus address is all there is; let both servers post to one source")
+        for name, service in self.services.items():
+            for who in filter(None, (service.oncall, *service.roles.values())):
+                _known(who, self.oncall, f"services.{name}", "on-call")
+            if service.rollout and service.rollout.cluster:
+                _known(service.rollout.cluster, self.clusters, f"services.{name}.rollout.cluster", "cluster")
+        return self
+
+    @model_validator(mode="after")
+    def _apart(self) -> Config:
+        if self.commands.incident == self.commands.rollout:
+            raise ValueError("commands: incident and rollout need different names")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url: write it with http:// or https://")
+        if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):
+            raise ValueError("updates: minutes are 1 or more")
+        return self
+
+    def policy(self) -> Policy:
+        updates = {phase: {**UPDATE_MINUTES.get(phase, {}), **minutes} for phase, minutes in self.updates.items()}
+        return Policy(
+            severities={**SEVERITY_WORDS, **{word.lower(): level for word, level in self.severities.items()}},
+            opens_at=self.opens_at,
+            cooling=self.cooling,
+            suspect_window=self.suspect_window,
+            update_minutes={**UPDATE_MINUTES, **updates},
+            announce=self.announce,
+            must_announce="announce" in self.model_fields_set,
+            broadcast=tuple(self.broadcast),
+            channel_prefix=self.channel_prefix,
+            services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
+            oncall={name: part.policy() for name, part in self.oncall.items()},
+            signals=self.prometheus.policy() if self.prometheus else (),
+            closes_gates_at=self.gates.close_at,
+            gates_follow_dependencies=self.gates.dependencies,
+            longest_freeze=self.freezes.longest,
+            freezers=tuple(self.freezes.by),
+            consent=tuple(part.policy() for part in self.consent),
+            verify_within=self.verify_within,
+            vigil_every=self.vigil.every,
+            vigil_lasts=self.vigil.lasts,
+            restore_after=self.gitops.restore_after,
+        )
+
+
+def _known(name: str, known: Mapping[str, Any], where: str, what: str) -> None:
+    if name in known:
+        return
+    close = nearest(name, list(known))
+    hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+    raise ValueError(f"{where}: unknown {what} {name!r}; {hint}")
