@@ -121,18 +121,9 @@ def _deployment(delivery: Delivery) -> list[Change]:
 def _deployment_status(delivery: Delivery) -> list[Change]:
     event = delivery.as_(_StatusEvent, "a GitHub deployment status")
     said = event.deployment_status
-    status = state(said.state)
+    status = facts.state(said.state.lower(), STATES, NOTHING)
     url = said.log_url or said.target_url
     return [_deploy(event, status, delivery, said.created_at, url)] if status else []
-
-
-def state(word: str) -> ChangeStatus | None:
-    """None for what says nothing of how it went. Raises Malformed."""
-    if word.lower() in NOTHING:
-        return None
-    if word.lower() not in STATES:
-        raise Malformed(f"the state {word[:60]!r} is none of {', '.join(STATES)}")
-    return STATES[word.lower()]
 
 
 def _deploy(event: _DeploymentEvent, status: ChangeStatus, delivery: Delivery, at: Any, url: str | None) -> Change:
@@ -177,7 +168,7 @@ def _workflow_run(delivery: Delivery) -> list[Change]:
     """A job, whatever it does: which of them ship something only the deployments say."""
     event = delivery.as_(_RunEvent, "a GitHub workflow run")
     run = event.workflow_run
-    status = state(run.conclusion or run.status or event.action)
+    status = facts.state((run.conclusion or run.status or event.action).lower(), STATES, NOTHING)
     if status is None:
         return []
     return [

@@ -95,18 +95,9 @@ def parse(delivery: Delivery) -> list[Change]:
     return read(delivery) if read else []
 
 
-def state(word: str) -> ChangeStatus | None:
-    """None for what has not begun. Raises Malformed."""
-    if word in NOTHING:
-        return None
-    if word not in STATES:
-        raise Malformed(f"the status {word[:60]!r} is none of {', '.join((*STATES, *sorted(NOTHING)))}")
-    return STATES[word]
-
-
 def _deployment(delivery: Delivery) -> list[Change]:
     event = delivery.as_(_Deployment, "a GitLab deployment")
-    status = state(event.status)
+    status = facts.state(event.status, STATES, NOTHING)
     if status is None:
         return []
     return [
@@ -128,7 +119,7 @@ def _deployment(delivery: Delivery) -> list[Change]:
 def _pipeline(delivery: Delivery) -> list[Change]:
     event = delivery.as_(_Pipeline, "a GitLab pipeline")
     run = event.object_attributes
-    status = state(run.status)
+    status = facts.state(run.status, STATES, NOTHING)
     if status is None:
         return []
     return [

@@ -18,13 +18,6 @@ BAD, UNDECIDED, GOOD = 0.9, 0.2, 0.0
 ASKED_FOREVER = {"interval": "10s"}
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path, "checkout", "storefront")

@@ -14,13 +14,6 @@ from bot.proof import judge
 from tests.providers.shops import Front, Shop
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path, "checkout", "payments")

@@ -34,13 +34,6 @@ SCENES = {
 }
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path)

@@ -17,13 +17,6 @@ from tests.providers.shops import Front, Shop, target
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path)

@@ -20,13 +20,6 @@ from tests.providers.shops import Front, Shop, target
 TICK = 10
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path, "search")  # a small cluster, to which the canary is added

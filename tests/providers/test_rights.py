@@ -43,13 +43,6 @@ def granted(*roles: str) -> Granted:
     return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path)

@@ -16,13 +16,6 @@ from handlers.providers.statefulset import WAS, Seen, understand
 from tests.providers.shops import Front, Shop, target
 
 
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(front, tmp_path)

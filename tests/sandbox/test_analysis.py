@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,21 +13,6 @@ from sandbox.world import Sandbox
 from tests.analyses import analysis, steps_with_analysis, template, undecided
 
 STEP, BACKGROUND = "currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus"
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
-
-
-@pytest.fixture
-def world(clock: FrozenClock) -> Sandbox:
-    return Sandbox.build(clock)
-
-
-@pytest.fixture
-def cluster(world: Sandbox) -> Cluster:
-    return world.cluster
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,21 +19,6 @@ from sandbox.world import Sandbox
 
 GROUP = ("argoproj.io", "v1alpha1", "shop", "rollouts")
 MERGE = "application/merge-patch+json"
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
-
-
-@pytest.fixture
-def world(clock: FrozenClock) -> Sandbox:
-    return Sandbox.build(clock)
-
-
-@pytest.fixture
-def cluster(world: Sandbox) -> Cluster:
-    return world.cluster
 
 
 @pytest.fixture

@@ -25,16 +25,6 @@ RATIO = (
 
 
 @pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
-
-
-@pytest.fixture
-def world(clock: FrozenClock) -> Sandbox:
-    return Sandbox.build(clock)
-
-
-@pytest.fixture
 def shop(world: Sandbox) -> Shop:
     return world.shop
 
