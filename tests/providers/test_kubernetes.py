@@ -92,7 +92,6 @@ def written(tmp_path: Path, url: str, token: str = TOKEN) -> str:
 @pytest.fixture
 def cluster(server: Server, tmp_path: Path) -> Iterator[Kubernetes]:
     cluster = Kubernetes.configured("demo", written(tmp_path, server.url), "two")
-    cluster._timeout = (0.2, 0.2)
     yield cluster
     cluster.close()
 
@@ -153,7 +152,10 @@ def test_a_redirect_is_not_followed_with_a_mutation(server: Server, patch: Mutat
 
 
 @pytest.mark.parametrize("how", [HANG, RESET])
-def test_a_lost_answer_to_a_mutation_is_unknown_not_failed(server: Server, patch: Mutation, how: int) -> None:
+def test_a_lost_answer_to_a_mutation_is_unknown_not_failed(
+    server: Server, cluster: Kubernetes, patch: Mutation, how: int
+) -> None:
+    cluster._timeout = (5.0, 0.2)
     server.says((how, ""))
     with pytest.raises(ProviderError, match="no answer") as caught:
         patch()
