@@ -429,10 +429,9 @@ class Cluster:
             "source": {"component": by},
         }
         self.store.create(EVENTS, event, by)
-        kept = self.store.all(EVENTS, meta["namespace"])
+        kept = self.store.names(EVENTS, meta["namespace"])
         if len(kept) > EVENTS_KEPT:
-            oldest = min(kept, key=lambda e: int(e["metadata"]["resourceVersion"]))
-            self.store.delete(EVENTS, meta["namespace"], oldest["metadata"]["name"])
+            self.store.delete(EVENTS, meta["namespace"], kept[0])
 
     def _record_split(self, kind: Kind, obj: Object) -> None:
         canary = self.flagger.canary_of(obj) if kind is DEPLOYMENTS else None

@@ -13,14 +13,17 @@ from typing import Any, TypeVar, cast
 
 Object = dict[str, Any]
 Path = tuple[str, ...]
+Name = tuple[str, str]  # the namespace, and the name in it
 T = TypeVar("T")
 
 LOG_LENGTH = 2_000  # a watch that asks for something older is told 410 Gone
 MAIN, STATUS = "", "status"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
+    """There is one of each, below."""
+
     group: str
     version: str
     plural: str
@@ -100,15 +103,14 @@ class Store:
     now: Callable[[], datetime]
     lock: threading.RLock = field(default_factory=threading.RLock)
     version: int = 100
-    _objects: dict[tuple[Kind, str, str], Object] = field(default_factory=dict)
+    _objects: dict[Kind, dict[Name, Object]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     _log: deque[Change] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     _floor: int = 0  # the log holds what came after this version
     _listeners: list[Callable[[], object]] = field(default_factory=list)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         with self.lock:
-            found = self._objects.get((kind, namespace, name))
-            return fresh(found)
+            return fresh(self._objects[kind].get((namespace, name)))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         found = self.find(kind, namespace, name)
@@ -119,60 +121,66 @@ class Store:
     def all(self, kind: Kind, namespace: str = "") -> list[Object]:
         """All objects of a kind, in one namespace or in all, by name as an API server lists them."""
         with self.lock:
-            keys = sorted((k for k in self._objects if k[0] == kind and namespace in ("", k[1])), key=lambda k: k[1:])
-            return [fresh(self._objects[key]) for key in keys]
+            held = self._objects[kind]
+            return [fresh(held[key]) for key in sorted(held) if namespace in ("", key[0])]
+
+    def names(self, kind: Kind, namespace: str) -> list[str]:
+        """Of all objects of a kind, those that were made first before the others."""
+        with self.lock:
+            return [name for space, name in self._objects[kind] if space == namespace]
 
     def owned(self, kind: Kind, owner: Object) -> list[Object]:
         uid = owner["metadata"]["uid"]
         with self.lock:
+            held = self._objects[kind]
             mine = [
                 key
-                for key, obj in self._objects.items()
-                if key[0] == kind and any(r["uid"] == uid for r in obj["metadata"].get("ownerReferences", []))
+                for key, obj in held.items()
+                if any(r["uid"] == uid for r in obj["metadata"].get("ownerReferences", []))
             ]
-            return [fresh(self._objects[key]) for key in sorted(mine, key=lambda k: k[1:])]
+            return [fresh(held[key]) for key in sorted(mine)]
 
     def create(self, kind: Kind, obj: Object, manager: str) -> Object:
         with self.lock:
             new = fresh(obj) | {"apiVersion": kind.api_version, "kind": kind.kind}
             meta = new["metadata"]
-            key = (kind, meta["namespace"], meta["name"])
-            assert key not in self._objects, f"{key} exists"
+            key = (meta["namespace"], meta["name"])
+            assert key not in self._objects[kind], f"{kind.kind} {key} exists"
             self.version += 1
             meta |= {
-                "uid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind.resource}/{key[1]}/{key[2]}/{self.version}")),
+                "uid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind.resource}/{key[0]}/{key[1]}/{self.version}")),
                 "creationTimestamp": stamp(self.now()),
                 "generation": 1,
                 "resourceVersion": str(self.version),
             }
             own(new, {}, manager, MAIN, stamp(self.now()))
-            self._keep(key, "ADDED", new)
+            self._keep(kind, "ADDED", new)
             return fresh(new)
 
     def update(self, kind: Kind, obj: Object, manager: str, subresource: str = MAIN, dry_run: bool = False) -> Object:
         """Write only the status of `obj`, or all but that, as the subresource says. Changing nothing writes nothing."""
         with self.lock:
             meta = obj["metadata"]
-            key = (kind, meta["namespace"], meta["name"])
-            old = self._objects.get(key)
+            old = self._objects[kind].get((meta["namespace"], meta["name"]))
             if old is None:
                 raise Missing(meta["name"])
             check_preconditions(meta, old["metadata"])
-            new = merge_write(old, obj, subresource)
-            if new == old:
+            merged = merge_write(old, obj, subresource)
+            if merged == old:
                 return fresh(old)
+            new = fresh(merged)
             if new.get("spec") != old.get("spec"):
                 new["metadata"]["generation"] = old["metadata"]["generation"] + 1
             own(new, old, manager, subresource, stamp(self.now()))
             new["metadata"]["resourceVersion"] = str(self.version + 1)
             if not dry_run:
                 self.version += 1
-                self._keep(key, "MODIFIED", new)
+                self._keep(kind, "MODIFIED", new)
             return fresh(new)
 
     def delete(self, kind: Kind, namespace: str, name: str) -> None:
         with self.lock:
-            old = self._objects.pop((kind, namespace, name), None)
+            old = self._objects[kind].pop((namespace, name), None)
             if old is None:
                 raise Missing(name)
             self.version += 1
@@ -203,9 +211,9 @@ class Store:
         for listener in list(self._listeners):
             listener()
 
-    def _keep(self, key: tuple[Kind, str, str], type: str, obj: Object) -> None:
-        self._objects[key] = obj
-        self._record(Change(self.version, type, key[0], obj))
+    def _keep(self, kind: Kind, type: str, obj: Object) -> None:
+        self._objects[kind][obj["metadata"]["namespace"], obj["metadata"]["name"]] = obj
+        self._record(Change(self.version, type, kind, obj))
 
     def _record(self, change: Change) -> None:
         if len(self._log) == LOG_LENGTH:
@@ -232,18 +240,18 @@ def check_preconditions(given: Object, held: Object) -> None:
 
 
 def merge_write(old: Object, given: Object, subresource: str) -> Object:
-    """`old` with what a write to this subresource may change: the other half of the object is silently dropped."""
+    """`old` with what a write to this subresource may change: the other half of the object is silently dropped.
+
+    It shares its parts with both.
+    """
     if subresource == STATUS:
-        new = fresh(old)
-        new["status"] = fresh(given.get("status"))
+        new = old | {"status": given.get("status")}
     else:
-        new = fresh(given)
-        new["metadata"] |= {
-            k: old["metadata"][k] for k in ("uid", "creationTimestamp", "generation", "resourceVersion")
-        }
-        new["metadata"]["managedFields"] = fresh(old["metadata"].get("managedFields", []))
-        new |= {"apiVersion": old["apiVersion"], "kind": old["kind"]}
-        new["status"] = fresh(old.get("status"))
+        held = old["metadata"]
+        meta = given["metadata"] | {k: held[k] for k in ("uid", "creationTimestamp", "generation", "resourceVersion")}
+        meta["managedFields"] = held.get("managedFields", [])
+        kept = {"apiVersion": old["apiVersion"], "kind": old["kind"], "status": old.get("status")}
+        new = given | {"metadata": meta} | kept
     return {k: v for k, v in new.items() if v is not None}
 
 
