@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sandbox.kube.replicas import duration, owner_reference, parse
-from sandbox.kube.store import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, STATUS, Object, Store, stamp
+from sandbox.kube.store import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, STATUS, Object, Store, fresh, stamp
 
 CONTROLLER = "rollouts-controller"
 WORST_FIRST = ("Failed", "Error", "Inconclusive")
@@ -51,7 +51,8 @@ class Analyses:
 
     def settle(self, rollout: Object, at: datetime) -> datetime | None:
         """Bring the rollout's runs up to `at`; answers when the next measurement is due."""
-        waits = [self._measure(run, at) for run in self.of(rollout).values() if phase_of(run) in UNFINISHED]
+        runs = [fresh(run) for run in self.of(rollout).values() if phase_of(run) in UNFINISHED]
+        waits = [self._measure(run, at) for run in runs]
         return min((w for w in waits if w), default=None)
 
     def follow(self, rollout: Object, wanted: Mapping[str, Object], alive: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sandbox.kube.store import DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Kind, Object, Store, stamp
+from sandbox.kube.store import DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Kind, Object, Store, fresh, stamp
 
 SAFE = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes makes generated names of: no vowels, no look-alikes
 FIRST_POD = 2.0  # seconds until the first pod of a batch is ready
@@ -132,7 +132,7 @@ class Replicas:
         return self._view(made, flavour), True
 
     def _renumber(self, old: Set, revision: int, flavour: Flavour, manager: str) -> Set:
-        rs = old.object
+        rs = fresh(old.object)
         notes = rs["metadata"]["annotations"]
         past = [notes[flavour.history]] if notes.get(flavour.history) else []
         notes |= {flavour.revision: str(revision), flavour.history: ",".join([*past, str(old.revision)])}
@@ -163,7 +163,7 @@ class Replicas:
             notes[EPHEMERAL] = json.dumps(wanted)
         dress(rs["spec"]["template"]["metadata"], worn, wanted)
         self.store.update(REPLICA_SETS, rs, manager)
-        for pod in self.store.owned(PODS, rs):
+        for pod in map(fresh, self.store.owned(PODS, rs)):
             dress(pod["metadata"], worn, wanted)
             self.store.update(PODS, pod, manager)
 
@@ -201,14 +201,14 @@ class Replicas:
             pods.remove(pod)
         ready = sum(self.make_ready(pod, at) for pod in pods)
         failures = self._failures(rs, at) if refused else []
-        rs["status"] = {
+        status = {
             "replicas": len(pods),
             "fullyLabeledReplicas": len(pods),
             "readyReplicas": ready,
             "availableReplicas": ready,
             "observedGeneration": rs["metadata"]["generation"],
         } | ({"conditions": failures} if failures else {})
-        self.store.update(REPLICA_SETS, rs, REPLICA_CONTROLLER, "status")
+        self.store.update(REPLICA_SETS, rs | {"status": status}, REPLICA_CONTROLLER, "status")
         again = [at + TRY_AGAIN] if refused else []
         return min([*again, *(self.due(p) for p in pods if at < self.due(p) < NEVER)], default=None)
 
@@ -254,10 +254,10 @@ class Replicas:
 
     def _report(self, pod: Object, ready: bool) -> Object:
         broken = self.due(pod) == NEVER
-        pod["status"] = pod_status(pod, ready, broken, stamp(self.store.now()), self.cached)
+        status = pod_status(pod, ready, broken, stamp(self.store.now()), self.cached)
         if pod["metadata"]["uid"] in self._homeless:
-            pod["status"] = unscheduled(stamp(self.store.now()))
-        return self.store.update(PODS, pod, KUBELET, "status")
+            status = unscheduled(stamp(self.store.now()))
+        return self.store.update(PODS, pod | {"status": status}, KUBELET, "status")
 
     def stop(self, pod: Object) -> None:
         del self._ready_at[pod["metadata"]["uid"]]

@@ -98,7 +98,11 @@ class Change:
 
 @dataclass
 class Store:
-    """Every object in the cluster. Callers get and give copies; hold `lock` to read and write in one step."""
+    """Every object in the cluster; hold `lock` to read and write in one step.
+
+    One object is found as a copy, to change and to write back. Many, and what was written, are given as they are kept:
+    they are for looking at, or for a `fresh` copy.
+    """
 
     now: Callable[[], datetime]
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -122,7 +126,7 @@ class Store:
         """All objects of a kind, in one namespace or in all, by name as an API server lists them."""
         with self.lock:
             held = self._objects[kind]
-            return [fresh(held[key]) for key in sorted(held) if namespace in ("", key[0])]
+            return [held[key] for key in sorted(held) if namespace in ("", key[0])]
 
     def names(self, kind: Kind, namespace: str) -> list[str]:
         """Of all objects of a kind, those that were made first before the others."""
@@ -138,7 +142,7 @@ class Store:
                 for key, obj in held.items()
                 if any(r["uid"] == uid for r in obj["metadata"].get("ownerReferences", []))
             ]
-            return [fresh(held[key]) for key in sorted(mine)]
+            return [held[key] for key in sorted(mine)]
 
     def create(self, kind: Kind, obj: Object, manager: str) -> Object:
         with self.lock:
@@ -155,7 +159,7 @@ class Store:
             }
             own(new, {}, manager, MAIN, stamp(self.now()))
             self._keep(kind, "ADDED", new)
-            return fresh(new)
+            return new
 
     def update(self, kind: Kind, obj: Object, manager: str, subresource: str = MAIN, dry_run: bool = False) -> Object:
         """Write only the status of `obj`, or all but that, as the subresource says. Changing nothing writes nothing."""
@@ -167,7 +171,7 @@ class Store:
             check_preconditions(meta, old["metadata"])
             merged = merge_write(old, obj, subresource)
             if merged == old:
-                return fresh(old)
+                return old
             new = fresh(merged)
             if new.get("spec") != old.get("spec"):
                 new["metadata"]["generation"] = old["metadata"]["generation"] + 1
@@ -176,7 +180,7 @@ class Store:
             if not dry_run:
                 self.version += 1
                 self._keep(kind, "MODIFIED", new)
-            return fresh(new)
+            return new
 
     def delete(self, kind: Kind, namespace: str, name: str) -> None:
         with self.lock:
