@@ -124,13 +124,17 @@ def end(client: SocketModeClient) -> None:
     """Close a client for good.
 
     Its own `close` can lose a race against its own reconnecting, and the connection that then stays open takes
-    payloads that nobody answers. It also waits for reads to time out.
+    payloads that nobody answers. It waits for ever where its reader begins just now, and takes the word to end back.
     """
     client.default_auto_reconnect_enabled = client.auto_reconnect_enabled = False
     client.closed = True
     client.message_queue.put(None)
-    hang_up(client)
-    client.close()
+    closing = threading.Thread(target=client.close, daemon=True)
+    closing.start()
+    while closing.is_alive():
+        client.current_session_state.terminated = True
+        hang_up(client)
+        closing.join(0.05)
     hang_up(client)  # all its threads have ended: what is open now was opened meanwhile
     client.disconnect()
 

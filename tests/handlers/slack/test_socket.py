@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +109,34 @@ def test_closing_wins_against_the_sdk_that_is_just_connecting_anew(desk: Desk) -
         answer.set()  # and the SDK gets a new address while it is being closed
         closing.join(10)
     assert eventually(lambda: open_sockets(desk) == 0)
+
+
+def test_closing_wins_against_the_sdk_that_just_begins_to_read(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """It says that it begins, and then takes back that it is to end."""
+    begins, go = threading.Event(), threading.Event()
+
+    def slowly(record: logging.LogRecord) -> bool:
+        if record.getMessage().startswith("Starting to receive"):
+            begins.set()
+            go.wait(10)
+        return True
+
+    with listening(desk) as socket:
+        caplog.handler.addFilter(slowly)
+        try:
+            with caplog.at_level(logging.INFO):
+                socket.connect()
+                assert socket.handler
+                state = socket.handler.client.current_session_state
+                assert begins.wait(10)
+                closing = threading.Thread(target=socket.close, daemon=True)
+                closing.start()
+                assert eventually(lambda: state.terminated)
+                go.set()
+                closing.join(10)
+                assert not closing.is_alive()
+        finally:
+            caplog.handler.removeFilter(slowly)
 
 
 def test_a_slack_that_is_away_at_the_start_is_waited_for(desk: Desk) -> None:
