@@ -94,10 +94,12 @@ class Cluster:
         self._sliced = 0  # the store's version that the EndpointSlices are of
         self._splits: dict[str, list[Split]] = {}
         self._kept: dict[Key, gitops.Repository] = {}  # what GitOps keeps, by the object that does
+        self.replicas.tempo = 0  # how long each pod took to come up is forgotten by now
         with self._at(clock.now() - AGE):
             for manifest in shop() if manifests is None else manifests:
                 self.create(fresh(manifest))
         self.reconcile()
+        self.replicas.tempo = 1
 
     def time(self) -> datetime:
         return self._moment or self.clock.now()

@@ -11,10 +11,12 @@ import fcntl
 import itertools
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -92,6 +94,29 @@ def migrate(url: str) -> None:
     store = Store(url)
     store.migrate()
     store.close()
+
+
+@cache
+def migrated() -> bytes:
+    store = Store("sqlite://")
+    store.migrate()
+    content = held(store).serialize()
+    store.close()
+    return content
+
+
+def memory_store() -> Store:
+    """A store without a row, in memory: a copy, since migrating takes longer than most tests."""
+    store = Store("sqlite://")
+    held(store).deserialize(migrated())
+    return store
+
+
+def held(store: Store) -> sqlite3.Connection:
+    """What a store in memory consists of."""
+    connection = store.transactions.engine.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from bot.policy import Policy
 from handlers.intake import SENDERS, Source
 from handlers.web import server
 from handlers.world import World
-from storage.store import Store
+from tests.databases import memory_store
 from tests.values import NOON
 
 TOKEN, API = "hook-token", "api-token"
@@ -33,8 +33,7 @@ def application(world: World) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[TestClient]:
-    store = Store("sqlite://")
-    store.migrate()
+    store = memory_store()
     world = World(store, None, {}, Policy(), lambda: NOON)  # type: ignore[arg-type]
     with TestClient(application(world), raise_server_exceptions=False) as http:
         yield http

@@ -20,6 +20,7 @@ from bot.policy import Group, Policy, Rota, Rule, Service
 from handlers import rollouts
 from handlers.world import World
 from storage.store import Store
+from tests.databases import memory_store
 from tests.providers.shops import Front, Shop, target
 from tests.values import NOON, incident
 
@@ -88,8 +89,7 @@ def front() -> Iterator[Front]:
 
 @pytest.fixture
 def desk(front: Front, tmp_path: Path) -> Iterator[Desk]:
-    shop, store = Shop(front, tmp_path), Store("sqlite://")
-    store.migrate()
+    shop, store = Shop(front, tmp_path), memory_store()
     here = incident(channel="C1", version=0)
     store.decide(lambda tx, now: Decision(save=(here,)), NOON)
     yield Desk(shop, store)

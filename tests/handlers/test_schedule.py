@@ -11,7 +11,8 @@ from bot.errors import ProviderError
 from bot.policy import Policy
 from handlers import schedule
 from handlers.world import World
-from storage.store import Busy, Store
+from storage.store import Busy
+from tests.databases import memory_store
 from tests.values import NOON, minutes
 
 
@@ -24,8 +25,7 @@ class Now:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    store = Store("sqlite://")
-    store.migrate()
+    store = memory_store()
     chat: Any = None
     yield World(store=store, chat=chat, rollouts={}, policy=Policy(), now=Now())
     store.close()

@@ -17,6 +17,7 @@ from handlers.watching import Watcher, Watchers
 from handlers.world import Touched, World
 from storage.store import Busy, Store
 from tests.bot.rollout_values import request
+from tests.databases import memory_store
 from tests.providers.shops import Front, Shop, target
 from tests.values import NOON, incident
 
@@ -55,8 +56,7 @@ def front() -> Iterator[Front]:
 
 @pytest.fixture
 def desk(front: Front, tmp_path: Path) -> Iterator[Desk]:
-    shop, store = Shop(front, tmp_path), Store("sqlite://")
-    store.migrate()
+    shop, store = Shop(front, tmp_path), memory_store()
     here = incident(channel="C1", version=0)
     store.decide(lambda tx, now: Decision(save=(here,)), NOON)
     yield Desk(shop, store)

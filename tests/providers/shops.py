@@ -25,7 +25,8 @@ from handlers.providers import ROLLOUTS, load
 from handlers.providers.kubernetes import Kubernetes
 from handlers.world import Rollouts
 from sandbox.clock import FrozenClock
-from sandbox.cluster import MANIFESTS, Cluster, kubeconfig
+from sandbox.cluster import Cluster, kubeconfig
+from sandbox.cluster import shop as manifests
 from sandbox.server import HttpProtocol
 from tests import canary
 from tests.values import NOON, incident
@@ -75,7 +76,7 @@ class Shop:
 
     def __init__(self, front: Front, folder: Path, *only: str, name: str = "sandbox") -> None:
         self.clock = FrozenClock(NOON)
-        wanted = [m for m in yaml.safe_load(MANIFESTS.read_text()) if m["metadata"]["name"] in only]
+        wanted = [m for m in manifests() if m["metadata"]["name"] in only]
         self.cluster = front.cluster = Cluster(self.clock, wanted or None)
         if not only:
             for manifest in (LEDGER, *canary.manifests()):

@@ -26,7 +26,7 @@ from sandbox.server import serve, slack_app
 from sandbox.slack.events import Ack, Delivery, Failed, Result
 from sandbox.slack.model import BOT_TOKEN
 from sandbox.slack.workspace import Workspace
-from storage.store import Store
+from tests.databases import memory_store
 from tests.values import NOON, incident
 
 COMMANDS = {"incident": "/incident", "rollout": "/rollout"}
@@ -52,8 +52,7 @@ class Desk:
         self.workspace.install(manifest(COMMANDS))
         self.workspace.before_call = self.no_transaction
         self.served = serve(slack_app(self.workspace))
-        self.store = Store("sqlite://")
-        self.store.migrate()
+        self.store = memory_store()
         self.client = connect(BOT_TOKEN, f"{self.served.url}/api/")
         self.me = preflight(self.client)
         self.chat = SlackChat(self.client, self.store, self.clock.now, self.me)

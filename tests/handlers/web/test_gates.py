@@ -21,6 +21,7 @@ from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.world import World
 from storage.store import Busy, Store
+from tests.databases import memory_store
 from tests.storage.helpers import keep
 from tests.values import NOON, incident
 
@@ -75,8 +76,7 @@ class Door:
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    store = Store("sqlite://")
-    store.migrate()
+    store = memory_store()
     door = Door(store)
     yield door
     door.http.close()

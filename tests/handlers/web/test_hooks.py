@@ -28,6 +28,7 @@ from handlers.together import Together
 from handlers.web import server
 from handlers.world import World
 from storage.store import Store
+from tests.databases import memory_store
 from tests.signing import SIGNERS
 from tests.values import NOON
 
@@ -89,8 +90,7 @@ class Door:
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    store = Store("sqlite://")
-    store.migrate()
+    store = memory_store()
     BROKEN.clear()
     yield Door(store)
     store.close()
