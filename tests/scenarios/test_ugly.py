@@ -223,7 +223,7 @@ def test_updates_written_while_slack_is_away_appear_in_the_order_they_were_writt
     story.slack.faults.cut(True)
     for words in ("First words.", "Second words.", "Third words."):
         assert story.asks(f"/incident update INC-1 {words}")["ok"]
-        story.passes(400)
+        story.passes(100)
     story.slack.faults.cut(False)
     story.passes(120)
     for where in (story.channel, "C0STATUS", "C0SUPPORT"):
