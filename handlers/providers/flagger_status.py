@@ -18,11 +18,10 @@ from bot.model import Revision, Rollout, RolloutPhase
 from bot.policy import Target
 from handlers.providers.deployment import HASH, available, hash_of, number_of, revision_of
 from handlers.providers.gitops import moment, writer
-from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owner_of, version
+from handlers.providers.objects import PRIMARY, Json, autoscaled, child, images, listed, number, owner_of, version
 from handlers.providers.workloads import UNOBSERVED, caught_up, plain, unmade, version_of
 
 ALL = 100
-PRIMARY = "-primary"
 FLAGGER_ID = "flagger-id"  # on the primary's template, so that each promotion rolls it
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # on a template whose pods somebody had replaced
 SKIPPED_FOR = "watchkeeper/analysis-skipped-for"  # the revision that skipAnalysis was set for, by us
@@ -200,7 +199,7 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         owner=owner_of(seen.target) or owner_of(seen.object),
         observed=seen.observed,
         precondition=version_of(seen.object),
-        autoscaled=autoscaled(child(seen.target, "metadata")),
+        autoscaled=bool(child(seen.spec, "autoscalerRef")) or autoscaled(child(seen.target, "metadata")),
         template_in=f"Deployment {child(seen.target, 'metadata').get('name')}",
         routed=True,
         gates=gates_of(seen.analysis, service),
