@@ -265,17 +265,18 @@ def latest(facts: Facts, gates: Collection[Kind] = FORWARD) -> Gate | None:
     return next((seen for seen in facts.seen.values() if seen.gate in gates), None)
 
 
-def revision(facts: Facts) -> str:
-    """The revision that asked last, for a line that is bound to it."""
-    seen = latest(facts, tuple(Kind))
+def revision(facts: Facts, verb: str) -> str:
+    """The revision that it would be done to, for a line that is bound to it: a pipeline is let on, but never back."""
+    seen = latest(facts, FORWARD if verb == "promote" else FLAGGERS)
     return seen.checksum or NOBODY_ASKED if seen else NOBODY_ASKED
 
 
-def must_be_at(facts: Facts, reviewed: str) -> None:
+def must_be_at(facts: Facts, verb: str, reviewed: str) -> None:
     """Raises Refused where another revision asks than the one that was looked at."""
-    if revision(facts) != reviewed:
+    asks = revision(facts, verb)
+    if asks != reviewed:
         raise Refused(
-            f"{code(facts.service.name)} was at {code(reviewed)} when you looked, and now {code(revision(facts))} "
+            f"{code(facts.service.name)} was at {code(reviewed)} when you looked, and now {code(asks)} "
             "asks. Nothing was changed.",
             instead=f"/rollout show {facts.service.name}",
         )

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.decision import Decision, SendPost
 from bot.gates import OVER, TOLD, Facts, Kind, Tick, home, stranger
+from bot.holds import ended, outlived
 from bot.incidents import CHANNEL
 from bot.model import Entry, EntryKind, Gate, Pass, Post
 from bot.policy import GATES
@@ -36,13 +37,22 @@ def heard(tick: Tick, facts: Facts, now: datetime) -> tuple[Gate, Decision]:
     if why or not tick.phase or (before and (before.checksum, before.phase) == (tick.checksum, tick.phase)):
         return gate, Decision()
     known = any((told.checksum, told.phase) == (tick.checksum, tick.phase) for told in tellings(facts))
-    return gate, Decision(save=(gate, *_void(gate, facts, now))) + (Decision() if known else _told(gate, facts, now))
+    kept = Decision(save=(gate, *_void(gate, facts, now)))
+    return gate, kept if known else kept + _let_go(gate, facts, now) + _told(gate, facts, now)
 
 
 def _void(gate: Gate, facts: Facts, now: datetime) -> tuple[Pass, ...]:
     """Orders and leave of a run that is over: the same revision may come again, with the same checksum."""
     mine = [given for given in facts.passes if given.checksum == gate.checksum and given.used_at is None]
     return tuple(replace(given, until=now) for given in mine) if gate.phase in OVER else ()
+
+
+def _let_go(gate: Gate, facts: Facts, now: datetime) -> Decision:
+    """What people held has ended, so the next release is not theirs to hold still."""
+    if gate.phase not in OVER:
+        return Decision()
+    why = f"Flagger says {gate.phase} of {gate.checksum or 'its release'}"
+    return ended(outlived(facts.holds, now), why, home(facts), now)
 
 
 def tellings(facts: Facts) -> tuple[Gate, ...]:

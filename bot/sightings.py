@@ -13,6 +13,7 @@ from datetime import datetime
 from bot import rollouts
 from bot.changes import ENDED, STANDING
 from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout, WatchRollout
+from bot.holds import ended, outlived
 from bot.intents import named, replicas, step_in_words
 from bot.live import card_id
 from bot.model import (
@@ -21,6 +22,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Hold,
     Incident,
     Request,
     RequestState,
@@ -49,6 +51,7 @@ class Known:
     changes: Mapping[str, Change] = field(default_factory=dict)
     cards: Sequence[str] = ()  # ids of the cards that show it live
     vigils: Sequence[str] = ()  # ids of those who look on after an act
+    holds: Sequence[Hold] = ()  # that stand
 
 
 def change_key(service: str, environment: str, version: str) -> str:
@@ -68,10 +71,13 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
     if not rollout.observed or (before and read_at < before.at):
         return Decision()
     after = _sighting(rollout, before, read_at)
-    decision = rollouts.observed(rollout, known.stables, now) + _due(rollout, known.requests, now)
+    over = _over(rollout, known.holds, read_at)
+    decision = rollouts.observed(rollout, known.stables, now)
+    became_stable = bool(decision.save)
+    decision += _due(rollout, known.requests, now) + _let_go(rollout, over, known, now)
     if before and after == replace(before, at=read_at):
         return decision
-    told = _Look(rollout, known, now, became_stable=bool(decision.save)).told()
+    told = _Look(rollout, known, now, became_stable=became_stable, let_go=bool(over)).told()
     woken = tuple(WatchRollout(id, due=now) for id in known.vigils)  # it has moved: they look now
     return Decision(save=(after,), do=_shown(rollout, known) + woken) + decision + _news(told, rollout, known, policy)
 
@@ -103,6 +109,19 @@ def _shown(rollout: Rollout, known: Known) -> tuple[ShowRollout, ...]:
     return tuple(ShowRollout(id) for id in sorted({*known.cards, *(card_id(id, rollout.service) for id in hurt)}))
 
 
+def _over(rollout: Rollout, holds: Sequence[Hold], read_at: datetime) -> tuple[Hold, ...]:
+    """The holds whose release the look has found to be over. One that is younger than the look was not known to it."""
+    under_way = rollout.stable is None or (rollout.in_flight and not rollout.aborted)
+    return () if under_way else outlived(holds, read_at)
+
+
+def _let_go(rollout: Rollout, over: Sequence[Hold], known: Known, now: datetime) -> Decision:
+    why = f"{rollout.current} is aborted" if rollout.aborted else "no release is under way any more"
+    mine = (rollout.service, rollout.environment)
+    home = next((i.id for i in known.incidents if (i.service, i.environment) == mine), "")
+    return ended(over, why, home, now)
+
+
 def _due(rollout: Rollout, requests: Sequence[Request], now: datetime) -> Decision:
     """What was asked for has come true, or never will: it is verified now and not at the next turn."""
     acting = [request for request in requests if request.state is RequestState.ACTING]
@@ -131,8 +150,9 @@ class _Told:
 class _Look:
     """One look, compared with the last one. What a request of ours explains is told there, and not here again."""
 
-    def __init__(self, rollout: Rollout, known: Known, now: datetime, *, became_stable: bool) -> None:
+    def __init__(self, rollout: Rollout, known: Known, now: datetime, *, became_stable: bool, let_go: bool) -> None:
         self.rollout, self.known, self.now, self.became_stable = rollout, known, now, became_stable
+        self.let_go = let_go  # the pause by hand was a hold at our gates, whose end is told as such
         self.ours = [r for r in known.requests if r.acted_at or r.state is RequestState.CONFIRMED]
         self.changes = dict(known.changes)
         self.lines: list[tuple[datetime, str]] = []
@@ -198,7 +218,7 @@ class _Look:
             self.say(f"{version} is degraded: {_why(rollout)}")
         if done := _finished_steps(base, rollout):
             self.say(f"{version} is past: {', '.join(done)}")
-        if base.paused and not rollout.paused:
+        if base.paused and not rollout.paused and not self.let_go:
             self.say(f"{version}: the pause by hand is lifted", "resume", "rollback", "abort")
         elif _waited_for_a_person(base, rollout):
             self.say(f"{version} goes on: it was promoted", "resume", "promote")

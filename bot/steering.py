@@ -14,7 +14,7 @@ from bot.gates import Facts
 from bot.intents import BACK, BY_HAND, Intent
 from bot.model import Entry, EntryKind, Hold, Pass, Request, RequestState, Rollout
 from bot.policy import Policy
-from bot.proof import Finding
+from bot.proof import Finding, fulfilled
 from bot.rollouts import acted, settle
 from bot.text import is_person
 
@@ -34,17 +34,30 @@ def steered(
 ) -> Decision:
     """What is kept so that it is answered so from now on, and the request as sent.
 
-    `rollout`: after what was sent to the cluster. `answered`: nothing was. `before`: an earlier hold of whoever asks.
+    `rollout`: after what was sent to the cluster. `answered`: nothing was, as its gates' answers do it.
+    `before`: an earlier hold of whoever asks.
     """
+    already = answered and fulfilled(request, rollout)
+    steers = answered and not already
     try:
-        answers = _answers(request, known, before, policy, number, now) if answered else Decision()
+        answers = _answers(request, known, before, policy, number, now) if steers else Decision()
     except Refused as refusal:
         return settle(request, Finding(RequestState.NOTHING, unescape(refusal.why)), now)
     lifted = tuple(_lifted(request, known, now))
     notes = tuple(_entry(request, now, f"lifts the hold of {hold.service}", hold.id) for hold in lifted)
-    how = "its gates answer so from now on" if answered else ""
-    held = replace(rollout, paused=_stays_paused(request, rollout, answered))
-    return _for(request, answers) + Decision(save=lifted, note=notes) + acted(request, held, now, how=how)
+    held = replace(rollout, paused=_stays_paused(request, rollout, steers))
+    return (
+        _for(request, answers)
+        + Decision(save=lifted, note=notes)
+        + acted(request, held, now, how=_how(answered, already))
+    )
+
+
+def _how(answered: bool, already: bool) -> str:
+    """ "" where the cluster was told."""
+    if not answered:
+        return ""
+    return "nothing was to do, as it is so already" if already else "its gates answer so from now on"
 
 
 def _for(request: Request, answers: Decision) -> Decision:

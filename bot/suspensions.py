@@ -141,6 +141,11 @@ def looked(suspension: Suspension, on_by: str, tasks_there: Sequence[Task], now:
     return said + noted + _reminds_no_more(ended, tasks_there, now)
 
 
+def looked_after(off: Sequence[Suspension]) -> Decision:
+    """Each is looked at now, and then again and again: an earlier version did not look."""
+    return Decision(do=tuple(WatchGitOps(suspension.id) for suspension in off))
+
+
 def unseen(suspension: Suspension, now: datetime) -> Decision:
     """Whether it is still off is not known: it is looked at again, and restored when somebody asks for it."""
     return Decision(do=(_again(suspension, now),)) if suspension.state is SuspensionState.OFF else Decision()

@@ -141,13 +141,14 @@ def previewed(world: World, ask: Ask, service: Service, verb: str, options: Opti
         must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
         decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
         if options.at:
-            gates.must_be_at(known, options.at)
+            gates.must_be_at(known, verb, options.at)
             return decision + _alarm(world, tx, ask, known, options, decision, now)
         line = f"{verb} {service.name}" + (" --full" if options.full else "")
         if options.broken_glass:  # a quote would end it early
             line += f' {glass.FLAG} "{options.broken_glass.replace(QUOTE, APOSTROPHE)}"'
         title = f"{TITLES[verb]} {service.name}?"
-        return Decision(say=cards.preview(line, title, WILL[verb, options.full], known, world.policy, now))
+        at = gates.revision(known, verb)
+        return Decision(say=cards.preview(line, at, title, WILL[verb, options.full], known, world.policy, now))
 
     return world.decide(think) if options.at else world.read(lambda tx: think(tx, world.now()))
 
@@ -163,7 +164,7 @@ def _alarm(
     home = gates.home(known)
     return glass.announced(
         given.id,
-        f"promotion of {known.service.name} at {gates.revision(known)}",
+        f"promotion of {known.service.name} at {gates.revision(known, Verb.PROMOTE)}",
         options.broken_glass,
         "; ".join(brief(rule, 500) for rule in rules),
         by=ask.by,

@@ -61,6 +61,7 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
         vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],
+        holds=tx.holds(service, environment),
     )
 
 

@@ -55,7 +55,7 @@ def _steered(
         gates.facts(world, tx, service, now),
         tx.find_hold(f"{service.name}/{service.environment}/{request.by}"),
         world.policy,
-        answered=answered and not fulfilled(request, rollout),
+        answered=answered,
         number=tx.count_passes() + 1,
         now=now,
     )

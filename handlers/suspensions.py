@@ -102,6 +102,12 @@ def look(world: World, id: str) -> Think:
     return lambda tx, now: suspensions.looked(tx.suspension(id), on_by, tx.tasks(held.incident), now)
 
 
+def look_after(world: World) -> None:
+    """All that is switched off, in case nobody does: an earlier version did not, and a look may have been given up."""
+    if world.read(lambda tx: tx.suspensions_off()):
+        world.decide(lambda tx, now: suspensions.looked_after(tx.suspensions_off()))
+
+
 def gave_up(world: World, id: str, error: ProviderError) -> Think:
     why = error.message if isinstance(error, Moved) else str(error)
     moved = isinstance(error, Moved)

@@ -293,6 +293,11 @@ class Tx:
         over = text(f"state <> '{SuspensionState.ENDED}'")
         return self._first(Suspension, SUSPENSIONS.c.service == service, SUSPENSIONS.c.environment == environment, over)
 
+    def suspensions_off(self) -> tuple[Suspension, ...]:
+        """Oldest first."""
+        off = text(f"state = '{SuspensionState.OFF}'")
+        return self._all(Suspension, select(SUSPENSIONS).where(off).order_by(SUSPENSIONS.c.at, SUSPENSIONS.c.id))
+
     def count_suspensions(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(SUSPENSIONS)) or 0
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.cards.kit import Block, actions, context, header, paged, press, section
 from bot.decision import Card
-from bot.gates import ASKED, FORWARD, Facts, Kind, closers, latest, revision
+from bot.gates import ASKED, FORWARD, NOBODY_ASKED, Facts, Kind, closers, latest
 from bot.heard import tellings
 from bot.model import Gate
 from bot.policy import Policy
@@ -86,8 +86,8 @@ def _buttons(facts: Facts) -> Iterator[Block | None]:
         yield press("Roll back", f"rollout rollback {name}", f"rollback {name}", "danger")
 
 
-def preview(line: str, title: str, will: str, facts: Facts, policy: Policy, now: datetime) -> Card:
-    """Before it is done: bound to the revision that asked last. `line` is what Confirm stands for."""
+def preview(line: str, at: str, title: str, will: str, facts: Facts, policy: Policy, now: datetime) -> Card:
+    """Before it is done: bound to the revision `at`. `line` is what Confirm stands for."""
     against = closers(Kind.PROMOTION, facts, policy, now)
     blocks: list[Block] = [
         header(title),
@@ -96,9 +96,9 @@ def preview(line: str, title: str, will: str, facts: Facts, policy: Policy, now:
     ]
     if against:
         blocks.append(section("*What holds it*\n" + "\n".join(f"• {brief(c.text, 500)}" for c in against)))
-    confirm = press("Confirm", f"rollout {line} --at {revision(facts)}", "confirm", "primary")
+    confirm = press("Confirm", f"rollout {line} --at {at}", "confirm", "primary")
     blocks.append(actions(confirm))
-    blocks.append(context("Good for this revision only."))
+    blocks.append(context("Good until somebody asks." if at == NOBODY_ASKED else f"Good for {code(at, 60)} only."))
     return Card(text=fallback(brief(title, 150)), blocks=tuple(blocks))
 
 

@@ -11,10 +11,10 @@ from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
 from handlers.providers.deployment import hash_of
-from handlers.providers.flagger_status import BEFORE, PRIMARY, SKIPPED_FOR, Seen, known, template_of, understand
+from handlers.providers.flagger_status import BEFORE, SKIPPED_FOR, Seen, known, template_of, understand
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.kubernetes_rights import Right
-from handlers.providers.objects import Json, child
+from handlers.providers.objects import PRIMARY, Json, child
 from handlers.providers.workloads import Call, Workloads, belonging, new_template, object_path, spec_change, version_of
 
 NAME = "Flagger"

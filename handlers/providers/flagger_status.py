@@ -6,7 +6,7 @@ the target's, with other names in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,17 +16,18 @@ from bot.canaries import FLAGGER
 from bot.gates import Kind
 from bot.model import Revision, Rollout, RolloutPhase
 from bot.policy import Target
-from handlers.providers.deployment import HASH, available, hash_of, revision_of
+from handlers.providers.deployment import HASH, available, hash_of, number_of, revision_of
 from handlers.providers.gitops import moment, writer
-from handlers.providers.objects import Json, autoscaled, child, images, listed, number, owner_of, version
+from handlers.providers.objects import PRIMARY, Json, autoscaled, child, images, listed, number, owner_of, version
 from handlers.providers.workloads import UNOBSERVED, caught_up, plain, unmade, version_of
 
 ALL = 100
-PRIMARY = "-primary"
 FLAGGER_ID = "flagger-id"  # on the primary's template, so that each promotion rolls it
+RESTARTED = "kubectl.kubernetes.io/restartedAt"  # on a template whose pods somebody had replaced
 SKIPPED_FOR = "watchkeeper/analysis-skipped-for"  # the revision that skipAnalysis was set for, by us
 WAITS = {"Waiting": Kind.START.value, "WaitingPromotion": Kind.PROMOTION.value}
 UNDER_ANALYSIS = ("Progressing", "Waiting", "WaitingPromotion")
+AT_REST = ("Initialized", "Succeeded")  # the primary is a copy of what is asked for, or that is still to be looked at
 BEFORE = ("", "Initializing")  # there is no primary yet that serves
 
 
@@ -89,9 +90,21 @@ class Seen:
 
     @cached_property
     def promoted(self) -> Json | None:
-        """The target's ReplicaSet of the template that the primary runs."""
-        wanted = common(child(self.primary, "spec", "template"))
-        return next((rs for rs in self.sets if common(template_of(rs)) == wanted), None) if self.primary else None
+        """The target's ReplicaSet of the template that the primary runs.
+
+        The primary may have been restarted since it was copied, and so may what is under analysis: then that is a
+        revision of its own, and none before it has gone.
+        """
+        if not self.primary:
+            return None
+        served = child(self.primary, "spec", "template")
+        wanted = common(served)
+        if exact := next((rs for rs in self.sets if common(template_of(rs)) == wanted), None):
+            return exact
+        copied = common(served, RESTARTED)
+        alike = [rs for rs in self.sets if common(template_of(rs), RESTARTED) == copied]
+        tried = self.current if self.phase not in AT_REST else None
+        return max(alike, key=lambda rs: (rs is not tried, number_of(rs)), default=None)
 
     @property
     def observed(self) -> bool:
@@ -101,7 +114,7 @@ class Seen:
         """
         if not caught_up(self.target) or self.current is None:
             return False
-        if self.phase in ("Initialized", "Succeeded"):
+        if self.phase in AT_REST:
             return self.current is self.promoted
         seen = moment(str(self.status.get("lastTransitionTime") or ""))
         made = {id(rs): moment(str(child(rs, "metadata").get("creationTimestamp") or "")) for rs in self.sets}
@@ -121,17 +134,20 @@ class Seen:
         return number(self.status.get("canaryWeight"))
 
 
-def common(template: Json) -> Any:
-    """A pod template without what Flagger changes in its copy: the names with -primary at their ends, and its mark."""
-    return _common(plain(template, HASH))
+def common(template: Json, *marks: str) -> Any:
+    """A pod template without what Flagger changes in its copy: the names with -primary at their ends, and its mark.
+
+    `marks`: other annotations that make no difference.
+    """
+    return _common(plain(template, HASH), {FLAGGER_ID, *marks})
 
 
-def _common(value: Any) -> Any:
+def _common(value: Any, marks: Collection[str]) -> Any:
     if isinstance(value, dict):
-        kept = {key: _common(inner) for key, inner in value.items() if key != FLAGGER_ID}
+        kept = {key: _common(inner, marks) for key, inner in value.items() if key not in marks}
         return {key: inner for key, inner in kept.items() if inner not in ({}, None)}
     if isinstance(value, list):
-        return [_common(inner) for inner in value]
+        return [_common(inner, marks) for inner in value]
     return value.removesuffix(PRIMARY) if isinstance(value, str) else value
 
 
@@ -183,7 +199,7 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         owner=owner_of(seen.target) or owner_of(seen.object),
         observed=seen.observed,
         precondition=version_of(seen.object),
-        autoscaled=autoscaled(child(seen.target, "metadata")),
+        autoscaled=bool(child(seen.spec, "autoscalerRef")) or autoscaled(child(seen.target, "metadata")),
         template_in=f"Deployment {child(seen.target, 'metadata').get('name')}",
         routed=True,
         gates=gates_of(seen.analysis, service),

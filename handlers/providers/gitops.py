@@ -6,7 +6,7 @@ Every look is one more call, so they are made before an action and not at every 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from bot.errors import Moved, ProviderError
 from bot.model import Keeper, Reverts, Rollout, Suspension
 from bot.policy import Target
 from handlers.providers.kubernetes import Access, Kubernetes, path
-from handlers.providers.objects import GITOPS, Json, child, listed
+from handlers.providers.objects import GITOPS, PRIMARY, Json, child, listed
 
 NAME = "GitOps"
 ARGO_NAMESPACE = "argocd"
@@ -337,6 +337,14 @@ STYLES: Mapping[str, Style] = {
 # ---------------------------------------------------------------- what else
 
 
+def runners(target: Target, rollout: Rollout) -> tuple[tuple[str, str], ...]:
+    """Kind and name of what has the pods: under Flagger the Deployment that people change and the one that serves."""
+    if rollout.kind != "Canary":
+        return ((rollout.kind, target.name),)
+    kind, _, name = rollout.template_in.partition(" ")
+    return (kind, name), (kind, f"{name}{PRIMARY}")
+
+
 def autoscaled(cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
     """An autoscaler that targets it is one before it has ever scaled."""
     where = path("apis", "autoscaling", "v2", "namespaces", target.namespace, "horizontalpodautoscalers")
@@ -345,7 +353,7 @@ def autoscaled(cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout
     except ProviderError as error:
         return unseen(rollout, "autoscalers", error)
     targets = [child(hpa, "spec", "scaleTargetRef") for hpa in found]
-    mine = any(t.get("name") == target.name and t.get("kind") == rollout.kind for t in targets)
+    mine = any((t.get("kind"), t.get("name")) in runners(target, rollout) for t in targets)
     return replace(rollout, autoscaled=rollout.autoscaled or mine)
 
 
@@ -353,24 +361,25 @@ def roomed(cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
     """Its pods that no node has room for, or that a quota forbids."""
     where = path("api", "v1", "namespaces", target.namespace, "pods")
     sets = path("apis", "apps", "v1", "namespaces", target.namespace, "replicasets")
+    names = [name for _, name in runners(target, rollout)]
     try:
-        pods = [p for p in listed(cluster.get(where).get("items")) if belongs(p, target.name)]
-        refused = [why for rs in listed(cluster.get(sets).get("items")) if owned_by(rs, target.name) for why in no(rs)]
+        pods = [p for p in listed(cluster.get(where).get("items")) if belongs(p, names)]
+        refused = [why for rs in listed(cluster.get(sets).get("items")) if owned_by(rs, names) for why in no(rs)]
     except ProviderError as error:
         return unseen(rollout, "its pods", error)
     waits = [why for pod in pods if (why := unschedulable(pod))]
     return replace(rollout, homeless=len(waits), short_of=next(iter([*waits, *refused]), ""))
 
 
-def belongs(pod: Json, name: str) -> bool:
+def belongs(pod: Json, names: Collection[str]) -> bool:
     """Its ReplicaSet is called after the workload, with a hash behind it; a StatefulSet owns its pods itself."""
     owners = [o for o in listed(child(pod, "metadata").get("ownerReferences")) if isinstance(o, dict)]
-    return any(name in (o.get("name"), str(o.get("name")).rpartition("-")[0]) for o in owners)
+    return any(o.get("name") in names or str(o.get("name")).rpartition("-")[0] in names for o in owners)
 
 
-def owned_by(replica_set: Json, name: str) -> bool:
+def owned_by(replica_set: Json, names: Collection[str]) -> bool:
     owners = [o for o in listed(child(replica_set, "metadata").get("ownerReferences")) if isinstance(o, dict)]
-    return any(o.get("name") == name for o in owners)
+    return any(o.get("name") in names for o in owners)
 
 
 def unschedulable(pod: Json) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
+PRIMARY = "-primary"  # what Flagger puts behind the name of its copy
 GITOPS = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",

@@ -9,9 +9,8 @@ from bot.errors import ProviderError
 from bot.fleet import Authority, Container, Expected, Instance, Listing
 from bot.policy import Target, Verification
 from handlers.providers.deployment import hash_of, number_of
-from handlers.providers.flagger_status import PRIMARY
 from handlers.providers.kubernetes import Access, Kubernetes, path
-from handlers.providers.objects import Json, child, listed, number, selector
+from handlers.providers.objects import PRIMARY, Json, child, listed, number, selector
 from handlers.world import Instances
 
 NAME, FLAGGER = "Kubernetes", "flagger"

@@ -322,9 +322,16 @@ def test_trap_in_phase_waiting_flagger_does_not_ask_whether_to_roll_back() -> No
 
 
 def test_a_line_is_bound_to_the_revision_that_was_looked_at() -> None:
-    gates.must_be_at(held(), "abc")
+    gates.must_be_at(held(), "promote", "abc")
     with pytest.raises(Refused, match="Nothing was changed"):
-        gates.must_be_at(held(seen=seen(checksum="def")), "abc")
+        gates.must_be_at(held(seen=seen(checksum="def")), "promote", "abc")
+
+
+def test_trap_a_rollback_is_bound_to_what_flagger_asked_about_and_not_to_what_a_pipeline_ships() -> None:
+    known = held(seen={**seen(Kind.DEPLOY, checksum="v43"), **seen(Kind.INCREASE)})
+    (order,) = saved(gates.rollback(known, by=DANA, number=1, now=NOON), Pass)
+    assert gates.revision(known, "rollback") == gates.revision(known, "abort") == order.checksum == "abc"
+    assert gates.revision(known, "promote") == "v43"  # which is what leave would be given to
 
 
 # ---------------------------------------------------------------- remembered

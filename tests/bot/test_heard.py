@@ -10,9 +10,9 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.gates import Facts, Kind, Tick, rollback
 from bot.heard import heard
-from bot.model import Gate, Pass, Post
+from bot.model import Gate, Hold, Pass, Post
 from bot.policy import Service, Target
-from tests.bot.test_gates import CHECKOUT, DANA, SEV2, facts, saved, seen, tick
+from tests.bot.test_gates import CHECKOUT, DANA, HOLD, SEV2, facts, saved, seen, tick
 from tests.values import NOON, minutes
 
 IN_CLUSTER = replace(CHECKOUT, rollout=Target(provider="flagger", cluster="main", namespace="shop", name="checkout"))
@@ -87,3 +87,21 @@ def test_an_order_ends_with_the_run_that_it_was_for() -> None:
     assert (void.id, void.until) == (order.id, NOON + minutes(1))
     assert saved(heard(told(checksum="def"), known, NOON + minutes(1))[1], Pass) == []
     assert saved(heard(told(Kind.EVENT, "WaitingPromotion"), known, NOON + minutes(1))[1], Pass) == []
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_trap_a_persons_hold_does_not_outlive_the_release_it_was_for(phase: str) -> None:
+    check = replace(HOLD, id="checkout/production/verify", holder="verify")
+    known = facts(incidents=(SEV2,), holds=(HOLD, check))
+    decision = heard(told(phase=phase), known, NOON + minutes(1))[1]
+    (lifted,) = saved(decision, Hold)
+    assert (lifted.id, lifted.lifted_at, lifted.lifted_by) == (HOLD.id, NOON + minutes(1), "watchkeeper")
+    (line,) = [entry for entry in decision.note if entry.source == HOLD.id]
+    assert (line.incident, line.text) == (SEV2.id, f"the hold of checkout is lifted, as Flagger says {phase} of abc")
+
+
+def test_while_a_release_goes_on_and_when_its_end_is_told_again_what_is_held_stays_held() -> None:
+    """Whoever holds it after its end means what comes."""
+    assert saved(heard(told(Kind.EVENT, "Progressing"), facts(holds=(HOLD,)), NOON + minutes(1))[1], Hold) == []
+    again = facts(holds=(replace(HOLD, at=NOON + minutes(1)),), seen=kept(told(Kind.ENDED), facts()))
+    assert saved(heard(told(Kind.EVENT), again, NOON + minutes(2))[1], Hold) == []

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bot.decision import Decision, NameSuspects, PostCard, VerifyFleet, VerifyRollout, WatchRollout
-from bot.model import Change, ChangeStatus, Migration, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
+from bot.model import Change, ChangeStatus, Hold, Migration, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
 from bot.policy import Policy, Service
 from bot.sightings import Known, seen
 from tests.bot.rollout_values import V41, V42, V43, idle, in_flight, request, stable
+from tests.bot.test_gates import HOLD
 from tests.values import NOON, change, incident, minutes
 
 POLICY = Policy(services={"shop": Service(name="shop", depends_on=("checkout",))})
@@ -148,6 +149,31 @@ def test_an_inconclusive_analysis_is_why_it_pauses() -> None:
     waiting = in_flight(phase=PAUSED, steps=(), step=0, waiting="InconclusiveAnalysisRun", analysis="err: inconclusive")
     (line,) = lines(looks(idle(), in_flight(steps=(), step=0), waiting))
     assert line.endswith(": InconclusiveAnalysisRun, err: inconclusive")
+
+
+def test_trap_a_persons_hold_does_not_outlive_the_release_it_was_for() -> None:
+    held = in_flight(phase=PAUSED, paused=True)
+    check = replace(HOLD, id="checkout/production/verify", holder="verify")
+    for over, why in [
+        (in_flight(phase=DEGRADED, aborted=True), "v42 is aborted"),
+        (FINISHED, "no release is under way any more"),
+        (BACK, "no release is under way any more"),
+    ]:
+        decision = looks(idle(), held, over, holds=(HOLD, check))
+        assert [(hold.id, hold.lifted_at) for hold in decision.save if isinstance(hold, Hold)] == [
+            (HOLD.id, NOON + minutes(2))
+        ]
+        (line,) = [entry for entry in decision.note if entry.source == HOLD.id]
+        assert (line.incident, line.text) == ("INC-7", f"the hold of checkout is lifted, as {why}")
+        assert not any("pause by hand" in text for text in lines(decision))  # the same, in other words
+
+
+def test_a_hold_stays_while_its_release_is_under_way_and_where_it_is_younger_than_the_look() -> None:
+    """The look may have been made before the release began that it is for."""
+    younger = replace(HOLD, at=NOON + minutes(1))
+    for rollouts, hold in [((idle(), in_flight()), HOLD), ((idle(), idle()), younger), ((idle(stable=None),), HOLD)]:
+        decision = looks(*rollouts, holds=(hold,))
+        assert not any(isinstance(noun, Hold) for noun in decision.save)
 
 
 def test_a_pause_by_hand_and_its_end() -> None:

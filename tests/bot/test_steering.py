@@ -81,8 +81,11 @@ def request(intent: Intent, wait: str = "", verb: Verb = Verb.ROLLBACK) -> Reque
     )
 
 
-def does(asked: Request, known: Facts, rollout: Rollout = CANARY, *, answered: bool = True) -> Decision:
-    return steered(asked, rollout, known, None, Policy(), answered=answered, number=5, now=LATER)
+def does(asked: Request, known: Facts, rollout: Rollout | None = None, *, answered: bool = True) -> Decision:
+    """Where the rollout is as it was reviewed, unless it is said how."""
+    by_hand = asked.reviewed_wait == BY_HAND
+    reviewed = replace(CANARY, paused=by_hand, waiting="" if by_hand else asked.reviewed_wait)
+    return steered(asked, rollout or reviewed, known, None, Policy(), answered=answered, number=5, now=LATER)
 
 
 def asking(*gates: Gate, **other: Any) -> Facts:
@@ -196,6 +199,22 @@ def test_resuming_lifts_the_holds_of_people_and_no_others() -> None:
     decision = does(request(Intent.RESUME, BY_HAND, Verb.RESUME), asking(holds=[HOLD, verify]))
     assert [hold.id for hold in saved(decision, Hold)] == [HOLD.id]
     assert saved(decision, Request)[-1].state is RequestState.DONE
+
+
+@pytest.mark.parametrize(
+    ("asked", "rollout"),
+    [
+        (request(Intent.ABORT), replace(CANARY, aborted=True, phase=RolloutPhase.DEGRADED)),
+        (request(Intent.PAUSE, verb=Verb.PAUSE), SUSPENDED),
+        (request(Intent.RESUME, Kind.INCREASE, Verb.PROMOTE), replace(CANARY, step=3)),
+    ],
+)
+def test_what_was_so_already_is_called_a_no_op(asked: Request, rollout: Rollout) -> None:
+    """Nothing was sent to any cluster, and no gate answers otherwise than before."""
+    decision = does(asked, asking(incidents=(SEV2,)), rollout)
+    assert [type(noun) for noun in decision.save if isinstance(noun, Hold | Pass)] == []
+    assert "nothing was to do" in decision.note[0].text
+    assert not any("sent to cluster" in entry.text or "answer so" in entry.text for entry in decision.note)
 
 
 def test_what_the_cluster_did_gives_no_leave_but_lifts_holds() -> None:

@@ -185,3 +185,7 @@ def test_switched_on_by_somebody_else_is_said_and_nobody_is_reminded_any_more() 
 def test_what_we_restore_ourselves_is_nobody_elses_doing(state: SuspensionState) -> None:
     assert suspensions.looked(asked(state=state), "watchkeeper", [reminder()], NOON) == Decision()
     assert suspensions.unseen(asked(state=state), NOON) == Decision()
+
+
+def test_what_is_off_is_looked_at_now() -> None:
+    assert suspensions.looked_after([asked(state=SuspensionState.OFF)]).do == (WatchGitOps("checkout/production/1"),)

@@ -13,7 +13,7 @@ from bot.errors import Moved, ProviderError, Refused
 from bot.model import Request, RequestState, Rollout, RolloutPhase, Verb
 from bot.preflight import preflight
 from handlers.providers.flagger_status import common, gates_of
-from sandbox.kube.store import CANARIES
+from sandbox.kube.store import CANARIES, DEPLOYMENTS
 from tests.canary import NAME, hooks, manifests
 from tests.providers.shops import Front, Shop, target
 
@@ -96,6 +96,56 @@ def test_trap_the_primary_has_other_names_in_its_template() -> None:
     assert common(copied) == common(template)
     copied["spec"]["containers"][0]["image"] = "shop/reviews:v42"
     assert common(copied) != common(template)
+
+
+def restarts(shop: Shop, name: str) -> None:
+    """As `kubectl rollout restart` does it."""
+    note = {"kubectl.kubernetes.io/restartedAt": shop.clock.now().isoformat()}
+    deployment = copy.deepcopy(shop.cluster.store.get(DEPLOYMENTS, "shop", name))
+    deployment["spec"]["template"]["metadata"] |= {"annotations": note}
+    shop.cluster.write(DEPLOYMENTS, deployment, "kubectl-rollout")
+
+
+def serves(rollout: Rollout) -> str:
+    return rollout.stable.hash if rollout.stable else ""
+
+
+def test_trap_restarting_the_primary_by_hand_is_no_release(shop: Shop) -> None:
+    before = ships(shop, ticks=12)
+    restarts(shop, f"{NAME}-primary")
+    shop.passes(TICK)
+    rollout = shop.get(NAME)
+    assert (rollout.observed, rollout.in_flight, rollout.phase) == (True, False, RolloutPhase.HEALTHY)
+    assert rollout.stable == before.stable
+    assert asks(shop, Verb.ROLLBACK, to="v41").to_version == "v41"
+    rollout = ships(shop, "v43")
+    assert (str(rollout.stable), rollout.in_flight) == ("v42", True)
+    request = asks(shop, Verb.ABORT)
+    shop.acts(request)
+    shop.passes(TICK)
+    assert shop.state_of(request) is RequestState.DONE
+
+
+@pytest.mark.parametrize("first", [NAME, f"{NAME}-primary"])
+def test_trap_restarting_the_target_is_a_release_of_its_own(shop: Shop, first: str) -> None:
+    """Also where both have been restarted, so that only the restarts tell the two sets apart."""
+    ships(shop, ticks=12)
+    stable = serves(shop.get(NAME))
+    restarts(shop, first)
+    shop.passes(2 * TICK)
+    restarts(shop, f"{NAME}-primary" if first == NAME else NAME)
+    shop.passes(2 * TICK)
+    rollout = shop.get(NAME)
+    assert (status(shop)["phase"], rollout.in_flight) == ("Progressing", True)
+    assert serves(rollout) == stable
+    shop.passes(12 * TICK)
+    rollout = shop.get(NAME)
+    assert (status(shop)["phase"], rollout.in_flight, rollout.observed) == ("Succeeded", False, True)
+    restarts(shop, f"{NAME}-primary")
+    shop.passes(TICK)
+    again = shop.get(NAME)
+    assert serves(again) == serves(rollout) != stable
+    assert (again.in_flight, again.observed) == (False, True)
 
 
 def test_trap_a_release_is_not_seen_before_the_next_tick(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from bot.errors import Moved, ProviderError
 from bot.model import Keeper, Reverts, Rollout, Suspension
 from handlers.providers.gitops import Neighbourhood, mark_of
-from sandbox.kube.store import APPLICATIONS, KUSTOMIZATIONS, Object
+from sandbox.kube.store import APPLICATIONS, CANARIES, DEPLOYMENTS, KUSTOMIZATIONS, Object
+from tests import canary
 from tests.providers.shops import Front, Shop, target
 from tests.values import NOON
 
@@ -159,6 +161,60 @@ def test_pods_without_room_are_counted_with_the_scheduler_s_reason(shop: Shop) -
     found = examined(shop)
     assert found.homeless == 1
     assert "Insufficient cpu" in found.short_of
+
+
+@pytest.fixture
+def released(front: Front, tmp_path: Path) -> Iterator[Shop]:
+    """A Canary that is not called after its Deployment, whose primary serves."""
+    shop = Shop(front, tmp_path, "search")
+    deployment, service, release = canary.manifests()
+    for manifest in (deployment, service, release | {"metadata": {"name": RELEASE, "namespace": "shop"}}):
+        shop.cluster.create(manifest)
+    shop.passes(40)
+    shop.cluster.reconcile()
+    yield shop
+    shop.close()
+
+
+RELEASE = "reviews-release"
+
+
+def surrounded(shop: Shop) -> Rollout:
+    where = replace(target(canary.NAME), name=RELEASE)
+    return neighbourhood(shop).examine(where, shop.providers["flagger"].get(where, canary.NAME, "production"))
+
+
+@pytest.mark.parametrize("scaled", [canary.NAME, f"{canary.NAME}-primary"])
+def test_trap_an_autoscaler_knows_the_deployments_and_not_the_canary(released: Shop, scaled: str) -> None:
+    released.cluster.autoscale("search")
+    assert not surrounded(released).autoscaled
+    released.cluster.autoscale(scaled)
+    assert surrounded(released).autoscaled
+
+
+def test_a_canary_names_its_autoscaler_itself_also_one_that_is_no_hpa(released: Shop) -> None:
+    found = released.cluster.store.get(CANARIES, "shop", RELEASE)
+    scaler = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "reviews"}
+    released.cluster.write(CANARIES, found | {"spec": found["spec"] | {"autoscalerRef": scaler}}, "ci")
+    assert surrounded(released).autoscaled
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["no room", "quota"])
+@pytest.mark.parametrize("starved", [canary.NAME, f"{canary.NAME}-primary"])
+def test_trap_the_pods_of_a_canary_are_those_of_two_deployments(released: Shop, starved: str, full: bool) -> None:
+    replicas = released.cluster.replicas
+    replicas.full, replicas.quota = full, None if full else 0
+    scaled = released.cluster.store.get(DEPLOYMENTS, "shop", starved)
+    released.cluster.write(DEPLOYMENTS, scaled | {"spec": scaled["spec"] | {"replicas": 9}}, "kubectl")
+    released.passes(5)
+    assert ("Insufficient cpu" if full else "exceeded quota") in surrounded(released).short_of
+
+
+def test_gitops_marks_stand_on_the_deployment_of_a_canary(released: Shop) -> None:
+    released.cluster.helm(canary.NAME, "reviews-chart")
+    found = surrounded(released).keeper
+    assert found
+    assert (found.tool, found.name) == ("Helm", "reviews-chart")
 
 
 def test_what_may_not_be_read_is_said(shop: Shop) -> None:

@@ -55,6 +55,11 @@ class Scene:
         self.story.cluster.deploy(NAME, f"shop/{NAME}:{version}")
         self.ticks(ticks)
 
+    def edits(self, **spec: Any) -> None:
+        """Somebody changes the Canary by hand."""
+        canary = self.canary
+        self.story.cluster.write(CANARIES, canary | {"spec": canary["spec"] | spec}, "kubectl-edit")
+
     @property
     def canary(self) -> dict[str, Any]:
         return self.story.cluster.store.get(CANARIES, "shop", NAME)
@@ -153,6 +158,31 @@ def test_a_pause_holds_it_at_its_gates_and_its_metrics_still_roll_it_back(gated:
     gated.story.cluster.flagger.measure = lambda canary: "too many errors"
     gated.ticks(5)
     assert gated.phase == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("provider", "types"), [("flagger", TYPES), ("flagger", TYPES[:4]), (GATES, TYPES)], ids=["both", "seen", "heard"]
+)
+@pytest.mark.parametrize("fails", [True, False], ids=["failed", "promoted"])
+def test_trap_a_hold_does_not_stop_the_release_after_the_one_it_was_for(
+    tmp_path: Path, sqlite_template: Path, provider: str, types: tuple[str, ...], fails: bool
+) -> None:
+    """What it was for failed by its metrics, or somebody promoted it in the cluster."""
+    with playing(tmp_path, sqlite_template, provider, *types) as scene:
+        scene.ships()
+        scene.story.types(f"/rollout pause {NAME}")
+        if fails:
+            scene.story.cluster.flagger.measure = lambda canary: "too many errors"
+        else:
+            scene.edits(skipAnalysis=True)
+        scene.ticks(5)
+        assert scene.phase == ("Failed" if fails else "Succeeded")
+        told = [entry.text for entry in scene.story.store.read(lambda tx: tx.entries(""))]
+        assert sum("the hold of reviews is lifted" in line for line in told) == 1
+        scene.story.cluster.flagger.measure = lambda canary: ""
+        scene.edits(skipAnalysis=False)
+        scene.ships("v43", ticks=12)
+        assert (scene.phase, scene.served) == ("Succeeded", {"v43"})
 
 
 def test_what_was_held_goes_on_when_the_hold_is_lifted(gated: Scene) -> None:

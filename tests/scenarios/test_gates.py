@@ -68,6 +68,37 @@ def test_a_canary_is_rolled_back_without_a_cluster(canary: Story) -> None:
     assert canary.patches == 0
 
 
+def test_trap_a_pipeline_that_asks_meanwhile_is_not_what_is_rolled_back(canary: Story) -> None:
+    """It asks with checksums of its own, under the same service."""
+
+    def pipeline(version: str) -> None:
+        where = f"/gates/checkout/deploy?pass={pass_of('checkout', TOKEN)}"
+        canary.http.post(where, json={"checksum": version})
+
+    flagger(canary, "rollback")
+    canary.alert()
+    pipeline("v43")
+    assert "Good for `abc` only" in canary.types("/rollout rollback checkout")
+    pipeline("v44")
+    assert "Nothing has happened yet" in canary.presses("ask.confirm")
+    canary.types("/rollout rollback checkout")
+    assert flagger(canary, "rollback") == 200
+
+
+def test_trap_a_rollback_that_was_looked_at_is_not_done_to_the_next_revision_because_a_pipeline_asked(
+    canary: Story,
+) -> None:
+    canary.alert()
+    flagger(canary, "rollback")
+    canary.http.post(f"/gates/checkout/deploy?pass={pass_of('checkout', TOKEN)}", json={"checksum": "v43"})
+    canary.types("/rollout rollback checkout")
+    flagger(canary, "rollback", checksum="def")
+    canary.http.post(f"/gates/checkout/deploy?pass={pass_of('checkout', TOKEN)}", json={"checksum": "v44"})
+    canary.http.post(f"/gates/checkout/deploy?pass={pass_of('checkout', TOKEN)}", json={"checksum": "v43"})
+    assert "Nothing was changed" in canary.presses("ask.confirm")
+    assert flagger(canary, "rollback", checksum="def") == 403
+
+
 def test_what_was_looked_at_is_what_is_let_through(canary: Story) -> None:
     canary.alert()
     flagger(canary, "confirm-promotion", phase="WaitingPromotion")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bot.decision import Decision
+from handlers import schedule
 from sandbox.kube.store import APPLICATIONS, Object
+from storage.outbox import Job
 from tests.story import ALICE, DANA, Story
 
 HEALING = {"prune": True, "selfHeal": True}
@@ -93,6 +96,43 @@ def test_what_somebody_else_switches_on_again_is_said_once_and_nobody_is_reminde
     assert sum("switched on again" in text for text in story.said()) == 1
     assert not any("is due: restore" in text for text in story.said())
     assert "nothing to restore" in story.types("/rollout restore checkout")
+
+
+def test_trap_what_was_off_before_this_version_started_is_looked_after(story: Story) -> None:
+    """The version before kept what it had switched off, and looked at it no more."""
+    bad_release(story, HEALING)
+    story.types("/rollout suspend checkout")
+    (look,) = looks_due(story)
+    story.store.decide(lambda tx, now: Decision(), story.clock.now(), look)  # that was the last one
+    found = app(story)
+    spec = found["spec"] | {"syncPolicy": {"automated": HEALING}}
+    story.cluster.write(APPLICATIONS, found | {"spec": spec}, "argocd-ui")
+    story.passes(300)
+    assert not any("switched on again" in line for line in story.timeline)
+    at_start(story)
+    story.settle()
+    assert any("was switched on again by argocd-ui, and not by me" in line for line in story.timeline)
+
+
+def test_started_again_and_again_it_is_looked_at_no_more_often(story: Story) -> None:
+    bad_release(story, HEALING)
+    story.types("/rollout suspend checkout")
+    for _ in range(3):
+        story.clock.advance(seconds=3600)
+        at_start(story)
+    assert len(looks_due(story)) == 1
+
+
+def at_start(story: Story) -> None:
+    """What the clock does as soon as it runs."""
+    for job in schedule.build(story.world, lambda: None).get_jobs():
+        job.func()
+
+
+def looks_due(story: Story) -> list[Job]:
+    """At what is switched off, in a minute."""
+    story.clock.advance(seconds=60)
+    return story.store.claim(story.clock.now(), {"WatchGitOps"}, limit=9)
 
 
 def test_two_people_switch_it_off_once(story: Story) -> None:

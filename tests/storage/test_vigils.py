@@ -37,6 +37,13 @@ def test_only_open_vigils_of_the_rollout_are_found_oldest_first(store: Store) ->
     assert [v.id for v in store.read(lambda tx: tx.open_vigils("checkout", "production"))] == ["b", "a"]
 
 
+def test_what_is_switched_off_is_found_oldest_first(store: Store) -> None:
+    states = (SuspensionState.OFF, SuspensionState.WANTED, SuspensionState.RESTORING, SuspensionState.ENDED)
+    here = [asked(version=0, id=state, environment=state, state=state, at=NOON + minutes(1)) for state in states]
+    keep(store, *here, asked(version=0, id="older", state=SuspensionState.OFF))
+    assert [held.id for held in store.read(lambda tx: tx.suspensions_off())] == ["older", "off"]
+
+
 def test_a_suspension_is_found_until_it_is_over(store: Store) -> None:
     off = asked(version=0, state=SuspensionState.OFF)
     keep(store, off)
