@@ -118,6 +118,7 @@ class Rule:
 class Policy:
     severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
     opens_at: Severity = Severity.SEV3
+    escalates: bool = True  # an alert that gets worse raises the severity of its incident
     cooling: timedelta = timedelta(minutes=30)
     suspect_window: timedelta = timedelta(hours=3)
     update_minutes: Mapping[Phase, Mapping[Severity, int]] = field(default_factory=lambda: UPDATE_MINUTES)

@@ -296,6 +296,7 @@ class Config(Part):
     announce: str = "#incidents"
     broadcast: list[str] = []
     opens_at: Level = Severity.SEV3
+    escalate: bool = True
     cooling: Duration = timedelta(minutes=30)
     suspect_window: Duration = timedelta(hours=3)
     verify_within: Duration = timedelta(minutes=10)
@@ -349,6 +350,7 @@ class Config(Part):
         return Policy(
             severities={**SEVERITY_WORDS, **{word.lower(): level for word, level in self.severities.items()}},
             opens_at=self.opens_at,
+            escalates=self.escalate,
             cooling=self.cooling,
             suspect_window=self.suspect_window,
             update_minutes={**UPDATE_MINUTES, **updates},

@@ -56,6 +56,11 @@ class AlertRow(Row, table=True):
     ends_at: datetime | None = time()
     url: str | None = words()
     source: str = words()
+    labels: dict[str, str] = Field(sa_type=Json)
+    runbook: str | None = words()
+    value: str = words()
+    image: str | None = words()
+    dated: bool
     incident: str = indexed(index=True)
     count: int
     last_at: datetime | None = time()
