@@ -141,6 +141,7 @@ class IncidentRow(Row, table=True):
     opened_at: datetime = time()
     by: str = words()
     group: str = indexed()
+    roles: dict[str, str] = Field(sa_type=Json)
     onset_at: datetime | None = time()
     phase: str = words()
     impact: str = words()

@@ -154,6 +154,7 @@ class Incident:
     opened_at: datetime
     by: str = BOT
     group: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)  # role → name of the on-call that its route calls
     onset_at: datetime | None = None
     phase: Phase = Phase.INVESTIGATING
     impact: str = ""

@@ -151,6 +151,7 @@ def incidents() -> None:
         sa.Column("opened_at", TIME, nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("group", sa.Text(), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("onset_at", TIME, nullable=True),
         sa.Column("phase", sa.Text(), nullable=False),
         sa.Column("impact", sa.Text(), nullable=False),
