@@ -9,15 +9,17 @@ from datetime import datetime
 
 from bot import incidents
 from bot.decision import Decision, NameSuspects, PostCard
-from bot.model import Alert, Entry, EntryKind, Incident
+from bot.episodes import is_stale, is_worse, measured, moved, settled, turned
+from bot.model import BOT, Alert, Entry, EntryKind, Incident, Severity
 from bot.policy import Policy
+from bot.routes import Taken, opens, take
 
 IN_FULL = 3  # so many alerts of one delivery get a line each; more share one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What storage already knows: alerts by key, incidents by group."""
+    """What storage already knows: alerts by key, incidents by the group that `routes.take` finds."""
 
     alerts: Mapping[str, Alert]
     open: Mapping[str, Incident]
@@ -25,22 +27,13 @@ class Seen:
     next_number: int
 
 
-def group_of(alert: Alert) -> str:
-    """One incident per service and environment; without a service the sender's grouping decides."""
-    return f"{alert.service}/{alert.environment}" if alert.service else alert.group
-
-
 def triage(alerts: Sequence[Alert], seen: Seen, policy: Policy, now: datetime) -> Decision:
     """One delivery of a sender, whole: its cost grows with the number of alerts and with nothing else."""
     table = _Table(seen, policy, now)
+    table.turned = turned(alerts, table.known)
     for alert in alerts:
         table.take(alert)
     return table.decision()
-
-
-def is_stale(alert: Alert, before: Alert) -> bool:
-    """An old copy of an episode that has ended since: senders repeat themselves, and not in order."""
-    return alert.firing and not before.firing and alert.starts_at <= before.starts_at
 
 
 class _Table:
@@ -55,62 +48,107 @@ class _Table:
         self.decisions: list[Decision] = []
         self.fired: dict[str, list[Alert]] = defaultdict(list)
         self.cleared: dict[str, list[Alert]] = defaultdict(list)
+        self.moved: dict[str, list[tuple[Alert, str]]] = defaultdict(list)
+        self.turned: Mapping[str, Alert] = {}
 
     def take(self, alert: Alert) -> None:
         before = self.known.get(alert.key)
+        alert = settled(alert, before)
         if before and is_stale(alert, before):
+            return
+        if self.goes_on(alert, before):
             return
         if before and self.is_repeat(alert, before):
             self.remember(replace(alert, incident=before.incident, count=before.count + 1))
         elif alert.firing:
-            self.remember(replace(alert, incident=self.incident_for(alert)))
+            self.remember(replace(alert, incident=self.incident_for(self.taken(alert))))
         else:
             self.remember(replace(alert, incident=before.incident if before else ""))
             if before and before.incident:
                 self.cleared[before.incident].append(alert)
 
+    def goes_on(self, alert: Alert, before: Alert | None) -> bool:
+        """The same episode of an incident that is open, with another severity: neither news nor a recovery."""
+        was = self.turned.get(alert.key) or before
+        incident = self.open.get(self.taken(alert).group)
+        if was is None or incident is None or was.incident != incident.id:
+            return False
+        if alert.key in self.turned and not alert.firing:
+            self.remember(replace(alert, incident=incident.id))
+            return True
+        if not (alert.key in self.turned or self.is_worse(alert, was)):
+            return False
+        self.remember(replace(alert, incident=incident.id, count=was.count + 1))
+        words = moved(self.taken(alert).alert, self.taken(was).alert, self.policy)
+        self.moved[incident.id].append((alert, words))
+        self.raise_(incident, alert)
+        return True
+
+    def raise_(self, incident: Incident, alert: Alert) -> None:
+        severity = self.policy.severity_of(self.taken(alert).alert.severity)
+        if not self.policy.escalates or severity >= incident.severity:
+            return
+        words = f"{severity.value} {alert.title} escalated"
+        raised = incidents.set_severity(incident, words, BOT, self.policy, self.now)
+        self.decisions.append(raised)
+        self.change(next(noun for noun in raised.save if isinstance(noun, Incident)))
+
+    def taken(self, alert: Alert) -> Taken:
+        return take(alert, self.policy)
+
+    def is_worse(self, alert: Alert, before: Alert) -> bool:
+        return is_worse(self.taken(alert).alert, self.taken(before).alert, self.policy)
+
     def is_repeat(self, alert: Alert, before: Alert) -> bool:
-        """Nothing new. A later start is a new episode, though no end was heard of the last one; and what still fires
-        when its incident has been over for longer than the cooling time is news again.
+        """Nothing new. A later start is a new episode, though no end was heard of the last one; what got worse is
+        news where no incident knows of it; and what still fires when its incident has been over for longer than the
+        cooling time is news again.
         """
+        if self.is_worse(alert, before):
+            return False
         if before.firing != alert.firing or (alert.firing and alert.starts_at > before.starts_at):
             return False
-        group = group_of(alert)
+        group = self.taken(alert).group
         return not (alert.firing and before.incident) or group in self.open or group in self.recent
 
     def remember(self, alert: Alert) -> None:
         self.known[alert.key] = self.alerts[alert.key] = replace(alert, last_at=self.now)
 
-    def incident_for(self, alert: Alert) -> str:
-        group = group_of(alert)
-        if incident := self.open.get(group):
+    def incident_for(self, taken: Taken) -> str:
+        alert = taken.alert
+        if incident := self.open.get(taken.group):
             if incident.onset_at is None or alert.starts_at < incident.onset_at:
                 self.change(replace(incident, onset_at=alert.starts_at))
             self.fired[incident.id].append(alert)
             return incident.id
         severity = self.policy.severity_of(alert.severity)
-        if severity > self.policy.opens_at:
+        if not opens(taken, severity, self.policy):
             return ""
-        if incident := self.recent.pop(group, None):
+        if incident := self.recent.pop(taken.group, None):
             decision = incidents.reopen(incident, f"{alert.title} fired again", self.policy, self.now)
         else:
-            decision = incidents.open_(
-                self.number,
-                alert.title,
-                alert.service,
-                alert.environment,
-                severity,
-                self.policy,
-                self.now,
-                group=group,
-                onset_at=alert.starts_at,
-            )
-            self.number += 1
+            decision = self.opened(taken, severity)
         incident = next(noun for noun in decision.save if isinstance(noun, Incident))
         self.decisions.append(decision)
         self.change(incident)
         self.fired[incident.id].append(alert)
         return incident.id
+
+    def opened(self, taken: Taken, severity: Severity) -> Decision:
+        alert, number = taken.alert, self.number
+        self.number += 1
+        return incidents.open_(
+            number,
+            alert.title,
+            alert.service,
+            alert.environment,
+            severity,
+            self.policy,
+            self.now,
+            group=taken.group,
+            onset_at=alert.starts_at,
+            roles=taken.route.roles,
+        )
 
     def change(self, incident: Incident) -> None:
         self.open[incident.group] = self.changed[incident.id] = incident
@@ -118,7 +156,7 @@ class _Table:
     def decision(self) -> Decision:
         total = sum(self.decisions, Decision())
         others = tuple(noun for noun in total.save if not isinstance(noun, Incident))
-        touched = dict.fromkeys([*self.fired, *self.cleared])
+        touched = dict.fromkeys([*self.fired, *self.moved, *self.cleared])
         return Decision(
             save=(*self.changed.values(), *others, *self.alerts.values()),
             note=total.note + tuple(entry for id in touched for entry in self.entries(id)),
@@ -126,14 +164,17 @@ class _Table:
         )
 
     def entries(self, incident: str) -> list[Entry]:
-        fired = _lines(incident, "fired", [(a, a.starts_at) for a in self.fired[incident]])
-        return fired + _lines(incident, "cleared", [(a, a.ends_at or self.now) for a in self.cleared[incident]])
+        return [
+            *_lines(incident, [(a, a.starts_at, f"{a.title} fired{measured(a)}") for a in self.fired[incident]]),
+            *_lines(incident, [(a, self.now, text) for a, text in self.moved[incident]]),
+            *_lines(incident, [(a, a.ends_at or self.now, f"{a.title} cleared") for a in self.cleared[incident]]),
+        ]
 
 
-def _lines(incident: str, what: str, alerts: list[tuple[Alert, datetime]]) -> list[Entry]:
+def _lines(incident: str, alerts: list[tuple[Alert, datetime, str]]) -> list[Entry]:
     if not alerts:
         return []
-    shown = alerts if len(alerts) <= IN_FULL else [min(alerts, key=lambda pair: pair[1])]
+    shown = alerts if len(alerts) <= IN_FULL else [min(alerts, key=lambda said: said[1])]
     more = f", and {len(alerts) - 1} more alerts with it" if len(alerts) > IN_FULL else ""
     return [
         Entry(
@@ -142,7 +183,7 @@ def _lines(incident: str, what: str, alerts: list[tuple[Alert, datetime]]) -> li
             kind=EntryKind.ALERT,
             by=alert.source or "alert",
             source=alert.url or "",
-            text=f"{alert.title} {what}{more}",
+            text=f"{text}{more}",
         )
-        for alert, at in shown
+        for alert, at, text in shown
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
+from bot.matching import Match
 from bot.model import Incident, Phase, Role, Severity, Verb
 from bot.signals import Signal
 
@@ -114,10 +116,32 @@ class Rule:
         return (not self.verbs or verb in self.verbs) and (not self.environments or environment in self.environments)
 
 
+class Then(StrEnum):
+    """What an alert does where no incident of its group is open."""
+
+    OPEN = "open"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """What is said of the alerts that `match` fits; "" and None leave it to their labels and the policy."""
+
+    match: Match = field(default_factory=dict)
+    service: str = ""
+    environment: str = ""
+    severity: Severity | None = None
+    group: str = ""  # alerts of one group are one incident; {label} is filled in
+    roles: Mapping[Role, str] = field(default_factory=dict)  # role → name of an on-call
+    then: Then | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
     opens_at: Severity = Severity.SEV3
+    routes: tuple[Route, ...] = ()  # the first that fits counts
+    escalates: bool = True  # an alert that gets worse raises the severity of its incident
     cooling: timedelta = timedelta(minutes=30)
     suspect_window: timedelta = timedelta(hours=3)
     update_minutes: Mapping[Phase, Mapping[Severity, int]] = field(default_factory=lambda: UPDATE_MINUTES)

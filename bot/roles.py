@@ -40,9 +40,12 @@ def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
 
 
 def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
-    """Role → name of the on-call that fills it. The service's `oncall` fills the commander, unless `roles` says who."""
+    """Role → name of the on-call that fills it. The service's `oncall` fills the commander, unless `roles` says who;
+    what the alert's route says goes before both.
+    """
     service = policy.service(incident.service)
-    return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles)
+    routed = {Role(role): name for role, name in incident.roles.items()}
+    return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles) | routed
 
 
 def responders(

@@ -15,9 +15,12 @@ import httpx
 import typer
 import yaml
 
+from bot import routes
 from bot.commands import incident_id
+from bot.model import Alert
 from handlers import app, check
-from handlers.intake import SENDERS, Delivery, Sender, shown
+from handlers.config import Config
+from handlers.intake import SENDERS, Delivery, Fact, Sender, shown
 from handlers.intake.fields import Malformed
 from handlers.manifest import manifest as slack_manifest
 from handlers.settings import Misconfigured, Settings, load, read_config
@@ -79,30 +82,51 @@ def parse(
     header: Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')] = None,
 ) -> None:
     """Show what a webhook body of SOURCE would become, as JSON. Nothing is stored."""
+    typer.echo(json.dumps([shown(fact) for fact in understood(source, file, header)], indent=2, ensure_ascii=False))
+
+
+@cli.command()
+def route(
+    source: str,
+    file: Annotated[str, typer.Argument(help="a file, or - for standard input")],
+    header: Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')] = None,
+) -> None:
+    """Explain which route the alerts of a webhook body would take, and why. Nothing is stored."""
+    alerts = [fact for fact in understood(source, file, header) if isinstance(fact, Alert)]
+    policy = file_config().policy()
+    for alert in alerts:
+        typer.echo("\n".join(routes.explain(alert, policy)))
+    if not alerts:
+        typer.echo("There is no alert in it.")
+
+
+def understood(source: str, file: str, header: list[str] | None) -> list[Fact]:
     try:
         body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         sent = (line.partition(":") for line in header or [])
         headers = {name.strip().lower(): value.strip() for name, _, value in sent}
-        facts = sender_of(source).parse(Delivery(body=body, now=datetime.now(UTC), headers=headers))
+        return list(sender_of(source).parse(Delivery(body=body, now=datetime.now(UTC), headers=headers)))
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}.")
     except Malformed as error:
         stop(f"{error}.")
-    typer.echo(json.dumps([shown(fact) for fact in facts], indent=2, ensure_ascii=False))
 
 
 def sender_of(source: str) -> Sender:
     """A kind of sender needs no configuration; a source of another name, or one with a map, does."""
-    try:
-        config = read_config(os.environ)
-    except Misconfigured as error:
-        stop(str(error))
-    parts = config.senders or {}
+    parts = file_config().senders or {}
     if source in parts:
         return parts[source].of(source)
     if source not in SENDERS:
         stop(f"There is no sender {source!r}; known: {', '.join(sorted({*parts, *SENDERS}))}.")
     return SENDERS[source]
+
+
+def file_config() -> Config:
+    try:
+        return read_config(os.environ)
+    except Misconfigured as error:
+        stop(str(error))
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from bot import matching
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import (
@@ -21,9 +22,11 @@ from bot.policy import (
     Group,
     Policy,
     Rota,
+    Route,
     Rule,
     Service,
     Target,
+    Then,
     Verification,
 )
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
@@ -56,6 +59,18 @@ def _severity(value: Any) -> Any:
     raise ValueError("write a severity as SEV1 to SEV5")
 
 
+def _patterns(value: Any) -> Any:
+    """One value, or a list of such. What YAML takes for a number or for yes and no is text to a label."""
+    wanted = value if isinstance(value, list) else [value]
+    if not wanted or any(isinstance(each, dict | list) for each in wanted):
+        raise ValueError("write a value, a list of values, or ~ and a regular expression")
+    texts = ["" if each is None else str(each).lower() if isinstance(each, bool) else str(each) for each in wanted]
+    for text in texts:
+        matching.check(text)
+    return tuple(texts)
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Level = Annotated[Severity, BeforeValidator(_severity)]
 
@@ -289,6 +304,19 @@ class FreezesPart(Part):
     by: list[Member] = []
 
 
+class RoutePart(Part):
+    match: dict[str, Patterns]
+    service: str = ""
+    environment: str = ""
+    severity: Level | None = None
+    group: str = ""
+    roles: dict[Role, str] = {}
+    then: Then | None = None
+
+    def policy(self) -> Route:
+        return Route(**{name: getattr(self, name) for name in RoutePart.model_fields})
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -296,6 +324,7 @@ class Config(Part):
     announce: str = "#incidents"
     broadcast: list[str] = []
     opens_at: Level = Severity.SEV3
+    escalate: bool = True
     cooling: Duration = timedelta(minutes=30)
     suspect_window: Duration = timedelta(hours=3)
     verify_within: Duration = timedelta(minutes=10)
@@ -304,6 +333,7 @@ class Config(Part):
     updates: dict[Phase, dict[Level, int]] = {}
     commands: Commands = Commands()
     senders: dict[str, SenderPart] | None = None
+    routes: list[RoutePart] = []
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
@@ -327,6 +357,9 @@ class Config(Part):
                 raise ValueError(f"senders.{name}.map: only the sender generic is mapped")
         if sum((part.sender or name) == "prometheus" for name, part in (self.senders or {}).items()) > 1:
             raise ValueError("senders: one Prometheus address is all there is; let both servers post to one source")
+        for number, route in enumerate(self.routes):
+            for role, who in route.roles.items():
+                _known(who, self.oncall, f"routes.{number}.roles.{role}", "on-call")
         for name, service in self.services.items():
             for who in filter(None, (service.oncall, *service.roles.values())):
                 _known(who, self.oncall, f"services.{name}", "on-call")
@@ -349,6 +382,8 @@ class Config(Part):
         return Policy(
             severities={**SEVERITY_WORDS, **{word.lower(): level for word, level in self.severities.items()}},
             opens_at=self.opens_at,
+            routes=tuple(part.policy() for part in self.routes),
+            escalates=self.escalate,
             cooling=self.cooling,
             suspect_window=self.suspect_window,
             update_minutes={**UPDATE_MINUTES, **updates},

@@ -228,7 +228,8 @@ def _sentence(name: str, error: ValidationError, lines: Mapping[tuple[str, ...],
     what = SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
         what = f"{first['input']!r} does not look right ({_expected(path)})"
-    line = next((lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in lines), 1)
+    at = path or tuple(what.partition(":")[0].split("."))  # what concerns two places names one of them
+    line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), 1)
     where = f"{'.'.join(path)}: " if path else ""
     more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""
     return f"{name} line {line}: {where}{what}{more}."

@@ -151,6 +151,14 @@ class Tx:
         mine = select(ALERTS).where(ALERTS.c.incident == incident)
         return self._all(Alert, mine.order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
+    def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int]:
+        """The oldest of those that still fire, and how many they all are: a storm has thousands."""
+        mine = (ALERTS.c.incident == incident, ALERTS.c.firing.is_(True))
+        some = select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key).limit(limit)
+        return self._all(Alert, some), self.connection.scalar(
+            select(func.count()).select_from(ALERTS).where(*mine)
+        ) or 0
+
     def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
         """Both ends included, oldest first."""
         query = select(CHANGES).where(CHANGES.c.at.between(since, until)).order_by(CHANGES.c.at, CHANGES.c.key)

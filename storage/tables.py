@@ -56,6 +56,11 @@ class AlertRow(Row, table=True):
     ends_at: datetime | None = time()
     url: str | None = words()
     source: str = words()
+    labels: dict[str, str] = Field(sa_type=Json)
+    runbook: str | None = words()
+    value: str = words()
+    image: str | None = words()
+    dated: bool
     incident: str = indexed(index=True)
     count: int
     last_at: datetime | None = time()
@@ -136,6 +141,7 @@ class IncidentRow(Row, table=True):
     opened_at: datetime = time()
     by: str = words()
     group: str = indexed()
+    roles: dict[str, str] = Field(sa_type=Json)
     onset_at: datetime | None = time()
     phase: str = words()
     impact: str = words()

@@ -29,6 +29,7 @@ from bot.cards.kit import (
 from bot.commands import Usage
 from bot.decision import Card
 from bot.model import (
+    Alert,
     Assignment,
     Change,
     ChangeKind,
@@ -44,7 +45,7 @@ from bot.model import (
 )
 from bot.policy import Policy
 
-SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS = 3, 5, 3, 20, 3
+SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS = 3, 5, 3, 20, 3, 3
 TOPIC = 250
 LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
 
@@ -75,14 +76,19 @@ def incident_card(
     policy: Policy,
     troubles: Sequence[str] = (),
     tasks: Sequence[Task] = (),
+    firing: Sequence[Alert] = (),
+    count: int = 0,
 ) -> Card:
-    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
+    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last; `firing` are some of
+    the `count` alerts that fire.
+    """
     if not incident.is_open:
         return _resolved_card(incident, suspects, troubles, tasks)
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
         section("\n".join(_state(incident, holders)), n=2000),
+        *_firing(firing[:ALERTS], count),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_troubles(troubles),
         *_tasks(tasks),
@@ -134,6 +140,26 @@ def _steering(incident: Incident) -> Block:
         press("Update", f"incident update {incident.id}", "update"),
         select("ask.phase", "Phase", choices, lines[incident.phase]),
         press("Resolve", f"incident resolve {incident.id}", "resolve"),
+    )
+
+
+def _firing(alerts: Sequence[Alert], count: int) -> Iterator[Block]:
+    """What fires now, with where to read on. A picture is linked, not shown: Slack refuses a card whose picture it
+    cannot fetch.
+    """
+    if alerts:
+        more = [f"and {text.plural(count - len(alerts), 'more alert')} firing"] if count > len(alerts) else []
+        yield section("\n".join([*map(_alert, alerts), *more]), n=2000)
+
+
+def _alert(alert: Alert) -> str:
+    links = [("alert", alert.url), ("runbook", alert.runbook), ("graph", alert.image)]
+    return text.dotted(
+        [
+            f":rotating_light: {text.brief(alert.title, 120)}",
+            text.brief(alert.value, 60),
+            *(text.link(url, label) for label, url in links if _short(url)),
+        ]
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -94,7 +95,11 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One alert over its life. `key` identifies it for its sender; `group` is the sender's own grouping."""
+    """One alert over its life. `key` identifies it for its sender; `group` is the sender's own grouping.
+
+    `dated`: the sender said when it began; without that `starts_at` is when we first heard of it. `value` is what was
+    measured, in the sender's words; `image` is a picture of it.
+    """
 
     key: str
     group: str
@@ -107,6 +112,11 @@ class Alert:
     ends_at: datetime | None = None
     url: str | None = None
     source: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str | None = None
+    value: str = ""
+    image: str | None = None
+    dated: bool = True
     incident: str = ""
     count: int = 1
     last_at: datetime | None = None
@@ -144,6 +154,7 @@ class Incident:
     opened_at: datetime
     by: str = BOT
     group: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)  # role → name of the on-call that its route calls
     onset_at: datetime | None = None
     phase: Phase = Phase.INVESTIGATING
     impact: str = ""

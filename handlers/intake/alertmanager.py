@@ -6,10 +6,13 @@ from pydantic import Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Text, Texts, Time, Url, first
+from handlers.intake.fields import Body, Text, Texts, Time, Url, first, to_url
 from handlers.intake.sender import Delivery, Sender
 
 TITLE = ("summary", "title", "message")
+RUNBOOK = ("runbook_url", "runbook", "runbookUrl", "runbook_link")
+VALUE = ("value", "current_value", "currentValue")
+IMAGE = ("image_url", "image", "graph_url", "__imageUrl__")
 
 
 class Item(Body):
@@ -45,6 +48,9 @@ def parse(delivery: Delivery) -> list[Alert]:
             starts_at=item.starts_at,
             ends_at=item.ends_at,
             url=item.url,
+            runbook=link(item, RUNBOOK),
+            value=first(item.annotations, VALUE),
+            image=link(item, IMAGE),
         )
         for item in webhook.alerts
     ]
@@ -52,6 +58,11 @@ def parse(delivery: Delivery) -> list[Alert]:
 
 def title(item: Item) -> str:
     return first(item.annotations, TITLE) or item.labels.get("alertname") or item.annotations.get("description", "")
+
+
+def link(item: Item, names: tuple[str, ...]) -> str | None:
+    """The first annotation of these that leads somewhere."""
+    return next((url for name in names if (url := to_url(item.annotations.get(name)))), None)
 
 
 SENDER = Sender(title="Prometheus Alertmanager, and what copies its webhook", parse=parse)

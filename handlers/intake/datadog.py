@@ -37,6 +37,9 @@ class _Webhook(Body):
     tags: Annotated[dict[str, str], BeforeValidator(to_tags)] = {}
     date: Time = None
     url: Url = None
+    runbook: Url = None
+    value: Text = ""
+    snapshot: Url = None
 
 
 def parse(delivery: Delivery) -> list[Alert]:
@@ -51,7 +54,9 @@ def parse(delivery: Delivery) -> list[Alert]:
 
 
 def _alert(webhook: _Webhook, delivery: Delivery, *, firing: bool) -> Alert:
-    """$ID is another with every event: the cycle, or the monitor and its scope, is what stays."""
+    """$ID is another with every event: the cycle, or the monitor and its scope, is what stays. $DATE is that of the
+    event, be it the first or a later one.
+    """
     if not webhook.cycle and not webhook.monitor:
         raise Malformed("cycle and monitor are missing: one of them tells which alert it is")
     return facts.alert(
@@ -64,8 +69,12 @@ def _alert(webhook: _Webhook, delivery: Delivery, *, firing: bool) -> Alert:
         group=f"datadog/{webhook.monitor}" if webhook.monitor else "",
         severity=webhook.priority or webhook.type,
         starts_at=webhook.date,
+        dated=False,
         ends_at=None if firing else webhook.date,
         url=webhook.url,
+        runbook=webhook.runbook,
+        value=webhook.value,
+        image=webhook.snapshot,
     )
 
 

@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from bot.episodes import SEVERITY
 from bot.model import Alert, Change, ChangeKind, ChangeStatus
 from handlers.intake.fields import Malformed, environment, first
 
-SEVERITY = ("severity", "priority", "level")
+LABELS = 40  # that are kept of one alert, and so many characters of a name and of a value
+LABEL_NAME, LABEL_VALUE = 100, 300
+VALUE = 200
 SERVICE = ("service", "service_name", "app", "app_kubernetes_io_name", "deployment", "job", "namespace")
 ENVIRONMENT = ("environment", "env", "stage")
 
@@ -27,10 +30,17 @@ def alert(
     service: str = "",
     place: str = "",
     starts_at: datetime | None = None,
+    dated: bool = True,
     ends_at: datetime | None = None,
     url: str | None = None,
+    runbook: str | None = None,
+    value: str = "",
+    image: str | None = None,
 ) -> Alert:
-    """`labels`: where severity, service and environment are looked for if they are not given. Times default to now."""
+    """`labels`: where severity, service and environment are looked for if they are not given. Times default to now.
+
+    `dated`: `starts_at` is when the alert began, not only when this was said of it.
+    """
     known = labels or {}
     return Alert(
         key=f"{sender}/{key}",
@@ -44,7 +54,17 @@ def alert(
         ends_at=None if firing else ends_at or now,
         url=url,
         source=sender,
+        labels=bounded(known),
+        runbook=runbook,
+        value=value[:VALUE],
+        image=image,
+        dated=dated and starts_at is not None,
     )
+
+
+def bounded(labels: Mapping[str, str]) -> dict[str, str]:
+    """What is kept of them: somebody will send a page of text as one."""
+    return {name[:LABEL_NAME]: value[:LABEL_VALUE] for name, value in list(labels.items())[:LABELS]}
 
 
 def change(

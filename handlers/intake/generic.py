@@ -12,10 +12,13 @@ from jmespath.exceptions import JMESPathError
 
 from bot.model import ChangeKind, ChangeStatus, VendorState, VendorStatus
 from handlers.intake import facts
-from handlers.intake.fields import Malformed, to_list, to_text, to_time, to_url
+from handlers.intake.fields import Malformed, to_list, to_text, to_texts, to_time, to_url
 from handlers.intake.sender import Delivery, Fact, Sender
 
-ALERT = ("key", "title", "status", "severity", "service", "environment", "group", "starts_at", "ends_at", "url")
+ALERT = (
+    *("key", "title", "status", "severity", "service", "environment", "group", "starts_at", "ends_at", "url"),
+    *("labels", "runbook", "value", "image"),
+)
 CHANGE = ("key", "title", "status", "service", "version", "environment", "change", "at", "url", "actor")
 VENDOR = ("key", "title", "status", "vendor", "component", "at", "url")
 FIELDS: Mapping[str, tuple[str, ...]] = {"alert": ALERT, "change": CHANGE, "vendor": VENDOR}
@@ -116,6 +119,10 @@ def _alert(name: str, text: dict[str, str], told: dict[str, Any], status: str, n
         starts_at=to_time(told.get("starts_at")),
         ends_at=to_time(told.get("ends_at")),
         url=to_url(told.get("url")),
+        labels=to_texts(told.get("labels")),
+        runbook=to_url(told.get("runbook")),
+        value=text.get("value", ""),
+        image=to_url(told.get("image")),
     )
 
 

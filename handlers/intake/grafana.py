@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.alertmanager import Item, title
-from handlers.intake.fields import Body, Malformed, Text, Texts, Url
+from handlers.intake.alertmanager import IMAGE, RUNBOOK, Item, link, title
+from handlers.intake.fields import Body, Malformed, Text, Texts, Url, to_list
 from handlers.intake.sender import Delivery, Sender
 
 FIRING = frozenset({"alerting", "no_data", "nodata", "error"})
@@ -17,6 +19,9 @@ QUIET = frozenset({"pending", "paused", "unknown"})  # says nothing yet, or noth
 class _Item(Item):
     dashboard: Url = Field(default=None, alias="dashboardURL")
     panel: Url = Field(default=None, alias="panelURL")
+    image: Url = Field(default=None, alias="imageURL")
+    values: Texts = {}
+    value_string: Text = Field(default="", alias="valueString")
 
 
 class _Unified(Body):
@@ -33,6 +38,8 @@ class _Legacy(Body):
     state: Text
     title: Text = ""
     tags: Texts = {}
+    image: Url = Field(default=None, alias="imageUrl")
+    matches: Annotated[list[Texts], BeforeValidator(to_list)] = Field(default=[], alias="evalMatches")
 
 
 def parse(delivery: Delivery) -> list[Alert]:
@@ -60,6 +67,9 @@ def _alert(item: _Item, webhook: _Unified, delivery: Delivery) -> Alert:
         starts_at=item.starts_at,
         ends_at=item.ends_at,
         url=item.panel or item.dashboard or item.url,
+        runbook=link(item, RUNBOOK),
+        value=", ".join(f"{name}={value}" for name, value in item.values.items()) or item.value_string,
+        image=item.image or link(item, IMAGE),
     )
 
 
@@ -82,6 +92,10 @@ def _legacy(delivery: Delivery) -> list[Alert]:
             now=delivery.now,
             labels=alert.tags,
             url=alert.url,
+            value=", ".join(
+                "=".join(filter(None, (match.get("metric"), match.get("value")))) for match in alert.matches
+            ),
+            image=alert.image,
         )
     ]
 

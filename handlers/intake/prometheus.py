@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.alertmanager import Item, title
-from handlers.intake.fields import Malformed
+from handlers.intake.alertmanager import IMAGE, RUNBOOK, VALUE, Item, link, title
+from handlers.intake.fields import Malformed, first
 from handlers.intake.sender import Delivery, Sender
 
 PATH = "/api/v2/alerts"
@@ -49,6 +49,9 @@ def _alert(content: Any, delivery: Delivery) -> Alert | None:
         starts_at=started,
         ends_at=item.ends_at,
         url=item.url,
+        runbook=link(item, RUNBOOK),
+        value=first(item.annotations, VALUE),
+        image=link(item, IMAGE),
     )
 
 

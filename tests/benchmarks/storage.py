@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from bot.alerts import group_of, triage
+from bot.alerts import triage
 from bot.model import Alert
 from bot.policy import Policy
+from bot.routes import group_of
 from storage.store import Store
 from tests.storage import server
 from tests.values import NOON, alert

@@ -3,10 +3,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.alerts import Seen, group_of, triage
+from bot.alerts import Seen, triage
 from bot.decision import NameSuspects, OpenChannel, PostCard, SendPost
 from bot.model import Alert, Incident, Phase, Severity
 from bot.policy import Policy
+from bot.routes import group_of
 from tests.values import NOON, alert, incident, minutes
 
 NOTHING = Seen(alerts={}, open={}, recent={}, next_number=7)

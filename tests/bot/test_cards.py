@@ -30,7 +30,7 @@ from bot.policy import Policy, Service, Target
 from tests.blockkit import check, nodes
 from tests.bot.test_text import ANY
 from tests.golden import same_as
-from tests.values import NOON, change, incident, minutes
+from tests.values import NOON, alert, change, incident, minutes
 
 POLICY = Policy(
     services={
@@ -96,11 +96,21 @@ def link(change=DEPLOY, verdict=Verdict.SUSPECT, reasons=("began 2 min before th
     return Link(incident="INC-7", change=change.key, verdict=verdict, reasons=reasons, by=BOT, at=NOON), change
 
 
+FIRING = (
+    alert(
+        url="https://grafana.example/d/1",
+        runbook="https://runbooks.example/checkout_errors",
+        value="23% of requests",
+        image="https://grafana.example/1.png",
+    ),
+    alert("b", title="<!channel> *Slow*", value="<@U0EVE> 3 s", url="server1.example", runbook="javascript:alert(1)"),
+)
 SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checkout` depends on `prices`")))
 
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
+    "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=FIRING, count=42),
     "incident_troubled": cards.incident_card(OPEN, (), (), (), POLICY, ["Slack: missing_scope pins:write"] * 5),
     "incident_resolved": cards.incident_card(RESOLVED, ROLES, [link(verdict=Verdict.CAUSED)], ENTRIES, POLICY),
     "announcement_open": cards.announcement(OPEN),

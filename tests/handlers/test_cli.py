@@ -82,6 +82,15 @@ def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
 MAP = "{each: 'events[]', fields: {key: id, title: text, status: state}, statuses: {ALARM: firing}}"
 
 
+def test_route_explains_the_way_of_each_alert(type_: Type, tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text("routes: [{match: {team: shop}, service: cart, then: note}]")
+    body = json.dumps({"alerts": [{"labels": {"alertname": "A", "team": "shop"}}, {"labels": {"alertname": "B"}}]})
+    said = type_("route", "alertmanager", "-", given=body.encode()).stdout
+    assert "  route 1 fits (team=shop) and sets service: cart; then: note\n  service cart," in said
+    assert "  route 1 does not fit: team is not there, not shop\n  no route fits: its labels decide\n" in said
+    assert type_("route", "deploys", "-", given=DEPLOY).stdout == "There is no alert in it.\n"
+
+
 def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text(f"senders:\n  boiler: {{sender: generic, secret_env: UNSET, map: {MAP}}}\n")
     body = '{"events": [{"id": 7, "text": "too hot", "state": "alarm"}]}'
@@ -99,6 +108,7 @@ def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) ->
         (["unparsed", "list"], "No bot answers at 127.0.0.1:"),
         (["unparsed", "replay", "U-1"], "No bot answers at 127.0.0.1:"),
         (["parse", "teapot", "-"], "There is no sender 'teapot'; known: alertmanager, "),
+        (["route", "teapot", "-"], "There is no sender 'teapot'; known: alertmanager, "),
         (["parse", "deploys", "absent.json"], "absent.json cannot be read: No such file or directory."),
         (["parse", "alertmanager", "-"], "the body is not JSON:"),
         (["say", "/incident list"], "No bot answers at 127.0.0.1:"),

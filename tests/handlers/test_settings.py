@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from bot.model import Phase, Role, Severity, Verb
-from bot.policy import Group, Policy, Rota, Rule
+from bot.policy import Group, Policy, Rota, Route, Rule, Then
 from bot.signals import SIGNALS
 from handlers.config import Config
 from handlers.intake import SENDERS
@@ -31,7 +31,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"senders", "clusters", "prometheus", "oncall", "services"}
+    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -274,3 +274,45 @@ def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
 )
 def test_a_sender_that_cannot_be_meant_so_is_told(part, words):
     assert words in complaint(f"senders: {part}" if part.startswith("{") else f"senders:\n  {part}")
+
+
+ROUTES = """
+routes:
+  - {match: {alertname: [Watchdog, 7], up: true, gone: null}, then: note}
+  - match:
+      team: ~shop-.*
+    service: "{app}"
+    severity: 2
+    roles: {commander: storefront}
+    then: open
+oncall:
+  storefront: {usergroup: S0PAY}
+"""
+
+
+def test_routes_become_policy() -> None:
+    assert parse(ROUTES, "config.yml").policy().routes == (
+        Route(match={"alertname": ("Watchdog", "7"), "up": ("true",), "gone": ("",)}, then=Then.NOTE),
+        Route(
+            match={"team": ("~shop-.*",)},
+            service="{app}",
+            severity=Severity.SEV2,
+            roles={Role.COMMANDER: "storefront"},
+            then=Then.OPEN,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("~shop-.*", '"~("', "line 5: routes.1.match.team: '(' is no regular expression: missing ), unterminated"),
+        ("team: ~shop-.*", "team: {a: b}", "line 5: routes.1.match.team: write a value, a list of values, or ~"),
+        ("then: open", "then: page", "line 9: routes.1.then: "),
+        ("commander: storefront", "commander: shop", "line 8: routes.1.roles.commander: unknown on-call 'shop'"),
+        ("severity: 2", "severity: bad", "line 7: routes.1.severity: write a severity as SEV1 to SEV5"),
+        ("then: note", "than: note", "line 3: routes.0.than: unexpected key"),
+    ],
+)
+def test_a_wrong_route_is_told_with_its_line(old: str, new: str, said: str) -> None:
+    assert said in complaint(ROUTES.replace(old, new))

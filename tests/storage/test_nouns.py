@@ -105,9 +105,21 @@ FULL = incident(
     next_update_at=later(15),
 )
 
+ALERT = alert(
+    ends_at=later(1),
+    url="https://x",
+    last_at=NOON,
+    labels={"z": "ü", "a": "\0"},
+    runbook="https://r",
+    image="https://i",
+    value="23%",
+    dated=False,
+)
+
 CASES: list[tuple[Noun, Any]] = [
     (FULL, lambda tx: tx.incident("INC-7")),
-    (alert(ends_at=later(1), url="https://x", last_at=NOON), lambda tx: tx.alerts("")[0]),
+    (ALERT, lambda tx: tx.alerts("")[0]),
+    (ALERT, lambda tx: tx.firing("", 1)[0][0]),
     (change(status=ChangeStatus.ROLLED_BACK), lambda tx: tx.change(change().key)),
     (ASSIGNMENT, lambda tx: tx.assignment("INC-7", Role.OPS)),
     (LINK, lambda tx: tx.links("INC-7")[0]),

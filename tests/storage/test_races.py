@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import StatementError
 
-from bot.alerts import group_of, triage
+from bot.alerts import triage
 from bot.decision import Decision, OpenChannel, PostCard, SendPost
 from bot.errors import Refused
 from bot.model import Alert, Event
 from bot.policy import Policy
+from bot.routes import group_of
 from storage.store import Job, Store, Tx
 from tests.databases import Databases
 from tests.storage.conftest import Open, together

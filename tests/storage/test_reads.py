@@ -296,3 +296,11 @@ def test_deploys_of_one_service_newest_first(store: Store) -> None:
     keep(store, old, new, flag, other, change("e", environment="staging"))
     assert store.read(lambda tx: tx.deploys("checkout", "production")) == (new, old)
     assert store.read(lambda tx: tx.deploys("checkout", "production", 1)) == (new,)
+
+
+def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store) -> None:
+    ended = alert("ended", firing=False, incident="INC-7")
+    keep(store, ended, alert("other", incident="INC-8"))
+    keep(store, *(alert(f"a{n}", incident="INC-7", starts_at=NOON - minutes(n)) for n in range(5)))
+    some, count = store.read(lambda tx: tx.firing("INC-7", 2))
+    assert ([one.key for one in some], count) == (["a4", "a3"], 5)

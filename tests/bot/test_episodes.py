@@ -1,0 +1,138 @@
+"""What the next word on a known alert means, sender by sender's habit."""
+
+from __future__ import annotations
+
+from bot.alerts import triage
+from bot.decision import Decision, FurnishChannel, PostCard
+from bot.model import Alert, Entry, Incident, Severity
+from bot.policy import Policy
+from tests.bot.test_alerts import NOTHING, alerts, incidents, seen, texts
+from tests.values import NOON, alert, incident, minutes
+
+POLICY = Policy()
+ALERTMANAGERS = {"alertname": "HighErrorRate", "service": "checkout"}
+
+
+def labelled(key: str, severity: str, **other: object) -> Alert:
+    return alert(key, severity=severity, labels=ALERTMANAGERS | {"severity": severity}, **other)
+
+
+def by_key(decision: Decision) -> dict[str, Alert]:
+    return {one.key: one for one in alerts(decision)}
+
+
+# ---------------------------------------------------------------- when it began
+
+
+def test_a_resolve_without_a_start_keeps_the_start() -> None:
+    known = alert(incident="INC-7", starts_at=NOON - minutes(9))
+    cleared = alert(firing=False, dated=False, starts_at=NOON, ends_at=NOON)
+    [kept] = alerts(triage([cleared], seen(known, open=incident()), POLICY, NOON))
+    assert (kept.starts_at, kept.ends_at, kept.firing) == (NOON - minutes(9), NOON, False)
+
+
+def test_a_repeat_without_a_start_is_no_new_episode() -> None:
+    known = alert(incident="INC-7", starts_at=NOON - minutes(9))
+    decision = triage([alert(dated=False)], seen(known, open=incident()), POLICY, NOON)
+    [kept] = alerts(decision)
+    assert (kept.starts_at, kept.count) == (NOON - minutes(9), 2)
+    assert not decision.note
+
+
+def test_firing_again_without_a_start_is_a_new_episode() -> None:
+    ended = alert(incident="INC-7", firing=False, starts_at=NOON - minutes(9), ends_at=NOON - minutes(3))
+    decision = triage([alert(dated=False)], seen(ended, open=incident(onset_at=NOON)), POLICY, NOON)
+    assert texts(decision) == ["HighErrorRate fired"]
+    assert alerts(decision)[0].starts_at == NOON
+
+
+def test_what_only_the_first_word_said_is_kept() -> None:
+    first = alert(incident="INC-7", labels={"team": "shop"}, runbook="https://r", value="23%", image="https://i")
+    [kept] = alerts(triage([alert(firing=False, ends_at=NOON)], seen(first, open=incident()), POLICY, NOON))
+    assert (kept.labels, kept.runbook, kept.value, kept.image) == ({"team": "shop"}, "https://r", "23%", "https://i")
+
+
+def test_what_was_measured_is_on_the_line() -> None:
+    assert texts(triage([alert(value="23% of\nrequests")], NOTHING, POLICY, NOON))[-1] == (
+        "HighErrorRate fired (23% of requests)"
+    )
+
+
+# ---------------------------------------------------------------- worse
+
+
+def escalated(policy: Policy = POLICY, severity: Severity = Severity.SEV3) -> Decision:
+    known = alert(severity="error", incident="INC-7")
+    return triage([alert()], seen(known, open=incident(severity=severity)), policy, NOON)
+
+
+def test_a_worse_word_in_the_same_episode_raises_the_incident() -> None:
+    decision = escalated()
+    assert [i.severity for i in incidents(decision)] == [Severity.SEV2]
+    assert texts(decision) == [
+        "severity SEV3 → SEV2 (HighErrorRate escalated)",
+        "HighErrorRate escalated: error → critical",
+    ]
+    assert {PostCard("INC-7"), FurnishChannel("INC-7")} <= set(decision.do)
+
+
+def test_where_the_policy_says_so_it_is_only_noted() -> None:
+    decision = escalated(Policy(escalates=False))
+    assert not incidents(decision)
+    assert texts(decision) == ["HighErrorRate escalated: error → critical"]
+
+
+def test_an_incident_that_is_worse_already_stays_as_it_is() -> None:
+    assert not incidents(escalated(severity=Severity.SEV1))
+
+
+def test_a_milder_word_in_the_same_episode_is_quiet() -> None:
+    decision = triage([alert(severity="error")], seen(alert(incident="INC-7"), open=incident()), POLICY, NOON)
+    assert not decision.note
+    assert alerts(decision)[0].severity == "error"
+
+
+def test_a_mild_alert_that_gets_severe_opens_an_incident() -> None:
+    decision = triage([alert()], seen(alert(severity="warning")), POLICY, NOON)
+    assert [i.id for i in incidents(decision)] == ["INC-7"]
+
+
+def test_alertmanagers_changed_severity_is_an_escalation_and_no_recovery() -> None:
+    """A changed label is a new fingerprint: the old one ends and the new one begins in one body."""
+    old = labelled("old", "error", incident="INC-7")
+    body = [
+        labelled("new", "critical", starts_at=NOON + minutes(2)),
+        labelled("old", "error", firing=False, ends_at=NOON + minutes(2)),
+    ]
+    for order in (body, body[::-1]):
+        decision = triage(order, seen(old, open=incident(severity=Severity.SEV3)), POLICY, NOON + minutes(2))
+        assert "HighErrorRate escalated: error → critical" in texts(decision)
+        assert not [text for text in texts(decision) if "cleared" in text or "fired" in text]
+        assert [i.severity for i in incidents(decision)] == [Severity.SEV2]
+        assert by_key(decision)["new"].incident == by_key(decision)["old"].incident == "INC-7"
+        assert not by_key(decision)["old"].firing
+
+
+def test_an_alert_that_eased_is_no_recovery_either() -> None:
+    old = labelled("old", "critical", incident="INC-7")
+    body = [labelled("old", "critical", firing=False, ends_at=NOON), labelled("new", "warning")]
+    decision = triage(body, seen(old, open=incident()), POLICY, NOON)
+    assert texts(decision) == ["HighErrorRate eased: critical → warning"]
+    assert not incidents(decision)
+
+
+def test_another_alert_that_fires_while_one_ends_is_both() -> None:
+    old = labelled("old", "critical", incident="INC-7")
+    other = alert("b", title="Slow", labels={"alertname": "Slow"})
+    body = [labelled("old", "critical", firing=False, ends_at=NOON), other]
+    decision = triage(body, seen(old, open=incident(onset_at=NOON)), POLICY, NOON)
+    assert texts(decision) == ["Slow fired", "HighErrorRate cleared"]
+
+
+def test_one_delivery_may_raise_the_severity_twice() -> None:
+    known = [alert("a", severity="warning", incident="INC-7"), alert("b", severity="warning", incident="INC-7")]
+    body = [alert("a", severity="error"), alert("b", severity="critical")]
+    decision = triage(body, seen(*known, open=incident(severity=Severity.SEV4)), POLICY, NOON)
+    assert [i.severity for i in incidents(decision)] == [Severity.SEV2]
+    assert {type(noun) for noun in decision.save} == {Incident, Alert}
+    assert all(isinstance(entry, Entry) and entry.incident == "INC-7" for entry in decision.note)
