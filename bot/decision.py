@@ -12,6 +12,8 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Evidence,
+    Finding,
     Freeze,
     Gate,
     Heard,
@@ -41,6 +43,8 @@ Noun = (
     | Assignment
     | Change
     | Event
+    | Evidence
+    | Finding
     | Freeze
     | Gate
     | Heard
@@ -229,6 +233,16 @@ class VerifyFleet(_Effect):
         return f"fleet {self.subject}"
 
 
+class RunProbe(_Effect):
+    """Look whether probe `subject` finds what it expects."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:  # of its own: a slow page must not hold up the other probes
+        return f"probe {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -280,6 +294,7 @@ Effect = (
     | ShowRollout
     | PlotRollout
     | VerifyFleet
+    | RunProbe
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from bot.matching import Match
 from bot.model import Incident, Phase, Role, Severity, Verb
@@ -98,6 +99,40 @@ class Service:
     verification: Verification = field(default_factory=Verification)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    """What a page should be. `text` and `not_text` are parts of it; `json` is JMESPath → value; sizes are in bytes."""
+
+    status: int = 200
+    text: tuple[str, ...] = ()
+    not_text: tuple[str, ...] = ()
+    json: Mapping[str, Any] = field(default_factory=dict)
+    smallest: int = 0
+    largest: int = 0  # 0: any size
+    within: timedelta = timedelta(seconds=10)
+    certificate_days: int = 14
+    asset: str = ""  # an address, or words of one in the page, that must answer too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A page that is looked at again and again, as a customer would. `after` bad looks in a row it is an alert."""
+
+    name: str
+    url: str
+    service: str
+    environment: str = "production"
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    redirects: bool = False
+    expect: Expect = field(default_factory=Expect)
+    every: timedelta = timedelta(seconds=30)
+    after: int = 3
+    severity: str = "critical"
+    addresses: tuple[str, ...] = ()  # each is asked by itself, under the same name
+    apology: str = ""  # the page that customers should see when all else is down
+
+
 GROUP = "group:"  # before a Slack group's id, among who may
 WHO = ("roles", "owners", "oncall")
 
@@ -160,6 +195,7 @@ class Policy:
     restore_after: timedelta = timedelta(hours=4)  # when whoever switched GitOps off is reminded
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
+    probes: Mapping[str, Probe] = field(default_factory=dict)
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:
@@ -169,6 +205,11 @@ class Policy:
     def service(self, name: str) -> Service:
         """The configured service, or one with defaults: services need no configuration to have incidents."""
         return self.services.get(name) or Service(name=name)
+
+    def probes_of(self, service: str, environment: str) -> tuple[str, ...]:
+        """The names of the probes that look at it."""
+        here = (service, environment)
+        return tuple(name for name, probe in self.probes.items() if (probe.service, probe.environment) == here)
 
     def rule(self, verb: Verb, environment: str) -> Rule:
         return next((rule for rule in self.consent if rule.fits(verb, environment)), Rule())

@@ -27,6 +27,7 @@ from handlers import providers, schedule
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.fetch import Fetch
+from handlers.providers.probing import HttpProber
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.version_page import VersionPage
@@ -162,6 +163,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         by_version=errors_by_version(settings, measured),
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
+        prober=prober(settings),
         fetch=Fetch(),
     )
     web = server.build(
@@ -270,6 +272,10 @@ def metrics_provider(settings: Settings) -> Metrics | None:
     if part:
         made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
     return made
+
+
+def prober(settings: Settings) -> HttpProber | None:
+    return HttpProber(settings.probe_secrets) if settings.policy.probes else None
 
 
 def pods(settings: Settings) -> Pods | None:

@@ -12,9 +12,9 @@ from slack_sdk import WebClient
 
 from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
-from bot.policy import GATES, Group, Rota, Service, Target
+from bot.policy import GATES, Group, Probe, Rota, Service, Target
 from bot.signals import Signal
-from handlers import app
+from handlers import app, probes
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
 from handlers.providers.slack import SlackChat
@@ -22,7 +22,7 @@ from handlers.providers.slack_api import connect
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
-from handlers.world import ByVersion, Metrics
+from handlers.world import ByVersion, Metrics, Prober
 from storage.store import Busy, Store
 
 
@@ -40,6 +40,7 @@ def rows(settings: Settings) -> list[Row]:
         *slack(settings),
         *rollouts(settings),
         *prometheus(settings),
+        *looks(settings),
     ]
 
 
@@ -196,6 +197,25 @@ def rights(settings: Settings, provider: str, cluster: str, namespaces: list[str
             f"Kubernetes {cluster}", f"not allowed: {'; '.join(missing)} (see docs/rbac/watchkeeper.yml)"
         )
     return f"all there, in {', '.join(namespaces)}"
+
+
+def looks(settings: Settings) -> Iterator[Row]:
+    """Every probe, once. Nothing is kept of it."""
+    prober = app.prober(settings)
+    if prober is None:
+        return
+    try:
+        for name, probe in settings.policy.probes.items():
+            yield tried(f"probe {name}", partial(look, prober, probe))
+    finally:
+        prober.close()
+
+
+def look(prober: Prober, probe: Probe) -> str:
+    outcome = probes.look(prober, probe, app.utc_now())
+    if not outcome.good:
+        raise ProviderError(probe.service, "; ".join(filter(None, [*outcome.words, outcome.around])))
+    return "; ".join(filter(None, [f"good, in {outcome.answer.seconds:.2f} s", outcome.around]))
 
 
 def prometheus(settings: Settings) -> Iterator[Row]:

@@ -16,9 +16,11 @@ import typer
 import yaml
 
 from bot import routes
+from bot.cards.probe import report
 from bot.commands import incident_id
-from bot.model import Alert
-from handlers import app, check
+from bot.model import Alert, Evidence
+from bot.probes import evidence
+from handlers import app, check, probes
 from handlers.config import Config
 from handlers.intake import SENDERS, Delivery, Fact, Sender, shown
 from handlers.intake.fields import Malformed
@@ -27,6 +29,7 @@ from handlers.settings import Misconfigured, Settings, load, read_config
 from storage.store import Busy, Store
 
 T = TypeVar("T")
+PAGE_LINES = 40  # of a page, as evidence
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -188,6 +191,37 @@ def gates(service: str) -> None:
     """Print the URLs at which controllers and pipelines ask before SERVICE moves. Each is a key."""
     for asked in call("GET", f"/api/gates/{quote(service, safe='')}"):
         typer.echo(f"{asked['gate']:<26} {asked['url']}")
+
+
+@cli.command()
+def probe(name: str, kept: Annotated[bool, typer.Option(help="what was seen when it turned, instead")] = False) -> None:
+    """Look at a page once as probe NAME does, and print the verdict and the evidence. Nothing is kept."""
+    settings = configured()
+    if name not in settings.policy.probes:
+        stop(f"There is no probe {name!r}; known: {', '.join(sorted(settings.policy.probes)) or 'none'}.")
+    wanted = settings.policy.probes[name]
+    if kept:
+        for one in reversed(with_store(lambda store: store.read(lambda tx: tx.evidence(name)))):
+            typer.echo(report(wanted, one.faults, "", seen(one), one.at))
+        return
+    now, prober = datetime.now(UTC), app.prober(settings)
+    if prober is None:
+        stop("No probe is configured.")
+    try:
+        outcome = probes.look(prober, wanted, now)
+    finally:
+        prober.close()
+    typer.echo(report(wanted, outcome.words, outcome.around, seen(evidence(wanted, outcome, now)), now))
+    raise typer.Exit(0 if outcome.good else 1)
+
+
+def seen(one: Evidence) -> list[str]:
+    """The evidence, line by line."""
+    if not one.status:
+        return []
+    headers = [f"{name}: {value}" for name, value in one.headers.items()]
+    answer = f"HTTP {one.status}, {one.size:,} bytes in {one.seconds:.2f} s"
+    return [answer, *headers, "", *one.beginning.splitlines()[:PAGE_LINES]]
 
 
 def call(method: str, path: str, json: object = None) -> Any:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any
 
+import jmespath
+from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot import matching
@@ -19,8 +22,10 @@ from bot.policy import (
     SEVERITY_WORDS,
     UPDATE_MINUTES,
     WHO,
+    Expect,
     Group,
     Policy,
+    Probe,
     Rota,
     Route,
     Rule,
@@ -79,8 +84,19 @@ WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
 Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
 
 
+PROBE_NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 AUTH = (*SCHEMES, "sns", "none")
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+
+
+WEB = r"^https?://[^\s/]+\S*$"
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Texts = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_several)]
 
 
 class Part(BaseModel):
@@ -317,6 +333,90 @@ class RoutePart(Part):
         return Route(**{name: getattr(self, name) for name in RoutePart.model_fields})
 
 
+class ExpectPart(Part):
+    status: int = Field(default=200, ge=100, le=599)
+    text: Texts = []
+    not_text: Texts = []
+    json_: dict[str, Any] = Field(default={}, alias="json")
+    smallest: int = Field(default=0, ge=0)
+    largest: int = Field(default=0, ge=0, le=1024 * 1024)
+    within: Duration = timedelta(seconds=10)
+    certificate_days: int = Field(default=14, ge=0)
+    asset: str = ""
+
+    @model_validator(mode="after")
+    def _readable(self) -> ExpectPart:
+        for path in self.json_:
+            try:
+                jmespath.compile(path)
+            except JMESPathError as error:
+                raise ValueError(f"json: {path!r} is no JMESPath: {str(error).splitlines()[0]}") from None
+        if not timedelta(0) < self.within <= timedelta(minutes=1):
+            raise ValueError("within: a page has more than nothing and at most 1m")
+        if self.largest and self.largest < self.smallest:
+            raise ValueError("largest is less than smallest")
+        return self
+
+    def policy(self) -> Expect:
+        return Expect(
+            status=self.status,
+            text=tuple(self.text),
+            not_text=tuple(self.not_text),
+            json=self.json_,
+            smallest=self.smallest,
+            largest=self.largest,
+            within=self.within,
+            certificate_days=self.certificate_days,
+            asset=self.asset,
+        )
+
+
+class ProbePart(Part):
+    url: str = Field(pattern=WEB)
+    service: str
+    environment: str = ""
+    method: str = Field(default="GET", pattern=r"^(GET|HEAD|POST)$")
+    headers: dict[str, str] = {}
+    secret_headers: dict[str, str] = {}
+    redirects: bool = False
+    expect: ExpectPart = ExpectPart()
+    every: Duration = timedelta(seconds=30)
+    after: int = Field(default=3, ge=1, le=100)
+    severity: str = "critical"
+    addresses: list[str] = []
+    apology: str = Field(default="", pattern=rf"^$|{WEB}")
+
+    @model_validator(mode="after")
+    def _careful(self) -> ProbePart:
+        if self.every < timedelta(seconds=1):
+            raise ValueError("every: 1s is the least")
+        if self.redirects and self.secret_headers:
+            raise ValueError("redirects: with secret_headers, whoever is redirected to would get them")
+        for address in self.addresses:
+            try:
+                ip_address(address)
+            except ValueError:
+                raise ValueError(f"addresses: {address!r} is no IP address") from None
+        return self
+
+    def policy(self, name: str, environment: str) -> Probe:
+        return Probe(
+            name=name,
+            url=self.url,
+            service=self.service,
+            environment=self.environment or environment,
+            method=self.method,
+            headers=self.headers,
+            redirects=self.redirects,
+            expect=self.expect.policy(),
+            every=self.every,
+            after=self.after,
+            severity=self.severity,
+            addresses=tuple(self.addresses),
+            apology=self.apology,
+        )
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -344,6 +444,7 @@ class Config(Part):
     consent: list[ConsentPart] = [ConsentPart()]
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
+    probes: dict[Annotated[str, Field(pattern=PROBE_NAME)], ProbePart] = {}
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -399,6 +500,12 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
+            probes={
+                name: part.policy(
+                    name, self.services[part.service].environment if part.service in self.services else "production"
+                )
+                for name, part in self.probes.items()
+            },
             verify_within=self.verify_within,
             vigil_every=self.vigil.every,
             vigil_lasts=self.vigil.lasts,

@@ -30,6 +30,7 @@ from bot.decision import (
     Proclaim,
     RemindTask,
     RemindUpdate,
+    RunProbe,
     SendPost,
     SetGitOps,
     SharePostmortem,
@@ -50,6 +51,7 @@ from handlers import (
     incidents,
     live,
     postmortems,
+    probes,
     rollouts,
     suspensions,
     tasks,
@@ -114,6 +116,8 @@ def perform(world: World, job: Job) -> Think:
             return live.plot(world, id)
         case VerifyFleet():
             return fleet.verify(world, id)
+        case RunProbe():
+            return probes.run(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

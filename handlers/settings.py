@@ -84,6 +84,7 @@ class Settings:
     sources: Mapping[str, Source] = field(default_factory=dict)
     configured: bool = False
     prometheus_token: str = field(default="", repr=False)
+    probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def socket_mode(self) -> bool:
@@ -107,7 +108,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     environment = Environment.model_validate(values)
     config, path = read_config(environ), Path(environment.watchkeeper_config)
     sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
-    return Settings(environment, config, config.policy(), sources, path.exists(), token)
+    headers = _probe_secrets(config, environ)
+    return Settings(environment, config, config.policy(), sources, path.exists(), token, headers)
 
 
 def read_config(environ: Mapping[str, str]) -> Config:
@@ -134,6 +136,17 @@ def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
     if not token:
         raise Misconfigured(f"prometheus.token_env names {config.prometheus.token_env}, which is not set.")
     return token
+
+
+def _probe_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The headers of each probe whose values stand in the environment."""
+    found: dict[str, dict[str, str]] = {}
+    for name, part in config.probes.items():
+        found[name] = {header: secret(variable, environ) for header, variable in part.secret_headers.items()}
+        for header, variable in part.secret_headers.items():
+            if not found[name][header]:
+                raise Misconfigured(f"probes.{name}.secret_headers.{header} names {variable}, which is not set.")
+    return found
 
 
 def _sources(config: Config, environment: Environment, environ: Mapping[str, str]) -> dict[str, Source]:
@@ -213,6 +226,9 @@ EXPECTED = {
     "topics": "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alarms",
     "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
+    "apology": "http:// or https://, and a host",
+    "probes": "small letters, digits, - and _",
+    "method": "GET, HEAD or POST",
     "version_url": "an address with {server} in it, such as http://{server}:8080/version",
 }
 

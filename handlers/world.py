@@ -11,7 +11,8 @@ from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
-from bot.policy import Policy, Target, Verification
+from bot.policy import Policy, Probe, Target, Verification
+from bot.probes import Answer
 from bot.signals import Chart
 from storage.store import Job, Store, Tx
 
@@ -147,6 +148,15 @@ class VersionPage(Protocol):
     def version(self, url: str, field: str) -> str: ...
 
 
+class Prober(Protocol):
+    """Asks for a page of a probe's: what came back, and why nothing did. It never raises.
+
+    `address`: who is asked, under the name in `url`. "" is whoever that name leads to.
+    """
+
+    def ask(self, probe: Probe, url: str, address: str = "") -> Answer: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -172,6 +182,7 @@ class World:
     neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 
+    prober: Prober | None = None  # None where no probe is configured
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 
     def read(self, ask: Callable[[Tx], T]) -> T:

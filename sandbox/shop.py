@@ -30,6 +30,7 @@ THRESHOLD = 0.05  # of requests that fail
 WINDOW, FOR, EVERY = 10.0, 15.0, 1.0  # seconds: what is measured, for how long it must be so, how often it is looked at
 CATCH_UP = 600  # rule evaluations at most in one tick
 STORM_SECONDS = 60.0
+GOODS = {"Tea": "4.20", "Honey": "6.80", "Candles": "3.50"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Conditions:
     """What is wrong that no version is to blame for."""
 
     broken_content: frozenset[str] = frozenset()  # services that answer 200 with the wrong page
+    without_prices: frozenset[tuple[str, str]] = frozenset()  # (service, version): 200, and nothing to buy
     vendor_down: bool = False
     misread: frozenset[tuple[str, str]] = (
         frozenset()
@@ -130,6 +132,11 @@ class Shop:
         check_service(service)
         held = self.conditions.broken_content
         self._change(replace(self.conditions, broken_content=held | {service} if broken else held - {service}))
+
+    def lose_prices(self, service: str, version: str) -> None:
+        """The pages of this version have no prices, and everything that is measured of them is as ever."""
+        check_service(service)
+        self._change(replace(self.conditions, without_prices=self.conditions.without_prices | {(service, version)}))
 
     def vendor(self, down: bool) -> None:
         """Take the payment processor down, or bring it back."""
@@ -279,7 +286,10 @@ class Shop:
             return 503, "<h1>503 Service Unavailable</h1>", chosen
         if service in self.conditions.broken_content:
             return 200, "<title>Welcome to nginx!</title><h1>Welcome to nginx!</h1>", chosen
-        return 200, f"<title>Corner Shop</title><h1>{service.capitalize()}</h1><p>Corner Shop is open.</p>", chosen
+        priced = (service, chosen.version) not in self.conditions.without_prices
+        goods = "".join(f"<li>{name}{f' <b>€ {price}</b>' if priced else ''}</li>" for name, price in GOODS.items())
+        title = f"<title>Corner Shop</title><h1>{service.capitalize()}</h1>"
+        return 200, f"{title}<p>Corner Shop is open.</p><ul>{goods}</ul>", chosen
 
 
 def check_service(name: str) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, text, tuple_
 
-from bot.model import Event, Heard, Unparsed
+from bot.decision import RunProbe
+from bot.model import Event, Evidence, Heard, Unparsed
 from storage.pacing import PACE, TICK
 from storage.rows import table
 from storage.sql import OUTBOX
 from storage.tables import DONE
 
 PIECE = 2000  # rows of one transaction, so that other writers wait for milliseconds only
-EVENT, HEARD, UNPARSED = table(Event), table(Heard), table(Unparsed)
+EVENT, EVIDENCE, HEARD, UNPARSED = table(Event), table(Evidence), table(Heard), table(Unparsed)
+# What is done every few seconds, day and night, is kept for so much less long.
+ROUTINE, EARLIER = (RunProbe.__name__,), timedelta(days=29)
 UNFINISHED = exists(select(1).where(OUTBOX.c.subject == EVENT.c.id, text(f"outbox.state <> '{DONE}'")))
 
 Prune = Callable[[Connection], int]
@@ -25,6 +28,10 @@ def prunes(before: datetime) -> list[Prune]:
     at = before.timestamp()
     return [
         _prune(OUTBOX, text(f"outbox.state = '{DONE}'"), OUTBOX.c.ended_at < before),
+        _prune(
+            OUTBOX, text(f"outbox.state = '{DONE}'"), OUTBOX.c.kind.in_(ROUTINE), OUTBOX.c.ended_at < before + EARLIER
+        ),
+        _prune(EVIDENCE, EVIDENCE.c.at < before),
         _prune(EVENT, EVENT.c.received_at < before, ~UNFINISHED),
         _prune(HEARD, HEARD.c.at < before),
         _prune(UNPARSED, UNPARSED.c.last_at < before),

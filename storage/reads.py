@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, select, text
 
 from bot.alerts import Seen
-from bot.decision import Broadcast, SendPost
+from bot.decision import Broadcast, Effect, SendPost
 from bot.errors import Refused
 from bot.model import (
     Alert,
@@ -18,6 +18,8 @@ from bot.model import (
     Change,
     Entry,
     Event,
+    Evidence,
+    Finding,
     Freeze,
     Gate,
     Heard,
@@ -66,6 +68,7 @@ TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
+FINDINGS, EVIDENCE = table(Finding), table(Evidence)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -176,6 +179,21 @@ class Tx:
     def vendor_statuses(self, since: datetime) -> tuple[VendorStatus, ...]:
         """What vendors have said since, oldest first."""
         return self._all(VendorStatus, select(VENDORS).where(VENDORS.c.at >= since).order_by(VENDORS.c.at))
+
+    # ------------------------------------------------------------ probes
+
+    def finding(self, id: str) -> Finding | None:
+        return self._get(Finding, id)
+
+    def findings(self, service: str, environment: str) -> tuple[Finding, ...]:
+        """By the names of their probes."""
+        here = (FINDINGS.c.service == service, FINDINGS.c.environment == environment)
+        return self._all(Finding, select(FINDINGS).where(*here).order_by(FINDINGS.c.id))
+
+    def evidence(self, probe: str) -> tuple[Evidence, ...]:
+        """Newest first."""
+        query = select(EVIDENCE).where(EVIDENCE.c.probe == probe)
+        return self._all(Evidence, query.order_by(EVIDENCE.c.at.desc(), EVIDENCE.c.id))
 
     # ------------------------------------------------------------ what senders posted
 
@@ -372,6 +390,10 @@ class Tx:
         return self._all(Change, select(CHANGES).where(*here).order_by(CHANGES.c.at.desc(), CHANGES.c.key).limit(limit))
 
     # ------------------------------------------------------------ outbox
+
+    def is_due(self, effect: Effect) -> bool:
+        """Whether it waits or runs."""
+        return effect.subject in unfinished(self.connection, effect.lane, (type(effect).__name__,))
 
     def dead_letters(self, lane: str) -> tuple[DeadLetter, ...]:
         return dead_letters(self.connection, lane)

@@ -100,6 +100,40 @@ class VendorStatusRow(Row, table=True):
     source: str = words()
 
 
+class FindingRow(Row, table=True):
+    __tablename__ = "finding"
+    __table_args__ = (Index("ix_finding_service", "service", "environment"),)
+
+    id: str = indexed(primary_key=True)
+    service: str = indexed()
+    environment: str = indexed()
+    faults: list[str] = Field(sa_type=Json)
+    kinds: list[str] = Field(sa_type=Json)
+    around: str = words()
+    in_a_row: int
+    since: datetime = time()
+    checked_at: datetime = time()
+    last_good_at: datetime | None = time()
+    alerted_at: datetime | None = time()
+    kept: int
+    version: int
+
+
+class EvidenceRow(Row, table=True):
+    __tablename__ = "evidence"
+
+    id: str = indexed(primary_key=True)
+    probe: str = indexed(index=True)
+    at: datetime = time(index=True)
+    incident: str = words()
+    faults: list[str] = Field(sa_type=Json)
+    status: int
+    seconds: float = Field(sa_type=Float)
+    size: int
+    headers: dict[str, str] = Field(sa_type=Json)
+    beginning: str = words()
+
+
 class HeardRow(Row, table=True):
     __tablename__ = "heard"
 

@@ -22,9 +22,9 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Group, Policy, Rota, Rule, Service, Target, Verification
+from bot.policy import Expect, Group, Policy, Probe, Rota, Rule, Service, Target, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
-from handlers import outbox, rollouts
+from handlers import outbox, probes, rollouts
 from handlers.app import gate_url
 from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
@@ -32,6 +32,7 @@ from handlers.providers import DRAWING, ROLLOUTS, load
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.pods import Pods
+from handlers.providers.probing import HttpProber
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
@@ -134,6 +135,7 @@ class Story:
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.version_page = VersionPage()
+        self.prober = HttpProber()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -155,6 +157,7 @@ class Story:
             draw=load("plots", DRAWING) if self.policy.signals else None,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
+            prober=self.prober,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
         )
@@ -165,6 +168,15 @@ class Story:
         web = server.build(world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
         self.http = TestClient(web, raise_server_exceptions=False)
         return world
+
+    def probe(self, service: str = "search", every: timedelta = timedelta(seconds=5), **other: Any) -> None:
+        """From now on a page of the shop is looked at, to see whether it has prices."""
+        url = f"{self.served.url}/shop/{service}"
+        looks = Probe(name=f"{service}-prices", url=url, service=service, every=every, expect=Expect(text=("€",)))
+        self.policy = replace(self.policy, probes={looks.name: replace(looks, **other)})
+        self.world = self.wire()
+        probes.begin(self.world)
+        self.settle(patience=0)
 
     def plots(self) -> None:
         """From now on the releases' signals are plotted."""
@@ -184,6 +196,7 @@ class Story:
         self.kubernetes.close()
         self.prometheus.close()
         self.version_page.close()
+        self.prober.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens

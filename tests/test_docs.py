@@ -76,6 +76,7 @@ def settings(model: type[BaseModel], at: tuple[str, ...] = ()) -> list[tuple[str
     """The path of every setting; `*` stands for a name that the user gives."""
     found: list[tuple[str, ...]] = []
     for name, field in model.model_fields.items():
+        name = field.alias or name
         found.append((*at, name))
         for part, step in parts_of(field.annotation):
             found += settings(part, (*at, name, *step))

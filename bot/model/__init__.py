@@ -30,6 +30,7 @@ from bot.model.incident import (
     Verdict,
 )
 from bot.model.intake import Heard, Unparsed, VendorState, VendorStatus
+from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
     Gate,
@@ -65,6 +66,8 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Event",
+    "Evidence",
+    "Finding",
     "Freeze",
     "Gate",
     "Heard",

@@ -173,3 +173,34 @@ def refusal(ended: Result) -> str:
     assert "\n" not in said
     assert TOKEN not in said
     return said
+
+
+CONFIG = """
+probes:
+  prices: {{url: "{url}/shop/search", service: search, expect: {{text: [{text}]}}}}
+"""
+
+
+def test_a_probe_is_tried_out_with_its_evidence(type_: Type, story: Story, tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(CONFIG.format(url=story.served.url, text="Corner Shop"))
+    tried = type_("probe", "prices")
+    assert tried.exit_code == 0
+    assert "✓ prices is good" in tried.stdout
+    assert "| HTTP 200, " in tried.stdout
+    assert "| <title>Corner Shop</title>" in tried.stdout
+    (tmp_path / "config.yml").write_text(CONFIG.format(url=story.served.url, text="Amazon"))
+    tried = type_("probe", "prices")
+    assert tried.exit_code == 1
+    assert "✗ prices is bad" in tried.stdout
+    assert "“Amazon” is not in it" in tried.stdout
+
+
+def test_check_looks_once_through_every_probe(type_: Type, story: Story, tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(CONFIG.format(url=story.served.url, text="Amazon"))
+    (row,) = [line for line in type_("check").stdout.splitlines() if "probe prices" in line]
+    assert row.startswith("✗")
+    assert "“Amazon” is not in it" in row
+
+
+def test_a_probe_that_is_not_configured_is_named(type_: Type) -> None:
+    assert "There is no probe 'prices'; known: none." in refusal(type_("probe", "prices"))

@@ -31,7 +31,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services"}
+    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -43,7 +43,7 @@ def test_the_example_shows_every_setting():
     while models:
         model = models.pop()
         for name, info in model.model_fields.items():
-            assert f"{name}:" in text, f"config.example.yml does not show {model.__name__}.{name}"
+            assert f"{info.alias or name}:" in text, f"config.example.yml does not show {model.__name__}.{name}"
             models += [part for part in _parts(info.annotation) if part not in models]
 
 
@@ -81,6 +81,20 @@ def test_a_typo_is_named_with_its_line():
         ("consent: [{who: []}]", "consent.0.who"),
         ("consent: [{verbs: [pause]}]", "consent.0: pausing is one press, for everybody; take pause out"),
         ("consent: [{approvals: 9}]", "consent.0.approvals"),
+        (
+            "probes: {a: {url: shop.example, service: a}}",
+            "probes.a.url: 'shop.example' does not look right (http:// or",
+        ),
+        ("probes: {A: {url: 'http://a', service: a}}", "'A' does not look right (small letters, digits, - and _)"),
+        ("probes: {a: {url: 'http://a', service: a, addresses: [b]}}", "probes.a: addresses: 'b' is no IP address"),
+        ("probes: {a: {url: 'http://a', service: a, every: 0s}}", "probes.a: every: 1s is the least"),
+        ("probes: {a: {url: 'http://a', service: a, expect: {json: {'[': 1}}}}", "json: '[' is no JMESPath"),
+        ("probes: {a: {url: 'http://a', service: a, expect: {within: 2m}}}", "at most 1m"),
+        ("probes: {a: {url: 'http://a', service: a, expect: {text: ['']}}}", "probes.a.expect.text.0"),
+        (
+            "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",
+            "whoever is redirected to would get them",
+        ),
     ],
 )
 def test_each_mistake_is_one_clear_sentence(text, says):
@@ -316,3 +330,35 @@ def test_routes_become_policy() -> None:
 )
 def test_a_wrong_route_is_told_with_its_line(old: str, new: str, said: str) -> None:
     assert said in complaint(ROUTES.replace(old, new))
+
+
+PROBES = """
+services: {checkout: {environment: staging}}
+probes:
+  prices:
+    url: https://shop.example/
+    service: checkout
+    secret_headers: {authorization: PROBE_KEY}
+    expect: {text: "€", json: {"length(items) > `3`": true}, within: 2s}
+  login: {url: "https://shop.example/login", service: accounts, environment: blue}
+"""
+
+
+def test_a_probe_looks_at_its_service_where_that_runs():
+    policy = parse(PROBES, "config.yml").policy()
+    assert policy.probes["prices"].expect.text == ("€",)
+    assert policy.probes["prices"].expect.json == {"length(items) > `3`": True}
+    assert policy.probes_of("checkout", "staging") == ("prices",)
+    assert policy.probes_of("accounts", "blue") == ("login",)
+    assert policy.probes_of("checkout", "production") == ()
+
+
+def test_a_probes_secret_is_read_from_the_environment_and_not_shown(tmp_path: Path):
+    path = tmp_path / "config.yml"
+    path.write_text(PROBES)
+    environ = {"WATCHKEEPER_CONFIG": str(path), "WATCHKEEPER_HOOK_TOKEN": "t"}
+    with pytest.raises(Misconfigured, match=r"probes\.prices\.secret_headers\.authorization names PROBE_KEY, which is"):
+        load(environ)
+    settings = load({**environ, "PROBE_KEY": "hush"})
+    assert settings.probe_secrets["prices"] == {"authorization": "hush"}
+    assert "hush" not in repr(settings)

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any, get_args
 
 from sqlalchemy import select
@@ -99,6 +100,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
     story.world = story.wire()
     story.plots()
+    story.probe("checkout", every=timedelta(minutes=10))
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False

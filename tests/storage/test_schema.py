@@ -156,6 +156,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "Proclaim",
         "RemindTask",
         "RemindUpdate",
+        "RunProbe",
         "SendPost",
         "SetGitOps",
         "SharePostmortem",

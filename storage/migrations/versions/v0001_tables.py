@@ -48,6 +48,7 @@ def where(condition: str) -> dict[str, Any]:
 
 def upgrade() -> None:
     nouns_from_outside()
+    probes()
     incidents()
     rollouts()
     consent_and_watch()
@@ -55,6 +56,43 @@ def upgrade() -> None:
     outbox()
     shared()
     append_only()
+
+
+def probes() -> None:
+    op.create_table(
+        "finding",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("around", sa.Text(), nullable=False),
+        sa.Column("in_a_row", sa.Integer(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("checked_at", TIME, nullable=False),
+        sa.Column("last_good_at", TIME, nullable=True),
+        sa.Column("alerted_at", TIME, nullable=True),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_finding"),
+    )
+    op.create_index("ix_finding_service", "finding", ["service", "environment"])
+    op.create_table(
+        "evidence",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("probe", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("beginning", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_evidence"),
+    )
+    op.create_index("ix_evidence_probe", "evidence", ["probe"])
+    op.create_index("ix_evidence_at", "evidence", ["at"])
 
 
 def nouns_from_outside() -> None:
