@@ -61,7 +61,7 @@ from handlers.intake import (
 from handlers.intake.sender import Delivery, Fact, Sender, kind, shown
 from handlers.intake.source import Source
 
-__all__ = ["SENDERS", "Delivery", "Fact", "Sender", "Source", "kind", "shown"]
+__all__ = ["SENDERS", "STAND_INS", "Delivery", "Fact", "Sender", "Source", "kind", "shown"]
 
 SENDERS: Mapping[str, Sender] = {
     "alertmanager": alertmanager.SENDER,
@@ -117,3 +117,6 @@ SENDERS: Mapping[str, Sender] = {
     "vercel": vercel.SENDER,
     "zabbix": zabbix.SENDER,
 }
+
+# Those who send to an address of somebody else's; there is one of each.
+STAND_INS = {"pagerduty_events": "PagerDuty", "prometheus": "Prometheus"}
