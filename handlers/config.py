@@ -35,7 +35,7 @@ from bot.policy import (
     Verification,
 )
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
-from handlers.intake import SENDERS, Sender, generic
+from handlers.intake import SENDERS, STAND_INS, Sender, generic
 from handlers.intake.signatures import SCHEMES
 
 DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
@@ -456,8 +456,9 @@ class Config(Part):
                 raise ValueError(f"senders.{name}.topics: they are for auth: sns")
             if part.map and (part.sender or name) != "generic":
                 raise ValueError(f"senders.{name}.map: only the sender generic is mapped")
-        if sum((part.sender or name) == "prometheus" for name, part in (self.senders or {}).items()) > 1:
-            raise ValueError("senders: one Prometheus address is all there is; let both servers post to one source")
+        for kind, whose in STAND_INS.items():
+            if sum((part.sender or name) == kind for name, part in (self.senders or {}).items()) > 1:
+                raise ValueError(f"senders: one {whose} address is all there is; let both servers post to one source")
         for number, route in enumerate(self.routes):
             for role, who in route.roles.items():
                 _known(who, self.oncall, f"routes.{number}.roles.{role}", "on-call")

@@ -87,7 +87,8 @@ def _think(world: World, tx: Tx, now: datetime, facts: Sequence[Fact]) -> Decisi
 
 def keep(world: World, source: Source, delivery: Delivery, reason: str) -> str:
     """Its id, or "" where too many wait already."""
-    odd = hearing.Odd(source=source.name, body=delivery.body, headers=delivery.headers, reason=reason)
+    body = source.sender.hushed(delivery.body)
+    odd = hearing.Odd(source=source.name, body=body, headers=delivery.headers, reason=reason)
     decision = world.decide(lambda tx, now: hearing.keep(odd, tx.unparsed(odd.id), tx.count_unparsed(), now))
     return str(decision.say)
 

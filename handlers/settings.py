@@ -21,7 +21,7 @@ from bot.policy import (
     Policy,
 )
 from handlers.config import Config, SenderPart
-from handlers.intake import SENDERS, Sender, Source
+from handlers.intake import SENDERS, STAND_INS, Sender, Source
 
 
 class Misconfigured(Exception):
@@ -167,7 +167,7 @@ def _source(name: str, part: SenderPart, named: bool, environment: Environment, 
         set_by=part.secret_env or "WATCHKEEPER_HOOK_TOKEN",
         per_minute=part.per_minute,
         largest=part.largest_mib * 2**20,
-        stands_in=named and kind == "prometheus",
+        stands_in=named and kind in STAND_INS,
     )
 
 

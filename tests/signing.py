@@ -72,10 +72,13 @@ SIGNERS: Mapping[str, Signer] = {
     "github": plain("x-hub-signature-256", "sha256="),
     "sentry": plain("sentry-hook-signature"),
     "pagerduty": plain("x-pagerduty-signature", "v1=00,v1="),
+    "pagerduty_events": shown("x-routing-key"),
     "circleci": plain("circleci-signature", "v2=00,v1="),
     "launchdarkly": plain("x-ld-signature"),
     "flagsmith": plain("x-flagsmith-signature"),
     "flipt": plain("x-flipt-webhook-signature"),
+    "checkly": plain("x-checkly-signature"),
+    "instatus": plain("x-instatus-webhook-signature"),
     "flux": plain("x-signature", "sha512=", "sha512"),
     "buildkite": buildkite,
     "grafana": grafana,
@@ -86,5 +89,5 @@ SIGNERS: Mapping[str, Signer] = {
 }
 
 # These show the secret itself: there is nothing in them that a changed body could break.
-SHOWN = frozenset({"bearer", "basic", "url", "verbatim", "honeycomb", "gitlab"})
+SHOWN = frozenset({"bearer", "basic", "url", "verbatim", "honeycomb", "gitlab", "pagerduty_events"})
 TIMED = frozenset({"buildkite", "grafana", "standard"})

@@ -1,4 +1,4 @@
-"""Azure DevOps: builds that ended, from its service hooks."""
+"""Azure DevOps: builds that ended, and deployments of releases, from its service hooks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ STATES = {
     "canceled": ChangeStatus.CANCELLED,
     "stopped": ChangeStatus.CANCELLED,
 }
+DEPLOYED = {
+    "succeeded": ChangeStatus.SUCCEEDED,
+    "partiallySucceeded": ChangeStatus.SUCCEEDED,
+    "rejected": ChangeStatus.FAILED,
+    "failed": ChangeStatus.FAILED,
+    "canceled": ChangeStatus.CANCELLED,
+}
+BEGINS, ENDS = "ms.vss-release.deployment-started-event", "ms.vss-release.deployment-completed-event"
 
 
 class _Event(Body):
@@ -40,9 +48,50 @@ class _Built(_Event):
     resource: _Build
 
 
+class _Link(Body):
+    href: Url = None
+
+
+class _Links(Body):
+    web: _Link = _Link()
+
+
+class _Release(Body):
+    id: Text = ""
+    name: Text = ""
+    links: _Links = Field(default=_Links(), alias="_links")
+
+
+class _Named(Body):
+    name: Text = ""
+
+
+class _Environment(Body):
+    id: Text = Field(min_length=1)
+    name: Text = ""
+    status: Text = ""
+    release: _Release = _Release()
+    definition: _Named = Field(default=_Named(), alias="releaseDefinition")
+
+
+class _Deployment(Body):
+    environment: _Environment
+    project: _Named = _Named()
+
+
+class _Deployed(_Event):
+    at: Time = Field(default=None, alias="createdDate")
+    resource: _Deployment
+
+
 def parse(delivery: Delivery) -> list[Change]:
-    if delivery.as_(_Event, "a service hook of Azure DevOps").type != "build.complete":
-        return []
+    kind = delivery.as_(_Event, "a service hook of Azure DevOps").type
+    if kind == "build.complete":
+        return _build(delivery)
+    return _deployment(delivery) if kind in (BEGINS, ENDS) else []
+
+
+def _build(delivery: Delivery) -> list[Change]:
     build = delivery.as_(_Built, "a build of Azure DevOps").resource
     word = build.result if build.status == "completed" else build.status  # the newer form and the older
     status = facts.state(word, STATES)
@@ -63,4 +112,28 @@ def parse(delivery: Delivery) -> list[Change]:
     ]
 
 
-SENDER = Sender(title="Azure DevOps: builds that ended", parse=parse, auth="basic", delivery=inside("id"))
+def _deployment(delivery: Delivery) -> list[Change]:
+    """A stage of a release is a deployment: its state is "queued" or "inProgress" where it begins."""
+    event = delivery.as_(_Deployed, "a deployment of Azure DevOps")
+    stage, project = event.resource.environment, event.resource.project.name
+    status = ChangeStatus.STARTED if event.type == BEGINS else facts.state(stage.status, DEPLOYED)
+    if status is None:
+        return []
+    return [
+        facts.change(
+            "azuredevops",
+            f"release/{project}/{stage.release.id}/{stage.id}",
+            status,
+            now=delivery.now,
+            service=stage.definition.name or project,
+            version=stage.release.name,
+            place=stage.name,
+            at=event.at,
+            url=stage.release.links.web.href,
+        )
+    ]
+
+
+SENDER = Sender(
+    title="Azure DevOps: builds that ended, deployments of releases", parse=parse, auth="basic", delivery=inside("id")
+)

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
-
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_list, to_text
+from handlers.intake.fields import Body, Malformed, Tags, Text, Time, Url
 from handlers.intake.sender import Delivery, Sender
 
 FIRING = frozenset({"triggered", "re-triggered", "warn", "re-warn", "no data", "re-no data"})
 RESOLVED = "recovered"
 QUIET = frozenset({"renotify"})  # a reminder, in whatever state it is
-
-
-def to_tags(value: Any) -> dict[str, str]:
-    """ "env:prod,service:checkout", or a list of such; the first of a name counts."""
-    tags: dict[str, str] = {}
-    for part in to_list(value) if isinstance(value, list) else to_text(value).split(","):
-        name, colon, text = to_text(part).partition(":")
-        if colon and text.strip():
-            tags.setdefault(name.strip(), text.strip())
-    return tags
 
 
 class _Webhook(Body):
@@ -34,7 +20,7 @@ class _Webhook(Body):
     transition: Text
     priority: Text = ""
     type: Text = ""
-    tags: Annotated[dict[str, str], BeforeValidator(to_tags)] = {}
+    tags: Tags = {}
     date: Time = None
     url: Url = None
     runbook: Url = None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from bot.episodes import SEVERITY
-from bot.model import Alert, Change, ChangeKind, ChangeStatus
+from bot.model import Alert, Change, ChangeKind, ChangeStatus, VendorState, VendorStatus
 from handlers.intake.fields import Malformed, environment, first
 
 LABELS = 40  # that are kept of one alert, and so many characters of a name and of a value
@@ -97,10 +97,43 @@ def change(
     )
 
 
+def vendor(
+    sender: str,
+    key: str,
+    status: VendorState,
+    *,
+    now: datetime,
+    vendor: str,
+    component: str = "",
+    title: str = "",
+    at: datetime | None = None,
+    url: str | None = None,
+) -> VendorStatus:
+    return VendorStatus(
+        key=f"{sender}/{key}",
+        vendor=vendor,
+        component=component,
+        status=status,
+        title=title,
+        at=at or now,
+        url=url,
+        source=sender,
+    )
+
+
 def fingerprint(labels: Mapping[str, str]) -> str:
     """For senders without one: the same labels are the same alert."""
     text = "\x00".join(f"{name}\x01{value}" for name, value in sorted(labels.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def firing(word: str, over: Collection[str], on: Collection[str], nothing: Collection[str] = ()) -> bool | None:
+    """Whether a sender's word says that an alert fires; None for one that says neither. Raises Malformed."""
+    if word in nothing:
+        return None
+    if word not in on and word not in over:
+        raise Malformed(f"the state {word[:60]!r} is none of {', '.join(sorted((*on, *over, *nothing)))}")
+    return word in on
 
 
 def state(word: str, states: Mapping[str, ChangeStatus], nothing: Collection[str] = ()) -> ChangeStatus | None:

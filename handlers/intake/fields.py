@@ -22,8 +22,9 @@ class Body(BaseModel):
 
 
 EMPTY = frozenset({"", "null", "none", "nil", "undefined", "<no value>", "n/a"})
-# Of a template that nobody filled: $SERVICE, {{ .Labels.service }}, *insert your text*, *alertFriendlyDuration*.
-UNFILLED = re.compile(r"\$[A-Z][A-Z0-9_]*|\{\{.*\}\}|\*(insert\b.*|[a-z]+[A-Z]\w*)\*")
+# Of a template that nobody filled: $SERVICE, $SERVICEDESC$, {{ .Labels.service }}, {EVENT.ID}, *insert your text*,
+# *alertFriendlyDuration*, *UNKNOWN*.
+UNFILLED = re.compile(r"\$[A-Z][A-Z0-9_]*\$?|\{\{.*\}\}|\{[A-Za-z][\w.]*\}|\*(insert\b.*|[a-z]+[A-Z]\w*|UNKNOWN)\*")
 
 
 def to_text(value: Any) -> str:
@@ -33,6 +34,16 @@ def to_text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
     text = str(value).replace("\x00", "").encode("utf-8", "replace").decode().strip()  # no lone surrogates
     return "" if text.lower() in EMPTY or UNFILLED.fullmatch(text) else text
+
+
+def to_tags(value: Any) -> dict[str, str]:
+    """ "env:prod,service:checkout", or a list of such; the first of a name counts."""
+    tags: dict[str, str] = {}
+    for part in to_list(value) if isinstance(value, list) else to_text(value).split(","):
+        name, colon, text = to_text(part).partition(":")
+        if colon and text.strip():
+            tags.setdefault(name.strip(), text.strip())
+    return tags
 
 
 def to_texts(value: Any) -> dict[str, str]:
@@ -132,10 +143,20 @@ def _zone(text: str) -> timezone | None:
 def to_url(value: Any) -> str | None:
     """Only what leads somewhere on the web: senders fill in paths, hosts and "dontcare" as well."""
     text = to_text(value)
-    return text if text.startswith(("http://", "https://")) and not re.search(r"\s", text) else None
+    return text if re.fullmatch(r"https?://[^/\s]\S*", text) else None
+
+
+HOST = re.compile(r"https?://(?:[^/@?#\s]*@)?([\w.-]+)")
+
+
+def host_of(url: str | None) -> str:
+    """ "shop.example" of "https://shop.example:8443/health"; "" if that is none."""
+    found = HOST.match(url or "")
+    return found[1] if found else ""
 
 
 Text = Annotated[str, BeforeValidator(to_text)]
+Tags = Annotated[dict[str, str], BeforeValidator(to_tags)]
 Texts = Annotated[dict[str, str], BeforeValidator(to_texts)]
 Time = Annotated[datetime | None, BeforeValidator(to_time)]
 Url = Annotated[str | None, BeforeValidator(to_url)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,11 +60,16 @@ def as_(model: type[M], content: Any, what: str) -> M:
 
 def of_form(data: bytes) -> bytes:
     """What the form's field `payload` holds. Raises Malformed."""
+    return form(data).get("payload", "").encode("utf-8", "replace")
+
+
+def form(data: bytes) -> dict[str, str]:
+    """The fields of a form, as `curl --data-urlencode` writes it. Raises Malformed."""
     try:
         fields = parse_qs(data.decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
         raise Malformed("the form has too many fields") from None
-    return "".join(fields.get("payload", [])).encode("utf-8", "replace")
+    return {name: "".join(values) for name, values in fields.items()}
 
 
 def unpacked(data: bytes) -> bytes:
@@ -114,7 +120,7 @@ class Sender:
     `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
     (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
     re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
-    after a few 4xx; it is kept either way.
+    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body.
     """
 
     title: str
@@ -122,6 +128,13 @@ class Sender:
     auth: str = "bearer"
     delivery: DeliveryId = none
     odd: int = 400
+    secret_fields: tuple[str, ...] = ()
+
+    def hushed(self, body: bytes) -> bytes:
+        """The body as it may be kept and shown: a few senders write their secret into it."""
+        for name in self.secret_fields:
+            body = re.sub(rb'("%s"\s*:\s*)"(?:[^"\\]|\\.)*"' % name.encode(), rb'\1""', body)
+        return body
 
 
 # ---------------------------------------------------------------- facts as documented JSON

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers.intake.fields import to_time
+from handlers.intake.fields import Malformed, to_text, to_time
 from handlers.intake.sender import Delivery
 
 WINDOW = timedelta(minutes=5)  # a signed time further away than this is a replay, or a wrong clock
@@ -89,6 +89,18 @@ def verbatim(delivery: Delivery, secret: str) -> None:
 
 def token_in(name: str) -> Check:
     return lambda delivery, secret: demand(delivery.headers.get(name.lower(), ""), secret, f"`{name}`")
+
+
+def routing_key(delivery: Delivery, secret: str) -> None:
+    """As PagerDuty's Events API: in the body. What cannot be read proves nothing, so it is not kept either."""
+    shown = delivery.headers.get("x-routing-key", "")
+    try:
+        content = {} if shown else delivery.content
+    except Malformed:
+        content = {}
+    if isinstance(content, dict):
+        shown = shown or to_text(content.get("routing_key"))
+    demand(shown, secret, "`routing_key`")
 
 
 # ---------------------------------------------------------------- signatures
@@ -239,10 +251,15 @@ SCHEMES: Mapping[str, Scheme] = {
     "github": signed(github, "a signature in `X-Hub-Signature-256`"),
     "sentry": signed(hex_of("Sentry-Hook-Signature"), "a signature in `Sentry-Hook-Signature`"),
     "pagerduty": signed(listed("X-PagerDuty-Signature", "v1"), "a signature in `X-PagerDuty-Signature`"),
+    "pagerduty_events": Scheme(
+        check=routing_key, how="the secret as `routing_key`, in the body or in `X-Routing-Key`", kept_as_hash=True
+    ),
     "circleci": signed(listed("circleci-signature", "v1"), "a signature in `circleci-signature`"),
     "launchdarkly": signed(hex_of("X-LD-Signature"), "a signature in `X-LD-Signature`"),
     "flagsmith": signed(hex_of("X-Flagsmith-Signature"), "a signature in `X-Flagsmith-Signature`"),
     "flipt": signed(hex_of("X-Flipt-Webhook-Signature"), "a signature in `X-Flipt-Webhook-Signature`"),
+    "checkly": signed(hex_of("x-checkly-signature"), "a signature in `x-checkly-signature`"),
+    "instatus": signed(hex_of("x-instatus-webhook-signature"), "a signature in `x-instatus-webhook-signature`"),
     "flux": signed(flux, "a signature in `X-Signature`, as the provider generic-hmac sends it"),
     "buildkite": signed(buildkite, "a signature in `X-Buildkite-Signature`, or the secret in `X-Buildkite-Token`"),
     "grafana": signed(grafana, "a signature in `X-Grafana-Alerting-Signature`"),

@@ -23,7 +23,7 @@ class Source:
     set_by: str = "WATCHKEEPER_HOOK_TOKEN"  # where the secret comes from, for whoever reads a refusal
     per_minute: int = 0  # deliveries that are taken in; 0: as many as come
     largest: int = LARGEST  # bytes
-    stands_in: bool = False  # for an Alertmanager, at its own address
+    stands_in: bool = False  # for an Alertmanager or PagerDuty, at the address that those have
 
     def usable(self, schemes: Mapping[str, Scheme]) -> list[tuple[Scheme, str]]:
         """Each way in. A secret that is kept as a hash can sign nothing."""

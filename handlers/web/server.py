@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from slack_bolt import App
 from starlette.exceptions import HTTPException
 
-from handlers.intake import Source
-from handlers.web import gates, hooks, pages, slack, unparsed
+from handlers.intake import Source, pagerduty_events
+from handlers.web import enqueue, gates, hooks, pages, slack, unparsed
 from handlers.world import World
 from storage.store import Busy
 
@@ -34,7 +34,8 @@ def build(
     app.include_router(hooks.router(world, sources), tags=["hooks"])
     for source in sources.values():
         if source.stands_in:
-            app.include_router(hooks.alertmanager_api(world, source), tags=["hooks"])
+            own = enqueue.router if source.sender is pagerduty_events.SENDER else hooks.alertmanager_api
+            app.include_router(own(world, source), tags=["hooks"])
     app.include_router(gates.router(world, gate_tokens), tags=["gates"])
     app.include_router(pages.router(world, api_token, ready, heard))
     app.include_router(unparsed.router(world, api_token, sources))

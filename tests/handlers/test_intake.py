@@ -300,3 +300,56 @@ def test_a_map_that_cannot_work_is_told_at_the_start(map_, words):
 def test_what_is_wrong_is_said_in_our_words():
     said = heard_or_not("deploys", b'{"service": "", "status": "started"}')
     assert said == "this is not a deploy event: service: name the service"
+
+
+# ---------------------------------------------------------------- traps of one sender
+
+
+def of_sample(sender: str, name: str, **changed: Any) -> list[Any]:
+    path = SAMPLES.parent / sender / f"{name}.json"
+    return heard(sender, json.dumps(json.loads(path.read_text()) | changed).encode())
+
+
+def test_azures_sev1_is_an_error_and_not_our_sev1():
+    assert [of_sample("azuremonitor", name)[0].severity for name in ("fired", "logs")] == ["error", "info"]
+
+
+def test_an_alert_of_honeycombs_is_about_a_service_only_if_all_its_groups_are():
+    groups = [{"Group": {"service.name": name, "env": "prod"}, "Result": 3} for name in ("checkout", "cart")]
+    [both] = of_sample("honeycomb", "triggered", result_groups_triggered=groups)
+    [one] = of_sample("honeycomb", "triggered", result_groups_triggered=groups[:1])
+    assert (both.service, one.service) == ("", "checkout")
+    assert both.key == one.key
+
+
+def test_uptime_kumas_local_time_is_read_with_its_offset():
+    [alert] = of_sample("uptimekuma", "down")
+    assert alert.starts_at == datetime(2026, 11, 21, 1, 20, 11, tzinfo=UTC)
+
+
+def test_a_plugins_quotes_and_ampersands_survive_a_form():
+    [alert] = heard("nagios", b"type=PROBLEM&host=h&check=c&state=WARNING&output=%22a%22+%26+%3Cb%3E%3D")
+    assert (alert.title, alert.severity) == ('h c: "a" & <b>=', "warning")
+
+
+def test_a_host_and_a_check_on_it_are_two_alerts():
+    keys = {heard("nagios", f"type=PROBLEM&host=h&state=DOWN&check={check}".encode())[0].key for check in ("", "c")}
+    assert keys == {"nagios/h", "nagios/h/c"}
+
+
+def test_a_macro_that_nobody_filled_is_absent():
+    unfilled = ("$SERVICEDESC$", "{EVENT.ID}", "{ProblemURL}", "*UNKNOWN*", "*alertDateTime*", "{{GROUP_NAME}}")
+    assert [to_text(text) for text in unfilled] == [""] * 6
+    filled = ("$5 off", "{a: 1}", "*bold*", "{} is empty")
+    assert [to_text(text) for text in filled] == list(filled)
+
+
+def test_an_address_without_a_host_is_none():
+    assert [to_url(text) for text in ("https://", "http:///x", "https://x")] == [None, None, "https://x"]
+
+
+def test_a_maintenance_of_better_stacks_ends_by_the_clock():
+    body = (SAMPLES.parent / "betterstack" / "maintenance.json").read_bytes()
+    hours = (1, 2, 5)  # it lasts from 01:30 to 04:00
+    said = [SENDERS["betterstack"].parse(Delivery(body=body, now=NOW.replace(hour=hour))) for hour in hours]
+    assert [[fact.status for fact in facts] for facts in said] == [[], ["under_maintenance"], ["operational"]]

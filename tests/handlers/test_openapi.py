@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.policy import Policy
-from handlers.intake import SENDERS, Source
+from handlers.intake import SENDERS, STAND_INS, Source
 from handlers.web import server
 from handlers.world import World
 from tests.databases import memory_store
@@ -23,9 +23,9 @@ TOKEN, API = "hook-token", "api-token"
 
 
 def application(world: World) -> FastAPI:
-    """Every sender is there, and an Alertmanager is stood in for."""
+    """Every sender is there, and an Alertmanager and PagerDuty are stood in for."""
     sources = {
-        name: Source(name=name, sender=sender, secrets=(TOKEN,), stands_in=name == "prometheus")
+        name: Source(name=name, sender=sender, secrets=(TOKEN,), stands_in=name in STAND_INS)
         for name, sender in SENDERS.items()
     }
     return server.build(world, sources, API, ready=lambda: "", gate_tokens=(TOKEN,))
@@ -63,7 +63,10 @@ def test_no_request_finds_a_bug(http: TestClient, label: str, data: st.DataObjec
         case.path_parameters["source"] = data.draw(st.sampled_from(sorted(SENDERS)))
     request = case.as_transport_kwargs(base_url="http://testserver")
     request["headers"] = dict(request.get("headers") or {}) | {"authorization": f"Bearer {API if ours else TOKEN}"}
-    if "hook" in case.path or case.path == "/api/v2/alerts":  # described as taking none, since each sender has its own
+    if "hook" in case.path or case.path in (
+        "/api/v2/alerts",
+        "/v2/enqueue",
+    ):  # described as taking none, since each sender has its own
         request["content"] = data.draw(BODIES)
     answer = http.request(**{name: value for name, value in request.items() if value})
     assert answer.status_code < 500, answer.text

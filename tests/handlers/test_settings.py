@@ -247,6 +247,7 @@ senders:
   pagerduty: {}
   boiler: {sender: generic, map: {fields: {key: id, title: text}}}
   prometheus: {}
+  old-monitor: {sender: pagerduty_events, secret_env: NEW}
 """
 
 
@@ -263,10 +264,11 @@ def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
         "pagerduty": (("bearer", "pagerduty"), ("t",)),  # with the general token, in either way
         "boiler": (("bearer",), ("t",)),
         "prometheus": (("bearer",), ("t",)),
+        "old-monitor": (("pagerduty_events",), ("n",)),
     }
     assert sources["second"].sender is SENDERS["alertmanager"]
     assert (sources["second"].per_minute, sources["second"].largest) == (60, 2**20)
-    assert [name for name, source in sources.items() if source.stands_in] == ["prometheus"]
+    assert [name for name, source in sources.items() if source.stands_in] == ["prometheus", "old-monitor"]
     assert not any(source.stands_in for source in load({"WATCHKEEPER_HOOK_TOKEN": "t"}).sources.values())
 
 
@@ -284,6 +286,7 @@ def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
         ("generic: {map: {fields: {key: '[', title: t}}}", "is no JMESPath"),
         ("boiler: {}", "unknown sender 'boiler'"),
         ("{a: {sender: prometheus}, prometheus: {}}", "one Prometheus address"),
+        ("{a: {sender: pagerduty_events}, pagerduty_events: {}}", "one PagerDuty address"),
     ],
 )
 def test_a_sender_that_cannot_be_meant_so_is_told(part, words):

@@ -329,3 +329,59 @@ def test_prometheus_finds_an_alertmanager_only_where_it_is_asked_for(door: Door)
     assert door.http.post("/api/v2/alerts", json=alerts, headers=bearer).status_code == 200
     assert [alert.firing for alert in door.store.read(lambda tx: tx.alerts(""))] == [True]
     assert door.http.post("/api/v2/alerts", json={}, headers=bearer).status_code == 400
+
+
+# ---------------------------------------------------------------- as PagerDuty
+
+TRIGGER = {
+    "routing_key": SECRET,
+    "event_action": "trigger",
+    "payload": {"summary": "HTTP answers 503", "source": "web-1", "severity": "critical"},
+}
+
+
+def as_pagerduty(door: Door, *schemes: str) -> None:
+    sender = SENDERS["pagerduty_events"]
+    door.let(Source(name="old", sender=sender, schemes=schemes or (sender.auth,), secrets=(SECRET,), stands_in=True))
+
+
+def test_a_monitor_finds_pagerduty_only_where_it_is_asked_for(door: Door) -> None:
+    assert door.http.post("/v2/enqueue", json=TRIGGER).status_code == 404
+    as_pagerduty(door)
+    answer = door.http.post("/v2/enqueue", json=TRIGGER)
+    key = answer.json()["dedup_key"]
+    assert (answer.status_code, answer.json()) == (
+        202,
+        {"status": "success", "message": "Event processed", "dedup_key": key},
+    )
+    assert door.http.post("/v2/enqueue", json=TRIGGER).json()["dedup_key"] == key
+    resolve = {"routing_key": SECRET, "event_action": "resolve", "dedup_key": key}
+    assert door.http.post("/v2/enqueue", json=resolve).json()["dedup_key"] == key
+    (alert,) = door.store.read(lambda tx: tx.alerts("INC-1"))
+    assert (alert.key, alert.firing) == (f"pagerduty_events/{key}", False)
+
+
+def test_a_routing_key_in_the_body_or_the_header_opens_and_no_other(door: Door) -> None:
+    as_pagerduty(door, "bearer", "pagerduty_events")
+    bare = {name: value for name, value in TRIGGER.items() if name != "routing_key"}
+    assert door.http.post("/v2/enqueue", json=bare).status_code == 401
+    assert door.http.post("/v2/enqueue", json=bare | {"routing_key": ["x"]}).status_code == 401
+    assert door.http.post("/v2/enqueue", json=TRIGGER, headers={"x-routing-key": "another"}).status_code == 401
+    for headers in ({"x-routing-key": SECRET}, {"authorization": f"Bearer {SECRET}"}):
+        assert door.http.post("/v2/enqueue", json=bare, headers=headers).status_code == 202
+
+
+def test_what_a_stranger_posts_is_not_kept_though_it_cannot_be_read(door: Door) -> None:
+    """The proof stands in the body, so a body that is no JSON proves nothing."""
+    as_pagerduty(door)
+    assert door.http.post("/v2/enqueue", content=b"{").status_code == 401
+    assert door.api("/api/unparsed") == []
+
+
+def test_of_an_odd_event_everything_is_kept_but_the_secret(door: Door) -> None:
+    as_pagerduty(door)
+    assert door.http.post("/v2/enqueue", json=TRIGGER | {"event_action": "explode"}).status_code == 400
+    (kept,) = door.api("/api/unparsed")
+    body = door.api(f"/api/unparsed/{kept['id']}")["body"]
+    assert SECRET not in body
+    assert json.loads(body) == TRIGGER | {"event_action": "explode", "routing_key": ""}

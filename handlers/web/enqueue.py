@@ -1,0 +1,29 @@
+"""Stands in for PagerDuty's Events API, version 2, for tools in which only the host can be changed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from handlers.intake import Source
+from handlers.intake.pagerduty_events import PATH, event
+from handlers.web.guard import RawBody
+from handlers.web.hooks import Door
+from handlers.world import World
+
+
+def router(world: World, source: Source) -> APIRouter:
+    routes, door = APIRouter(), Door(world, {source.name: source})
+
+    def known(request: Request) -> None:
+        door.enter(source.name, request, "")
+
+    @routes.post(PATH, status_code=202, summary="Events that are meant for PagerDuty", dependencies=[Depends(known)])
+    def enqueue(request: Request, body: RawBody) -> Response:
+        answer = door.hear(source.name, request, body, "", dry_run=False)
+        if answer.status_code != 202:
+            return answer
+        key = event(door.delivery(request, body, "")).key
+        return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
+
+    return routes
