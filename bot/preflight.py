@@ -256,8 +256,12 @@ def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[s
     ]
     if asking and asking.service and asking.service != rollout.service:
         reasons.append(f"{asking.id} is about {esc(asking.service)}, not {esc(rollout.service)}")
-    if forward and asking and asking.is_open and asking.service == rollout.service:
-        reasons.append(f"{asking.id} is still open for it")
+    if asking and asking.service == rollout.service:
+        if asking.environment != rollout.environment:
+            places = f"in {esc(asking.environment)}, not in {esc(rollout.environment)}"
+            reasons.append(f"{asking.id} is about {esc(asking.service)} {places}")
+        elif forward and asking.is_open:
+            reasons.append(f"{asking.id} is still open for it")
     if asking and meant.intent in BACK:
         reasons += [_newer(change) for change in around.changes if _landed_since(change, asking, rollout)]
     return tuple(reasons)

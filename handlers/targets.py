@@ -63,7 +63,16 @@ def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
 
 def _of_channel(world: World, ask: Ask) -> str:
     incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
-    return incident.service if incident and incident.service in configured(world) else ""
+    service = configured(world).get(incident.service) if incident else None
+    if incident is None or service is None:
+        return ""
+    if incident.environment != service.environment:
+        raise Refused(
+            f"{incident.id} is about {code(service.name)} in {code(incident.environment, 60)}, and its rollout is that "
+            f"in {code(service.environment, 60)}. Nothing was changed. Name the service if you mean that one.",
+            instead="/rollout list",
+        )
+    return service.name
 
 
 def _example(world: World) -> str:

@@ -339,6 +339,14 @@ def test_an_incident_about_something_else() -> None:
     assert "INC-7 is about search, not checkout" in verdict(Verb.ROLLBACK, in_flight(), around)[1]
 
 
+def test_trap_an_incident_in_another_environment_is_not_about_this_rollout() -> None:
+    around = Surroundings(incident=incident(7, environment="staging"))
+    for verb in (Verb.ROLLBACK, Verb.PROMOTE):
+        reasons = [reason.text for reason in preflight(verb, in_flight(), (), around).reasons]
+        assert "INC-7 is about checkout in staging, not in production" in reasons
+        assert "INC-7 is still open for it" not in reasons
+
+
 def test_a_newer_deploy_that_landed_since_the_onset() -> None:
     late = change(version="v43", at=NOON + minutes(3), status=ChangeStatus.SUCCEEDED)
     around = Surroundings(incident=incident(7), changes=(late,))

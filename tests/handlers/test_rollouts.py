@@ -129,6 +129,15 @@ def test_in_an_incidents_channel_its_service_goes_without_saying(desk: Desk) -> 
         desk.types("show", channel="")
 
 
+def test_trap_in_a_channel_about_staging_production_does_not_go_without_saying(desk: Desk) -> None:
+    desk.store.decide(lambda tx, now: Decision(save=(incident(channel="C7", environment="staging"),)), NOON)
+    for line in ("show", "pause", "rollback", "promote --full"):
+        with pytest.raises(Refused, match=r"INC-7 is about `checkout` in `staging`.*Nothing was changed"):
+            desk.types(line, channel="C7")
+    assert desk.shop.patches == []
+    assert "checkout" in desk.types("show checkout", channel="C7")
+
+
 def test_an_effect_done_twice_does_nothing_the_second_time(desk: Desk) -> None:
     desk.shop.ships("checkout", "v42", seconds=8)
     desk.confirms(desk.types("rollback checkout"))
