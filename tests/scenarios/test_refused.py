@@ -1,6 +1,7 @@
 """What does not belong here: one clear sentence, nothing stored, nobody pinged, no secret told."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,23 @@ from structlog.testing import capture_logs
 from sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN
 from tests.story import API_TOKEN, BOB, CAROL, TOKEN, Story, flat
 
+pytestmark = pytest.mark.usefixtures("quietly")
+
 DEPLOY = b'{"service":"checkout","version":"v42","status":"started"}'
+
+
+@pytest.fixture(scope="module")
+def still(lasting: Callable[[], Story]) -> Story:
+    """Where nothing has happened."""
+    return lasting()
+
+
+@pytest.fixture(scope="module")
+def hurt(lasting: Callable[[], Story]) -> Story:
+    story = lasting()
+    story.ships("v42")
+    story.alert()
+    return story
 
 
 def nothing(story: Story) -> bool:
@@ -41,32 +58,32 @@ def nothing(story: Story) -> bool:
     ],
 )
 def test_a_delivery_that_cannot_be_taken_is_one_sentence(
-    story: Story, sender: str, body: bytes, token: str, status: int, words: str
+    still: Story, sender: str, body: bytes, token: str, status: int, words: str
 ) -> None:
-    answer = story.knock(sender, body, token)
+    answer = still.knock(sender, body, token)
     assert answer.status_code == status
     said = answer.json()["detail"]
     assert "Nothing was stored" in said or (status == 400 and "No alert or change was stored" in said)
     assert words in said
     assert len(said) < 300
     assert TOKEN not in said
-    assert nothing(story)
+    assert nothing(still)
 
 
-def test_a_method_that_an_address_does_not_take_is_one_sentence(story: Story) -> None:
-    answer = story.http.get("/hooks/deploys", headers=story.bearer())
+def test_a_method_that_an_address_does_not_take_is_one_sentence(still: Story) -> None:
+    answer = still.http.get("/hooks/deploys", headers=still.bearer())
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["detail"] == "/hooks/deploys takes POST only; see /docs. Nothing was stored."
 
 
-def test_a_dry_run_answers_what_was_understood_and_stores_nothing(story: Story) -> None:
-    body = json.dumps(story.alertmanager("CheckoutSlow", "checkout")).encode()
-    answer = story.knock("alertmanager", body, query="?dry_run=1")
-    story.settle()
+def test_a_dry_run_answers_what_was_understood_and_stores_nothing(still: Story) -> None:
+    body = json.dumps(still.alertmanager("CheckoutSlow", "checkout")).encode()
+    answer = still.knock("alertmanager", body, query="?dry_run=1")
+    still.settle()
     (alert,) = answer.json()
     assert answer.status_code == 200
     assert (alert["kind"], alert["title"], alert["service"]) == ("alert", "CheckoutSlow", "checkout")
-    assert nothing(story)
+    assert nothing(still)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +104,14 @@ def test_a_dry_run_answers_what_was_understood_and_stores_nothing(story: Story) 
         ("/rollout promote checkout now", "did not understand"),
     ],
 )
-def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(story: Story, line: str, words: str) -> None:
-    story.ships("v42")
-    story.alert()
-    before, patches = story.timeline, story.patches
-    said = story.types(line)
+def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(hurt: Story, line: str, words: str) -> None:
+    before, patches = hurt.timeline, hurt.patches
+    said = hurt.types(line)
     assert said.startswith(":no_entry:")
     assert words in said
     assert "\n" not in said
-    assert story.timeline == before
-    assert story.patches == patches
+    assert hurt.timeline == before
+    assert hurt.patches == patches
 
 
 @pytest.mark.parametrize(
@@ -110,9 +125,8 @@ def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(story: S
         ("/rollout rollback payments", "/incident declare payments"),
     ],
 )
-def test_what_to_type_instead_can_be_typed_where_one_is(story: Story, line: str, instead: str) -> None:
-    story.alert()
-    assert instead in story.types(line, by=CAROL, channel="C0SUPPORT")
+def test_what_to_type_instead_can_be_typed_where_one_is(hurt: Story, line: str, instead: str) -> None:
+    assert instead in hurt.types(line, by=CAROL, channel="C0SUPPORT")
 
 
 HOSTILE = {

@@ -231,7 +231,7 @@ def test_whatever_is_typed_pressed_and_submitted_is_answered_and_holds(sqlite_te
     run_state_machine_as_test(
         Responders,
         settings=settings(
-            max_examples=8,
+            max_examples=6,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
