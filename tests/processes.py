@@ -46,7 +46,7 @@ def passed_on() -> dict[str, str]:
 
 @dataclass
 class Process:
-    """A running program of ours; what it prints goes to `log`."""
+    """A running program; what it prints goes to `log`."""
 
     popen: subprocess.Popen[bytes] | Warm
     log: Path
@@ -54,10 +54,15 @@ class Process:
 
     @classmethod
     def start(cls, words: Sequence[str], log: Path, url: str, environ: Mapping[str, str] | None = None) -> Process:
-        """`words` follow `python`. Of this process's environment only what finds programs is passed on."""
+        """`words` follow `python`."""
+        return cls.run([sys.executable, *words], log, url, environ)
+
+    @classmethod
+    def run(cls, words: Sequence[str], log: Path, url: str, environ: Mapping[str, str] | None = None) -> Process:
+        """Of this process's environment only what finds programs is passed on."""
         with log.open("ab") as out:
             popen = subprocess.Popen(
-                [sys.executable, *words],
+                words,
                 cwd=ROOT,
                 env={**passed_on(), "PYTHONUNBUFFERED": "1", **(environ or {})},
                 stdin=subprocess.DEVNULL,
