@@ -10,9 +10,11 @@ from datetime import datetime
 from bot import incidents
 from bot.decision import Decision, NameSuspects, PostCard
 from bot.episodes import is_stale, is_worse, measured, moved, settled, turned
-from bot.model import BOT, Alert, Entry, EntryKind, Incident, Severity
+from bot.matching import fits
+from bot.model import BOT, Alert, Entry, EntryKind, Incident, Severity, Silence
 from bot.policy import Policy
 from bot.routes import Taken, opens, take
+from bot.silences import match_of, stands
 
 IN_FULL = 3  # so many alerts of one delivery get a line each; more share one
 
@@ -25,6 +27,7 @@ class Seen:
     open: Mapping[str, Incident]
     recent: Mapping[str, Incident]  # resolved within the cooling time
     next_number: int
+    silences: Sequence[Silence] = ()
 
 
 def triage(alerts: Sequence[Alert], seen: Seen, policy: Policy, now: datetime) -> Decision:
@@ -43,6 +46,7 @@ class _Table:
         self.policy, self.now = policy, now
         self.known, self.open, self.recent = dict(seen.alerts), dict(seen.open), dict(seen.recent)
         self.number = seen.next_number
+        self.silences = [(one.id, match_of(one)) for one in seen.silences if stands(one, now)]
         self.alerts: dict[str, Alert] = {}
         self.changed: dict[str, Incident] = {}
         self.decisions: list[Decision] = []
@@ -59,11 +63,14 @@ class _Table:
         if self.goes_on(alert, before):
             return
         if before and self.is_repeat(alert, before):
-            self.remember(replace(alert, incident=before.incident, count=before.count + 1))
+            silence = self.silence_of(alert) if before.silenced and alert.firing else before.silenced
+            self.remember(replace(alert, incident=before.incident, silenced=silence, count=before.count + 1))
+        elif alert.firing and (silence := self.silence_of(alert)):
+            self.remember(replace(alert, silenced=silence))
         elif alert.firing:
-            self.remember(replace(alert, incident=self.incident_for(self.taken(alert))))
+            self.remember(replace(alert, incident=self.incident_for(self.taken(alert)), silenced=""))
         else:
-            self.remember(replace(alert, incident=before.incident if before else ""))
+            self.remember(replace(alert, incident=before.incident, silenced=before.silenced) if before else alert)
             if before and before.incident:
                 self.cleared[before.incident].append(alert)
 
@@ -96,6 +103,11 @@ class _Table:
     def taken(self, alert: Alert) -> Taken:
         return take(alert, self.policy)
 
+    def silence_of(self, alert: Alert) -> str:
+        """The silence that it fits, "" if none. People name services as routes do."""
+        read = self.taken(alert).alert if self.silences else alert
+        return next((id for id, match in self.silences if fits(match, read)), "")
+
     def is_worse(self, alert: Alert, before: Alert) -> bool:
         return is_worse(self.taken(alert).alert, self.taken(before).alert, self.policy)
 
@@ -104,7 +116,7 @@ class _Table:
         news where no incident knows of it; and what still fires when its incident has been over for longer than the
         cooling time is news again.
         """
-        if self.is_worse(alert, before):
+        if self.is_worse(alert, before) or (alert.firing and before.silenced and not self.silence_of(alert)):
             return False
         if before.firing != alert.firing or (alert.firing and alert.starts_at > before.starts_at):
             return False

@@ -25,6 +25,7 @@ from bot.model import (
     Postmortem,
     Request,
     Sighting,
+    Silence,
     Skew,
     Stable,
     Suspension,
@@ -54,6 +55,7 @@ Noun = (
     | Postmortem
     | Request
     | Sighting
+    | Silence
     | Skew
     | Stable
     | Suspension
@@ -259,6 +261,10 @@ class EndFreeze(_Effect):
     """Freeze `subject` is over: say so, and what slipped through it."""
 
 
+class EndSilence(_Effect):
+    """Silence `subject` is over: say so, and take what still fires for news."""
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -286,6 +292,7 @@ Effect = (
     | SharePostmortem
     | Proclaim
     | EndFreeze
+    | EndSilence
 )
 
 

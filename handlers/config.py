@@ -304,6 +304,10 @@ class FreezesPart(Part):
     by: list[Member] = []
 
 
+class SilencesPart(Part):
+    longest: Duration = timedelta(days=7)
+
+
 class RoutePart(Part):
     match: dict[str, Patterns]
     service: str = ""
@@ -334,6 +338,7 @@ class Config(Part):
     commands: Commands = Commands()
     senders: dict[str, SenderPart] | None = None
     routes: list[RoutePart] = []
+    silences: SilencesPart = SilencesPart()
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
@@ -396,6 +401,7 @@ class Config(Part):
             signals=self.prometheus.policy() if self.prometheus else (),
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,
+            longest_silence=self.silences.longest,
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),

@@ -19,6 +19,7 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndSilence,
     ExpireRequest,
     FurnishChannel,
     HandleEvent,
@@ -51,6 +52,7 @@ from handlers import (
     live,
     postmortems,
     rollouts,
+    silences,
     suspensions,
     tasks,
     updates,
@@ -124,6 +126,8 @@ def perform(world: World, job: Job) -> Think:
             return freezes.proclaim(world, id, job)
         case EndFreeze():
             return freezes.end(world, id)
+        case EndSilence():
+            return silences.end(world, id)
         case _:
             assert_never(effect)
 

@@ -33,6 +33,7 @@ from bot.model import (
     RequestState,
     Role,
     Sighting,
+    Silence,
     Skew,
     Stable,
     Suspension,
@@ -64,6 +65,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
+SILENCES = table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 OPEN = text(IS_OPEN)
@@ -158,6 +160,27 @@ class Tx:
         return self._all(Alert, some), self.connection.scalar(
             select(func.count()).select_from(ALERTS).where(*mine)
         ) or 0
+
+    def silence(self, id: str) -> Silence:
+        return self._need(Silence, id)
+
+    def silences(self, now: datetime) -> tuple[Silence, ...]:
+        """Those that stand or are planned, the first to begin first."""
+        coming = select(SILENCES).where(text("ended_at IS NULL"), SILENCES.c.until > now)
+        return self._all(Silence, coming.order_by(SILENCES.c.starts_at, SILENCES.c.id))
+
+    def count_silences(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(SILENCES)) or 0
+
+    def silenced(self, silence: str) -> tuple[Alert, ...]:
+        """What this silence keeps quiet and fires, oldest first."""
+        mine = (ALERTS.c.silenced == silence, text("silenced <> ''"), ALERTS.c.firing.is_(True))
+        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
+
+    def count_silenced(self, silence: str) -> int:
+        """Those that have ended since, too."""
+        mine = (ALERTS.c.silenced == silence, text("silenced <> ''"))
+        return self.connection.scalar(select(func.count()).select_from(ALERTS).where(*mine)) or 0
 
     def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
         """Both ends included, oldest first."""

@@ -44,6 +44,7 @@ def table_of(row: type[SQLModel]) -> Table:
 
 class AlertRow(Row, table=True):
     __tablename__ = "alert"
+    __table_args__ = (Index("ix_alert_silenced", "silenced", **where("silenced <> ''")),)
 
     key: str = indexed(primary_key=True)
     group: str = indexed()
@@ -62,6 +63,7 @@ class AlertRow(Row, table=True):
     image: str | None = words()
     dated: bool
     incident: str = indexed(index=True)
+    silenced: str = indexed()
     count: int
     last_at: datetime | None = time()
 
@@ -120,6 +122,22 @@ class UnparsedRow(Row, table=True):
     truncated: bool
     count: int
     replayed_at: datetime | None = time()
+
+
+class SilenceRow(Row, table=True):
+    __tablename__ = "silence"
+    __table_args__ = (Index("ix_silence_standing", "until", **where("ended_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    terms: list[str] = Field(sa_type=Json)
+    starts_at: datetime = time()
+    until: datetime = time()
+    reason: str = words()
+    by: str = words()
+    at: datetime = time()
+    ended_at: datetime | None = time()
+    ended_by: str = words()
+    version: int
 
 
 class IncidentRow(Row, table=True):

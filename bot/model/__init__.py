@@ -29,7 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Heard, Unparsed, VendorState, VendorStatus
+from bot.model.intake import Heard, Silence, Unparsed, VendorState, VendorStatus
 from bot.model.rollout import (
     Freeze,
     Gate,
@@ -88,6 +88,7 @@ __all__ = [
     "RolloutPhase",
     "Severity",
     "Sighting",
+    "Silence",
     "Skew",
     "Stable",
     "Suspension",

@@ -118,6 +118,7 @@ class Alert:
     image: str | None = None
     dated: bool = True
     incident: str = ""
+    silenced: str = ""  # the silence that it fits
     count: int = 1
     last_at: datetime | None = None
 

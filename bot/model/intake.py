@@ -54,3 +54,19 @@ class Unparsed:
     truncated: bool  # the body is only its beginning, and cannot be replayed
     count: int = 1
     replayed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Alerts that fit `terms` ("team=shop", a key with one of its values) open nothing until it ends."""
+
+    id: str  # SIL-3
+    terms: tuple[str, ...]
+    starts_at: datetime
+    until: datetime
+    reason: str
+    by: str
+    at: datetime
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    version: int = 0

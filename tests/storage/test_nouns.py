@@ -29,6 +29,7 @@ from bot.model import (
     RequestState,
     Role,
     Severity,
+    Silence,
     Stable,
     Task,
     Unparsed,
@@ -116,6 +117,10 @@ ALERT = alert(
     dated=False,
 )
 
+SILENCE = Silence(
+    id="SIL-1", terms=("team=ü", "a=b"), starts_at=NOON, until=later(60), reason="r", by="U", at=NOON, ended_by=""
+)
+
 CASES: list[tuple[Noun, Any]] = [
     (FULL, lambda tx: tx.incident("INC-7")),
     (ALERT, lambda tx: tx.alerts("")[0]),
@@ -133,6 +138,8 @@ CASES: list[tuple[Noun, Any]] = [
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
+    (SILENCE, lambda tx: tx.silence("SIL-1")),
+    (SILENCE, lambda tx: tx.silences(NOON)[0]),
     (UNPARSED, lambda tx: tx.unparsed("U-1")),
     (UNPARSED, lambda tx: tx.all_unparsed()[0]),
     (VENDOR, lambda tx: tx.vendor_status("statuspage/1")),

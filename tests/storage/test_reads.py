@@ -15,7 +15,7 @@ from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
 from tests.storage.helpers import entry, keep, later
-from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, TASK, UPDATE, VOTE
+from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, SILENCE, STABLE, TASK, UPDATE, VOTE
 from tests.values import NOON, alert, change, incident, minutes
 
 
@@ -304,3 +304,16 @@ def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store)
     keep(store, *(alert(f"a{n}", incident="INC-7", starts_at=NOON - minutes(n)) for n in range(5)))
     some, count = store.read(lambda tx: tx.firing("INC-7", 2))
     assert ([one.key for one in some], count) == (["a4", "a3"], 5)
+
+
+def test_silences_stand_until_they_end(store: Store) -> None:
+    planned = replace(SILENCE, id="SIL-2", starts_at=later(30))
+    keep(store, SILENCE, planned, replace(SILENCE, id="SIL-3", ended_at=NOON), replace(SILENCE, id="SIL-4", until=NOON))
+    assert [one.id for one in store.read(lambda tx: tx.silences(NOON))] == ["SIL-1", "SIL-2"]
+    assert store.read(lambda tx: tx.count_silences()) == 4
+
+
+def test_what_a_silence_kept_quiet_is_found_and_counted(store: Store) -> None:
+    keep(store, alert("a", silenced="SIL-1"), alert("b", silenced="SIL-1", firing=False), alert("c"))
+    assert [one.key for one in store.read(lambda tx: tx.silenced("SIL-1"))] == ["a"]
+    assert store.read(lambda tx: (tx.count_silenced("SIL-1"), tx.silenced(""))) == (2, ())

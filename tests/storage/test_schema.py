@@ -145,6 +145,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "CallResponders",
         "DraftPostmortem",
         "EndFreeze",
+        "EndSilence",
         "ExpireRequest",
         "FurnishChannel",
         "HandleEvent",

@@ -77,11 +77,28 @@ def nouns_from_outside() -> None:
         sa.Column("image", sa.Text(), nullable=True),
         sa.Column("dated", sa.Boolean(), nullable=False),
         sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("silenced", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("last_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_alert"),
     )
     op.create_index("ix_alert_incident", "alert", ["incident"])
+    op.create_index("ix_alert_silenced", "alert", ["silenced"], **where("silenced <> ''"))
+    op.create_table(
+        "silence",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("terms", sa.Text(), nullable=False),
+        sa.Column("starts_at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_silence"),
+    )
+    op.create_index("ix_silence_standing", "silence", ["until"], **where("ended_at IS NULL"))
     op.create_table(
         "change",
         sa.Column("key", sa.Text(), nullable=False),
