@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot import incidents
-from bot.decision import Decision, NameSuspects, PostCard
+from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
 from bot.episodes import is_stale, is_worse, measured, moved, settled, turned
 from bot.matching import fits
-from bot.model import BOT, Alert, Entry, EntryKind, Incident, Severity, Silence
-from bot.policy import Policy
+from bot.model import BOT, Alert, Answer, Entry, EntryKind, Incident, Question, Severity, Silence
+from bot.policy import Policy, Then
 from bot.routes import Taken, opens, take
 from bot.silences import match_of, stands
 
@@ -28,6 +28,8 @@ class Seen:
     recent: Mapping[str, Incident]  # resolved within the cooling time
     next_number: int
     silences: Sequence[Silence] = ()
+    questions: Mapping[str, Question] = field(default_factory=dict)  # by group; answered ones of the cooling time too
+    next_question: int = 1
 
 
 def triage(alerts: Sequence[Alert], seen: Seen, policy: Policy, now: datetime) -> Decision:
@@ -47,6 +49,8 @@ class _Table:
         self.known, self.open, self.recent = dict(seen.alerts), dict(seen.open), dict(seen.recent)
         self.number = seen.next_number
         self.silences = [(one.id, match_of(one)) for one in seen.silences if stands(one, now)]
+        self.questions, self.next_question = dict(seen.questions), seen.next_question
+        self.asked: dict[str, Question] = {}
         self.alerts: dict[str, Alert] = {}
         self.changed: dict[str, Incident] = {}
         self.decisions: list[Decision] = []
@@ -64,15 +68,25 @@ class _Table:
             return
         if before and self.is_repeat(alert, before):
             silence = self.silence_of(alert) if before.silenced and alert.firing else before.silenced
-            self.remember(replace(alert, incident=before.incident, silenced=silence, count=before.count + 1))
+            known = replace(alert, incident=before.incident, asked=before.asked, silenced=silence)
+            self.remember(replace(known, count=before.count + 1))
         elif alert.firing and (silence := self.silence_of(alert)):
             self.remember(replace(alert, silenced=silence))
         elif alert.firing:
-            self.remember(replace(alert, incident=self.incident_for(self.taken(alert)), silenced=""))
+            taken = self.taken(alert)
+            incident = self.incident_for(taken)
+            asked = "" if incident else self.question_for(taken)
+            self.remember(replace(alert, incident=incident, asked=asked, silenced=""))
         else:
-            self.remember(replace(alert, incident=before.incident, silenced=before.silenced) if before else alert)
+            self.remember(self.ended(alert, before) if before else alert)
             if before and before.incident:
                 self.cleared[before.incident].append(alert)
+
+    def ended(self, alert: Alert, before: Alert) -> Alert:
+        question = self.questions.get(self.taken(alert).group) if before.asked and before.firing else None
+        if question and not question.answer:
+            self.asked.setdefault(question.id, question)
+        return replace(alert, incident=before.incident, asked=before.asked, silenced=before.silenced)
 
     def goes_on(self, alert: Alert, before: Alert | None) -> bool:
         """The same episode of an incident that is open, with another severity: neither news nor a recovery."""
@@ -146,6 +160,23 @@ class _Table:
         self.fired[incident.id].append(alert)
         return incident.id
 
+    def question_for(self, taken: Taken) -> str:
+        """The question that it is part of, where its route asks first. What a person has dismissed stays quiet."""
+        if taken.route.then is not Then.ASK:
+            return ""
+        alert, severity = taken.alert, self.policy.severity_of(taken.alert.severity)
+        question = self.questions.get(taken.group)
+        if question is None or (question.answer and question.answer is not Answer.DISMISSED):
+            question = _question(taken, severity, self.next_question, self.now)
+            self.next_question += 1
+        elif question.answer:
+            return question.id
+        else:
+            onset, worst = min(question.onset_at, alert.starts_at), min(question.severity, severity)
+            question = replace(question, count=question.count + 1, onset_at=onset, severity=worst)
+        self.questions[taken.group] = self.asked[question.id] = question
+        return question.id
+
     def opened(self, taken: Taken, severity: Severity) -> Decision:
         alert, number = taken.alert, self.number
         self.number += 1
@@ -163,6 +194,9 @@ class _Table:
         )
 
     def change(self, incident: Incident) -> None:
+        """A group that a person has joined to an incident of another group leads to it too."""
+        for group in [group for group, known in self.open.items() if known.id == incident.id]:
+            self.open[group] = incident
         self.open[incident.group] = self.changed[incident.id] = incident
 
     def decision(self) -> Decision:
@@ -170,17 +204,47 @@ class _Table:
         others = tuple(noun for noun in total.save if not isinstance(noun, Incident))
         touched = dict.fromkeys([*self.fired, *self.moved, *self.cleared])
         return Decision(
-            save=(*self.changed.values(), *others, *self.alerts.values()),
-            note=total.note + tuple(entry for id in touched for entry in self.entries(id)),
-            do=total.do + tuple(PostCard(id) for id in touched) + tuple(NameSuspects(id) for id in self.fired),
+            save=(*self.changed.values(), *self.asked.values(), *others, *self.alerts.values()),
+            note=total.note
+            + tuple(entry for id in touched for entry in self.entries(id))
+            + tuple(_asks(question, self.now) for question in self.asked.values() if not question.version),
+            do=total.do
+            + tuple(PostCard(id) for id in touched)
+            + tuple(NameSuspects(id) for id in self.fired)
+            + tuple(map(ShowQuestion, self.asked)),
         )
 
     def entries(self, incident: str) -> list[Entry]:
         return [
-            *_lines(incident, [(a, a.starts_at, f"{a.title} fired{measured(a)}") for a in self.fired[incident]]),
+            *fired(incident, self.fired[incident]),
             *_lines(incident, [(a, self.now, text) for a, text in self.moved[incident]]),
             *_lines(incident, [(a, a.ends_at or self.now, f"{a.title} cleared") for a in self.cleared[incident]]),
         ]
+
+
+def fired(incident: str, alerts: Sequence[Alert]) -> list[Entry]:
+    """The lines that say so on its timeline."""
+    return _lines(incident, [(a, a.starts_at, f"{a.title} fired{measured(a)}") for a in alerts])
+
+
+def _question(taken: Taken, severity: Severity, number: int, now: datetime) -> Question:
+    alert = taken.alert
+    return Question(
+        id=f"ASK-{number}",
+        group=taken.group,
+        title=alert.title,
+        service=alert.service,
+        environment=alert.environment,
+        severity=severity,
+        at=now,
+        onset_at=alert.starts_at,
+        roles={role.value: name for role, name in taken.route.roles.items()},
+    )
+
+
+def _asks(question: Question, now: datetime) -> Entry:
+    text = f"{question.id} asks whether {question.title} is an incident"
+    return Entry(at=now, kind=EntryKind.ALERT, text=text, source=question.id)
 
 
 def _lines(incident: str, alerts: list[tuple[Alert, datetime, str]]) -> list[Entry]:

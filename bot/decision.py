@@ -23,6 +23,7 @@ from bot.model import (
     Pass,
     Post,
     Postmortem,
+    Question,
     Request,
     Sighting,
     Silence,
@@ -53,6 +54,7 @@ Noun = (
     | Pass
     | Post
     | Postmortem
+    | Question
     | Request
     | Sighting
     | Silence
@@ -265,6 +267,12 @@ class EndSilence(_Effect):
     """Silence `subject` is over: say so, and take what still fires for news."""
 
 
+class ShowQuestion(_Effect):
+    """Ask where incidents are announced whether question `subject` is one, or edit that card in place."""
+
+    priority = 2
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -293,6 +301,7 @@ Effect = (
     | Proclaim
     | EndFreeze
     | EndSilence
+    | ShowQuestion
 )
 
 

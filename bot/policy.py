@@ -120,6 +120,7 @@ class Then(StrEnum):
     """What an alert does where no incident of its group is open."""
 
     OPEN = "open"
+    ASK = "ask"
     NOTE = "note"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.alerts import Seen, triage
 from bot.decision import Decision
 from bot.model import Alert
+from bot.policy import Then
 from bot.routes import take
 from handlers.world import World
 from storage.store import Tx
@@ -22,4 +23,16 @@ def seen(world: World, tx: Tx, now: datetime, alerts: Sequence[Alert], without: 
     """What triage needs to know; `without` is a silence that ends now."""
     groups = {take(alert, world.policy).group for alert in alerts}
     known = tx.seen(alerts, groups, now - world.policy.cooling)
-    return replace(known, silences=tuple(one for one in tx.silences(now) if one.id != without))
+    silences = tuple(one for one in tx.silences(now) if one.id != without)
+    if not any(route.then is Then.ASK for route in world.policy.routes):
+        return replace(known, silences=silences)
+    questions = tx.questions(groups, now - world.policy.cooling)
+    number = tx.count_questions() + 1
+    return joined(tx, replace(known, silences=silences, questions=questions, next_question=number))
+
+
+def joined(tx: Tx, known: Seen) -> Seen:
+    """What people joined to the incident of another group goes on in it, while it is open."""
+    there = {group: tx.find_incident(one.incident) for group, one in known.questions.items() if one.incident}
+    also = {group: incident for group, incident in there.items() if incident and incident.is_open}
+    return replace(known, open={**also, **known.open})

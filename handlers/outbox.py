@@ -34,6 +34,7 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowQuestion,
     ShowRequest,
     ShowRollout,
     VerifyFleet,
@@ -51,6 +52,7 @@ from handlers import (
     incidents,
     live,
     postmortems,
+    questions,
     rollouts,
     silences,
     suspensions,
@@ -128,6 +130,8 @@ def perform(world: World, job: Job) -> Think:
             return freezes.end(world, id)
         case EndSilence():
             return silences.end(world, id)
+        case ShowQuestion():
+            return questions.show(world, id, job)
         case _:
             assert_never(effect)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
 
 from bot.alerts import Seen
 from bot.decision import Broadcast, SendPost
@@ -29,6 +29,7 @@ from bot.model import (
     Pass,
     Post,
     Postmortem,
+    Question,
     Request,
     RequestState,
     Role,
@@ -65,7 +66,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
-SILENCES = table(Silence)
+QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 OPEN = text(IS_OPEN)
@@ -181,6 +182,29 @@ class Tx:
         """Those that have ended since, too."""
         mine = (ALERTS.c.silenced == silence, text("silenced <> ''"))
         return self.connection.scalar(select(func.count()).select_from(ALERTS).where(*mine)) or 0
+
+    def question(self, id: str) -> Question:
+        return self._need(Question, id)
+
+    def find_question(self, id: str) -> Question | None:
+        return self._get(Question, id)
+
+    def questions(self, groups: Collection[str], since: datetime) -> dict[str, Question]:
+        """By group the latest that waits for its answer, got one since, or is part of an incident that is open."""
+        query = select(QUESTIONS).where(QUESTIONS.c.group.in_(SOME)).order_by(QUESTIONS.c.at)
+        going_on = QUESTIONS.c.incident.in_(select(INCIDENTS.c.id).where(OPEN))
+        found = self._by(
+            query.where(or_(text("answer = ''"), QUESTIONS.c.answered_at >= since, going_on)), groups, "group"
+        )
+        return {group: to_noun(Question, found[kept]) for group in groups if (kept := fit(group)) in found}
+
+    def count_questions(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(QUESTIONS)) or 0
+
+    def asked(self, question: str) -> tuple[Alert, ...]:
+        """The alerts that a question is about, oldest first."""
+        mine = (ALERTS.c.asked == question, text("asked <> ''"))
+        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
     def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
         """Both ends included, oldest first."""

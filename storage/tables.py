@@ -44,7 +44,10 @@ def table_of(row: type[SQLModel]) -> Table:
 
 class AlertRow(Row, table=True):
     __tablename__ = "alert"
-    __table_args__ = (Index("ix_alert_silenced", "silenced", **where("silenced <> ''")),)
+    __table_args__ = (
+        Index("ix_alert_silenced", "silenced", **where("silenced <> ''")),
+        Index("ix_alert_asked", "asked", **where("asked <> ''")),
+    )
 
     key: str = indexed(primary_key=True)
     group: str = indexed()
@@ -64,6 +67,7 @@ class AlertRow(Row, table=True):
     dated: bool
     incident: str = indexed(index=True)
     silenced: str = indexed()
+    asked: str = indexed()
     count: int
     last_at: datetime | None = time()
 
@@ -137,6 +141,29 @@ class SilenceRow(Row, table=True):
     at: datetime = time()
     ended_at: datetime | None = time()
     ended_by: str = words()
+    version: int
+
+
+class QuestionRow(Row, table=True):
+    __tablename__ = "question"
+    __table_args__ = (Index("one_open_question_per_group", "group", unique=True, **where("answer = ''")),)
+
+    id: str = indexed(primary_key=True)
+    group: str = indexed(index=True)
+    title: str = words()
+    service: str = indexed()
+    environment: str = indexed()
+    severity: int
+    at: datetime = time()
+    onset_at: datetime = time()
+    roles: dict[str, str] = Field(sa_type=Json)
+    count: int
+    channel: str = indexed()
+    ts: str = words()
+    answer: str = words()
+    incident: str = indexed()
+    answered_by: str = words()
+    answered_at: datetime | None = time()
     version: int
 
 

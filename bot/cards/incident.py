@@ -149,10 +149,10 @@ def _firing(alerts: Sequence[Alert], count: int) -> Iterator[Block]:
     """
     if alerts:
         more = [f"and {text.plural(count - len(alerts), 'more alert')} firing"] if count > len(alerts) else []
-        yield section("\n".join([*map(_alert, alerts), *more]), n=2000)
+        yield section("\n".join([*map(alert_line, alerts), *more]), n=2000)
 
 
-def _alert(alert: Alert) -> str:
+def alert_line(alert: Alert) -> str:
     links = [("alert", alert.url), ("runbook", alert.runbook), ("graph", alert.image)]
     return text.dotted(
         [

@@ -29,7 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Heard, Silence, Unparsed, VendorState, VendorStatus
+from bot.model.intake import Answer, Heard, Question, Silence, Unparsed, VendorState, VendorStatus
 from bot.model.rollout import (
     Freeze,
     Gate,
@@ -58,6 +58,7 @@ from bot.model.rollout import (
 __all__ = [
     "BOT",
     "Alert",
+    "Answer",
     "Assignment",
     "Change",
     "ChangeKind",
@@ -79,6 +80,7 @@ __all__ = [
     "Phase",
     "Post",
     "Postmortem",
+    "Question",
     "Request",
     "RequestState",
     "Reverts",

@@ -119,6 +119,7 @@ class Alert:
     dated: bool = True
     incident: str = ""
     silenced: str = ""  # the silence that it fits
+    asked: str = ""  # the question that it is part of
     count: int = 1
     last_at: datetime | None = None
 

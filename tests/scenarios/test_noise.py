@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.story import Story
+from dataclasses import replace
+
+import pytest
+
+from bot.policy import Route, Then
+from tests.story import BOB, CAROL, SHOP, Story
 
 
 def test_a_silence_from_first_to_last(story: Story) -> None:
@@ -31,3 +36,73 @@ def test_maintenance_begins_in_its_time(story: Story) -> None:
     assert "from 05 Mar 12:30" in story.types("/incident silence checkout --from 30m --for 1h --why moving")
     story.alert("HighErrorRate", service="checkout")
     assert len(story.incidents) == 1
+
+
+# ---------------------------------------------------------------- asked first
+
+
+@pytest.fixture
+def asking(story: Story) -> Story:
+    story.policy = replace(SHOP, routes=(Route(match={"severity": ("warning",)}, then=Then.ASK),))
+    story.world = story.wire()
+    story.alert("Slow", service="checkout", severity="warning")
+    assert not story.incidents
+    return story
+
+
+def test_a_question_is_one_card_that_is_edited(asking: Story) -> None:
+    asking.alert("Slower", service="checkout", severity="warning")
+    [card] = asking.said("C0INCIDENTS")
+    assert "*ASK-1* SEV4 · `checkout` · Slow\nIs this an incident? 2 alerts, 2 firing" in card
+    asking.alert("Slower", service="checkout", severity="warning", status="resolved")
+    assert "2 alerts, 1 firing" in asking.said("C0INCIDENTS")[0]
+
+
+def test_opening_answers_for_everybody(asking: Story) -> None:
+    said = asking.presses("ask.question.open", by=BOB, channel="C0INCIDENTS")
+    assert "ASK-1: INC-1 has it now." in said
+    assert "*INC-1* <#" in asking.said("C0INCIDENTS")[0]
+    assert "opened by <@U0BOB>" in asking.said("C0INCIDENTS")[0]
+    assert "Slow fired" in asking.timeline
+    assert "Slow" in asking.card
+    again = asking.types("/incident answer ASK-1 dismiss", by=CAROL, channel="C0INCIDENTS")
+    assert "ASK-1 is answered: <@U0BOB> opened INC-1. Nothing was changed." in again
+    asking.alert("Slower", service="checkout", severity="warning")
+    assert len(asking.incidents) == 1
+
+
+def test_joining_another_incident_takes_the_group_along(asking: Story) -> None:
+    asking.alert("Down", service="payments")
+    asking.alert("Slower", service="checkout", severity="warning")  # the card learns which incidents are open
+    asking.presses("ask.question.join", channel="C0INCIDENTS", value="incident answer ASK-1 join INC-1")
+    assert "Slow fired" in asking.timeline
+    asking.alert("Slowest", service="checkout", severity="warning")
+    assert [incident.id for incident in asking.incidents] == ["INC-1"]
+    assert "Slowest fired" in asking.timeline
+
+
+def test_not_an_incident_is_not_asked_again(asking: Story) -> None:
+    asking.presses("ask.question.dismiss", channel="C0INCIDENTS")
+    asking.alert("Slower", service="checkout", severity="warning")
+    [card] = asking.said("C0INCIDENTS")
+    assert "not an incident, says <@U0DANA>" in card
+    assert not asking.incidents
+
+
+def test_with_nowhere_to_ask_an_incident_is_opened(story: Story) -> None:
+    story.policy = replace(SHOP, announce="#nowhere", routes=(Route(then=Then.ASK),))
+    story.world = story.wire()
+    story.alert("Slow", service="checkout", severity="warning")
+    assert [incident.title for incident in story.incidents] == ["Slow"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ASK-9 open", "There is no question `ASK-9`; nothing was changed."),
+        ("ASK-1 perhaps", "Say open, join INC-n or dismiss; nothing was changed."),
+        ("ASK-1 join INC-9", "There is no incident INC-9."),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(asking: Story, words: str, said: str) -> None:
+    assert said in asking.types(f"/incident answer {words}", channel="C0INCIDENTS")

@@ -25,6 +25,7 @@ from bot.model import (
     Phase,
     Post,
     Postmortem,
+    Question,
     Request,
     RequestState,
     Role,
@@ -121,6 +122,18 @@ SILENCE = Silence(
     id="SIL-1", terms=("team=ü", "a=b"), starts_at=NOON, until=later(60), reason="r", by="U", at=NOON, ended_by=""
 )
 
+QUESTION = Question(
+    id="ASK-1",
+    group="g",
+    title="t",
+    service="s",
+    environment="e",
+    severity=Severity.SEV3,
+    at=NOON,
+    onset_at=NOON,
+    roles={"ops": "ü"},
+)
+
 CASES: list[tuple[Noun, Any]] = [
     (FULL, lambda tx: tx.incident("INC-7")),
     (ALERT, lambda tx: tx.alerts("")[0]),
@@ -138,6 +151,8 @@ CASES: list[tuple[Noun, Any]] = [
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
+    (QUESTION, lambda tx: tx.question("ASK-1")),
+    (QUESTION, lambda tx: tx.questions({"g"}, NOON)["g"]),
     (SILENCE, lambda tx: tx.silence("SIL-1")),
     (SILENCE, lambda tx: tx.silences(NOON)[0]),
     (UNPARSED, lambda tx: tx.unparsed("U-1")),

@@ -160,6 +160,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "SendPost",
         "SetGitOps",
         "SharePostmortem",
+        "ShowQuestion",
         "ShowRequest",
         "ShowRollout",
         "VerifyFleet",

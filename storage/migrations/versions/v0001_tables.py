@@ -78,12 +78,37 @@ def nouns_from_outside() -> None:
         sa.Column("dated", sa.Boolean(), nullable=False),
         sa.Column("incident", sa.Text(), nullable=False),
         sa.Column("silenced", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("last_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_alert"),
     )
     op.create_index("ix_alert_incident", "alert", ["incident"])
     op.create_index("ix_alert_silenced", "alert", ["silenced"], **where("silenced <> ''"))
+    op.create_index("ix_alert_asked", "alert", ["asked"], **where("asked <> ''"))
+    op.create_table(
+        "question",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("group", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("onset_at", TIME, nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("answered_by", sa.Text(), nullable=False),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_question"),
+    )
+    op.create_index("ix_question_group", "question", ["group"])
+    op.create_index("one_open_question_per_group", "question", ["group"], unique=True, **where("answer = ''"))
     op.create_table(
         "silence",
         sa.Column("id", sa.Text(), nullable=False),
