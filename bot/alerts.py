@@ -9,12 +9,13 @@ from datetime import datetime
 
 from bot import incidents
 from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
-from bot.episodes import is_stale, is_worse, measured, moved, settled, turned
+from bot.episodes import fires_again, flaps, is_stale, is_worse, measured, moved, settled, turned
 from bot.matching import fits
 from bot.model import BOT, Alert, Answer, Entry, EntryKind, Incident, Question, Severity, Silence
 from bot.policy import Policy, Then
 from bot.routes import Taken, opens, take
 from bot.silences import match_of, stands
+from bot.text import span
 
 IN_FULL = 3  # so many alerts of one delivery get a line each; more share one
 
@@ -57,6 +58,7 @@ class _Table:
         self.fired: dict[str, list[Alert]] = defaultdict(list)
         self.cleared: dict[str, list[Alert]] = defaultdict(list)
         self.moved: dict[str, list[tuple[Alert, str]]] = defaultdict(list)
+        self.quiet: dict[str, None] = {}  # incidents whose card changes without a line
         self.turned: Mapping[str, Alert] = {}
 
     def take(self, alert: Alert) -> None:
@@ -73,14 +75,16 @@ class _Table:
         elif alert.firing and (silence := self.silence_of(alert)):
             self.remember(replace(alert, silenced=silence))
         elif alert.firing:
+            flapped = flaps(alert, self.policy, self.now)
+            alert = fires_again(alert, self.policy, self.now)
             taken = self.taken(alert)
-            incident = self.incident_for(taken)
+            incident = self.incident_for(taken, flapped=flapped)
             asked = "" if incident else self.question_for(taken)
             self.remember(replace(alert, incident=incident, asked=asked, silenced=""))
         else:
             self.remember(self.ended(alert, before) if before else alert)
             if before and before.incident:
-                self.cleared[before.incident].append(alert)
+                self.tell(before.incident, alert, self.cleared, flapped=flaps(alert, self.policy, self.now))
 
     def ended(self, alert: Alert, before: Alert) -> Alert:
         question = self.questions.get(self.taken(alert).group) if before.asked and before.firing else None
@@ -140,12 +144,23 @@ class _Table:
     def remember(self, alert: Alert) -> None:
         self.known[alert.key] = self.alerts[alert.key] = replace(alert, last_at=self.now)
 
-    def incident_for(self, taken: Taken) -> str:
+    def tell(self, incident: str, alert: Alert, lines: dict[str, list[Alert]], *, flapped: bool) -> None:
+        """A line of its own, one that it flaps, or none: `flapped` is whether it did before this."""
+        if flapped:
+            self.quiet[incident] = None
+        elif flaps(alert, self.policy, self.now):
+            count, within = len(alert.fires), span(self.policy.flaps_within)
+            words = f"{alert.title} is flapping: it fired {count} times within {within}, and is only counted until calm"
+            self.moved[incident].append((alert, words))
+        else:
+            lines[incident].append(alert)
+
+    def incident_for(self, taken: Taken, *, flapped: bool) -> str:
         alert = taken.alert
         if incident := self.open.get(taken.group):
             if incident.onset_at is None or alert.starts_at < incident.onset_at:
                 self.change(replace(incident, onset_at=alert.starts_at))
-            self.fired[incident.id].append(alert)
+            self.tell(incident.id, alert, self.fired, flapped=flapped)
             return incident.id
         severity = self.policy.severity_of(alert.severity)
         if not opens(taken, severity, self.policy):
@@ -202,7 +217,7 @@ class _Table:
     def decision(self) -> Decision:
         total = sum(self.decisions, Decision())
         others = tuple(noun for noun in total.save if not isinstance(noun, Incident))
-        touched = dict.fromkeys([*self.fired, *self.moved, *self.cleared])
+        touched = dict.fromkeys([*self.fired, *self.moved, *self.cleared, *self.quiet])
         return Decision(
             save=(*self.changed.values(), *self.asked.values(), *others, *self.alerts.values()),
             note=total.note

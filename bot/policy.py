@@ -143,6 +143,8 @@ class Policy:
     opens_at: Severity = Severity.SEV3
     routes: tuple[Route, ...] = ()  # the first that fits counts
     escalates: bool = True  # an alert that gets worse raises the severity of its incident
+    flaps_after: int = 4  # an alert that fires more often than this
+    flaps_within: timedelta = timedelta(minutes=15)  # in this time flaps
     cooling: timedelta = timedelta(minutes=30)
     suspect_window: timedelta = timedelta(hours=3)
     update_minutes: Mapping[Phase, Mapping[Severity, int]] = field(default_factory=lambda: UPDATE_MINUTES)

@@ -304,6 +304,11 @@ class FreezesPart(Part):
     by: list[Member] = []
 
 
+class FlappingPart(Part):
+    times: int = Field(default=4, ge=1, le=100)
+    within: Duration = timedelta(minutes=15)
+
+
 class SilencesPart(Part):
     longest: Duration = timedelta(days=7)
 
@@ -339,6 +344,7 @@ class Config(Part):
     senders: dict[str, SenderPart] | None = None
     routes: list[RoutePart] = []
     silences: SilencesPart = SilencesPart()
+    flapping: FlappingPart = FlappingPart()
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
@@ -389,6 +395,8 @@ class Config(Part):
             opens_at=self.opens_at,
             routes=tuple(part.policy() for part in self.routes),
             escalates=self.escalate,
+            flaps_after=self.flapping.times,
+            flaps_within=self.flapping.within,
             cooling=self.cooling,
             suspect_window=self.suspect_window,
             update_minutes={**UPDATE_MINUTES, **updates},

@@ -68,6 +68,7 @@ class AlertRow(Row, table=True):
     incident: str = indexed(index=True)
     silenced: str = indexed()
     asked: str = indexed()
+    fires: list[int] = Field(sa_type=Json)
     count: int
     last_at: datetime | None = time()
 

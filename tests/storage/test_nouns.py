@@ -116,6 +116,7 @@ ALERT = alert(
     image="https://i",
     value="23%",
     dated=False,
+    fires=(1, 2),
 )
 
 SILENCE = Silence(

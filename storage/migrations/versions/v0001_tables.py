@@ -79,6 +79,7 @@ def nouns_from_outside() -> None:
         sa.Column("incident", sa.Text(), nullable=False),
         sa.Column("silenced", sa.Text(), nullable=False),
         sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("fires", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("last_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_alert"),
