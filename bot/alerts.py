@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot import incidents
+from bot import incidents, storms
 from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
 from bot.episodes import fires_again, flaps, is_stale, is_worse, measured, moved, settled, turned
 from bot.matching import fits
@@ -28,6 +28,7 @@ class Seen:
     open: Mapping[str, Incident]
     recent: Mapping[str, Incident]  # resolved within the cooling time
     next_number: int
+    opened: Sequence[datetime] = ()  # when alerts opened incidents of late
     silences: Sequence[Silence] = ()
     questions: Mapping[str, Question] = field(default_factory=dict)  # by group; answered ones of the cooling time too
     next_question: int = 1
@@ -49,6 +50,7 @@ class _Table:
         self.policy, self.now = policy, now
         self.known, self.open, self.recent = dict(seen.alerts), dict(seen.open), dict(seen.recent)
         self.number = seen.next_number
+        self.opened = list(seen.opened)
         self.silences = [(one.id, match_of(one)) for one in seen.silences if stands(one, now)]
         self.questions, self.next_question = dict(seen.questions), seen.next_question
         self.asked: dict[str, Question] = {}
@@ -64,6 +66,8 @@ class _Table:
     def take(self, alert: Alert) -> None:
         before = self.known.get(alert.key)
         alert = settled(alert, before)
+        if before and before.incident:
+            self.stays_in_the_storm(self.taken(alert).group, before.incident)
         if before and is_stale(alert, before):
             return
         if self.goes_on(alert, before):
@@ -165,15 +169,44 @@ class _Table:
         severity = self.policy.severity_of(alert.severity)
         if not opens(taken, severity, self.policy):
             return ""
-        if incident := self.recent.pop(taken.group, None):
+        if incident := self.recent.get(taken.group):
             decision = incidents.reopen(incident, f"{alert.title} fired again", self.policy, self.now)
+        elif why := storms.why(self.opened, self.policy, self.now):
+            return self.swept(taken, severity, why)
         else:
-            decision = self.opened(taken, severity)
-        incident = next(noun for noun in decision.save if isinstance(noun, Incident))
-        self.decisions.append(decision)
-        self.change(incident)
+            decision = self.new(taken, severity, alert.title, alert.service, taken.group)
+        incident = self.decided(decision)
         self.fired[incident.id].append(alert)
         return incident.id
+
+    def decided(self, decision: Decision) -> Incident:
+        """The incident of this decision. Groups that led to it when it was over lead to it again."""
+        incident = next(noun for noun in decision.save if isinstance(noun, Incident))
+        self.decisions.append(decision)
+        for group in [group for group, known in self.recent.items() if known.id == incident.id]:
+            self.open[group] = self.recent.pop(group)
+        self.change(incident)
+        return incident
+
+    def swept(self, taken: Taken, severity: Severity, why: str) -> str:
+        """Into the incident that takes a storm in; it is as severe as the worst of what it took."""
+        alert, storm = taken.alert, self.open.get(storms.STORM) or self.recent.get(storms.STORM)
+        if storm is None:
+            storm = self.decided(self.new(taken, severity, f"Alert storm: {why}", "", storms.STORM))
+        elif not storm.is_open:
+            storm = self.decided(incidents.reopen(storm, why, self.policy, self.now))
+        if severity < storm.severity:
+            words = f"{severity.value} {alert.title} fired"
+            storm = self.decided(incidents.set_severity(storm, words, BOT, self.policy, self.now))
+        self.open[taken.group] = storm
+        self.fired[storm.id].append(alert)
+        return storm.id
+
+    def stays_in_the_storm(self, group: str, incident: str) -> None:
+        """What a storm took in leads to its incident, whatever its own group is."""
+        for known in (self.open, self.recent):
+            if (storm := known.get(storms.STORM)) and storm.id == incident and group not in self.open:
+                known.setdefault(group, storm)
 
     def question_for(self, taken: Taken) -> str:
         """The question that it is part of, where its route asks first. What a person has dismissed stays quiet."""
@@ -192,18 +225,19 @@ class _Table:
         self.questions[taken.group] = self.asked[question.id] = question
         return question.id
 
-    def opened(self, taken: Taken, severity: Severity) -> Decision:
+    def new(self, taken: Taken, severity: Severity, title: str, service: str, group: str) -> Decision:
         alert, number = taken.alert, self.number
         self.number += 1
+        self.opened.append(self.now)
         return incidents.open_(
             number,
-            alert.title,
-            alert.service,
+            title,
+            service,
             alert.environment,
             severity,
             self.policy,
             self.now,
-            group=taken.group,
+            group=group,
             onset_at=alert.starts_at,
             roles=taken.route.roles,
         )
@@ -224,10 +258,15 @@ class _Table:
             + tuple(entry for id in touched for entry in self.entries(id))
             + tuple(_asks(question, self.now) for question in self.asked.values() if not question.version),
             do=total.do
-            + tuple(PostCard(id) for id in touched)
+            + tuple(map(self.card, touched))
             + tuple(NameSuspects(id) for id in self.fired)
             + tuple(map(ShowQuestion, self.asked)),
         )
+
+    def card(self, incident: str) -> PostCard:
+        """That of a storm changes with every delivery."""
+        storm = self.open.get(storms.STORM)
+        return PostCard(incident, due=storms.next_edit(self.now) if storm and storm.id == incident else None)
 
     def entries(self, incident: str) -> list[Entry]:
         return [

@@ -143,6 +143,9 @@ class Policy:
     opens_at: Severity = Severity.SEV3
     routes: tuple[Route, ...] = ()  # the first that fits counts
     escalates: bool = True  # an alert that gets worse raises the severity of its incident
+    storm_incidents: int = 5  # so many that alerts have opened
+    storm_within: timedelta = timedelta(minutes=5)  # in this time make a storm of the next ones
+    channels_per_hour: int = 20  # that alerts open
     flaps_after: int = 4  # an alert that fires more often than this
     flaps_within: timedelta = timedelta(minutes=15)  # in this time flaps
     cooling: timedelta = timedelta(minutes=30)

@@ -11,6 +11,7 @@ from bot.decision import Decision
 from bot.model import Alert
 from bot.policy import Then
 from bot.routes import take
+from bot.storms import STORM, looks_back
 from handlers.world import World
 from storage.store import Tx
 
@@ -22,7 +23,9 @@ def think(world: World, tx: Tx, now: datetime, alerts: Sequence[Alert]) -> Decis
 def seen(world: World, tx: Tx, now: datetime, alerts: Sequence[Alert], without: str = "") -> Seen:
     """What triage needs to know; `without` is a silence that ends now."""
     groups = {take(alert, world.policy).group for alert in alerts}
-    known = tx.seen(alerts, groups, now - world.policy.cooling)
+    known = tx.seen(alerts, {*groups, STORM}, now - world.policy.cooling)
+    if not groups <= known.open.keys():  # else nothing can open
+        known = replace(known, opened=tx.opened(now - looks_back(world.policy), world.policy.channels_per_hour))
     silences = tuple(one for one in tx.silences(now) if one.id != without)
     if not any(route.then is Then.ASK for route in world.policy.routes):
         return replace(known, silences=silences)

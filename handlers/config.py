@@ -309,6 +309,11 @@ class FlappingPart(Part):
     within: Duration = timedelta(minutes=15)
 
 
+class StormPart(Part):
+    incidents: int = Field(default=5, ge=1, le=1000)
+    within: Duration = timedelta(minutes=5)
+
+
 class SilencesPart(Part):
     longest: Duration = timedelta(days=7)
 
@@ -344,6 +349,8 @@ class Config(Part):
     senders: dict[str, SenderPart] | None = None
     routes: list[RoutePart] = []
     silences: SilencesPart = SilencesPart()
+    storm: StormPart = StormPart()
+    channels_per_hour: int = Field(default=20, ge=1, le=1000)
     flapping: FlappingPart = FlappingPart()
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
@@ -395,6 +402,9 @@ class Config(Part):
             opens_at=self.opens_at,
             routes=tuple(part.policy() for part in self.routes),
             escalates=self.escalate,
+            storm_incidents=self.storm.incidents,
+            storm_within=self.storm.within,
+            channels_per_hour=self.channels_per_hour,
             flaps_after=self.flapping.times,
             flaps_within=self.flapping.within,
             cooling=self.cooling,

@@ -13,6 +13,7 @@ from bot.alerts import Seen
 from bot.decision import Broadcast, SendPost
 from bot.errors import Refused
 from bot.model import (
+    BOT,
     Alert,
     Assignment,
     Change,
@@ -127,6 +128,12 @@ class Tx:
         here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
 
+    def opened(self, since: datetime, limit: int) -> tuple[datetime, ...]:
+        """When alerts opened incidents, newest first: people declare as many as they need."""
+        mine = (INCIDENTS.c.opened_at >= since, INCIDENTS.c.by == BOT)
+        query = select(INCIDENTS.c.opened_at).where(*mine).order_by(INCIDENTS.c.opened_at.desc()).limit(limit)
+        return tuple(self.connection.scalars(query))
+
     def next_number(self) -> int:
         """Two replicas may be told the same; the unique index lets one of them save it."""
         return (self.connection.scalar(HIGHEST) or 0) + 1
@@ -154,13 +161,13 @@ class Tx:
         mine = select(ALERTS).where(ALERTS.c.incident == incident)
         return self._all(Alert, mine.order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
-    def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int]:
-        """The oldest of those that still fire, and how many they all are: a storm has thousands."""
+    def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int, int]:
+        """The oldest of those that still fire, how many they all are, and of how many services."""
         mine = (ALERTS.c.incident == incident, ALERTS.c.firing.is_(True))
         some = select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key).limit(limit)
-        return self._all(Alert, some), self.connection.scalar(
-            select(func.count()).select_from(ALERTS).where(*mine)
-        ) or 0
+        counted = select(func.count(), func.count(func.distinct(ALERTS.c.service))).select_from(ALERTS).where(*mine)
+        count, services = self.connection.execute(counted).one()
+        return self._all(Alert, some), count, services
 
     def silence(self, id: str) -> Silence:
         return self._need(Silence, id)

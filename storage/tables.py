@@ -176,6 +176,7 @@ class IncidentRow(Row, table=True):
         Index("one_incident_per_number", "number", unique=True),
         Index("ix_incident_open", "service", "environment", **where(IS_OPEN)),
         Index("ix_incident_recent", "group", "resolved_at"),
+        Index("ix_incident_opened", "opened_at"),
     )
 
     id: str = indexed(primary_key=True)

@@ -125,7 +125,7 @@ SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checko
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
-    "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=FIRING, count=42),
+    "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
     "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
     "question_bare": question_card(replace(QUESTION, service=""), (), 0, ()),
     "question_opened": question_card(ANSWERED, (), 0, [OPEN], "<#C0INC7>"),

@@ -106,3 +106,17 @@ def test_with_nowhere_to_ask_an_incident_is_opened(story: Story) -> None:
 )
 def test_an_answer_that_is_none_is_refused(asking: Story, words: str, said: str) -> None:
     assert said in asking.types(f"/incident answer {words}", channel="C0INCIDENTS")
+
+
+# ---------------------------------------------------------------- storms
+
+
+def test_a_storm_is_a_few_channels_and_one_card_that_counts(story: Story) -> None:
+    for n in range(9):
+        story.alert("Down", service=f"s{n}")
+    assert len(story.incidents) == 6
+    assert story.incident.title == "Alert storm: more than 5 incidents within 5 min"
+    story.passes(10)
+    assert ":rotating_light: Down" in story.card
+    assert "and 1 more alert firing, of 4 services" in story.card
+    assert story.cards() == 1

@@ -303,8 +303,8 @@ def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store)
     ended = alert("ended", firing=False, incident="INC-7")
     keep(store, ended, alert("other", incident="INC-8"))
     keep(store, *(alert(f"a{n}", incident="INC-7", starts_at=NOON - minutes(n)) for n in range(5)))
-    some, count = store.read(lambda tx: tx.firing("INC-7", 2))
-    assert ([one.key for one in some], count) == (["a4", "a3"], 5)
+    some, count, services = store.read(lambda tx: tx.firing("INC-7", 2))
+    assert ([one.key for one in some], count, services) == (["a4", "a3"], 5, 1)
 
 
 def test_silences_stand_until_they_end(store: Store) -> None:
@@ -344,3 +344,10 @@ def test_the_alerts_of_a_question_are_found(store: Store) -> None:
     keep(store, alert("a", asked="ASK-1"), alert("b", asked="ASK-1", firing=False), alert("c"))
     assert [one.key for one in store.read(lambda tx: tx.asked("ASK-1"))] == ["a", "b"]
     assert store.read(lambda tx: tx.asked("")) == ()
+
+
+def test_when_alerts_opened_incidents_of_late(store: Store) -> None:
+    keep(store, *(incident(n, version=0, group=str(n), opened_at=later(n)) for n in range(1, 5)))
+    keep(store, incident(5, version=0, group="5", opened_at=later(5), by="U0DANA"))
+    assert store.read(lambda tx: tx.opened(later(2), 2)) == (later(4), later(3))
+    assert store.read(lambda tx: tx.opened(later(2), 9)) == (later(4), later(3), later(2))

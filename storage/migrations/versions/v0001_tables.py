@@ -211,6 +211,7 @@ def incidents() -> None:
     )
     op.create_index("ix_incident_open", "incident", ["service", "environment"], **where("phase <> 'resolved'"))
     op.create_index("ix_incident_recent", "incident", ["group", "resolved_at"])
+    op.create_index("ix_incident_opened", "incident", ["opened_at"])
     op.create_index("one_incident_per_channel", "incident", ["channel"], unique=True, **where("channel <> ''"))
     op.create_index("one_incident_per_number", "incident", ["number"], unique=True)
     op.create_index(
