@@ -25,8 +25,10 @@ from bot.model import (
     Pass,
     Post,
     Postmortem,
+    Question,
     Request,
     Sighting,
+    Silence,
     Skew,
     Stable,
     Suspension,
@@ -56,8 +58,10 @@ Noun = (
     | Pass
     | Post
     | Postmortem
+    | Question
     | Request
     | Sighting
+    | Silence
     | Skew
     | Stable
     | Suspension
@@ -273,6 +277,16 @@ class EndFreeze(_Effect):
     """Freeze `subject` is over: say so, and what slipped through it."""
 
 
+class EndSilence(_Effect):
+    """Silence `subject` is over: say so, and take what still fires for news."""
+
+
+class ShowQuestion(_Effect):
+    """Ask where incidents are announced whether question `subject` is one, or edit that card in place."""
+
+    priority = 2
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -301,6 +315,8 @@ Effect = (
     | SharePostmortem
     | Proclaim
     | EndFreeze
+    | EndSilence
+    | ShowQuestion
 )
 
 

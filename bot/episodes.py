@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from bot.model import Alert
 from bot.policy import Policy
@@ -26,6 +27,7 @@ def settled(alert: Alert, before: Alert | None) -> Alert:
         value=alert.value or before.value,
         image=alert.image or before.image,
         url=alert.url or before.url,
+        fires=before.fires,
     )
 
 
@@ -74,3 +76,16 @@ def measured(alert: Alert) -> str:
     """ " (23%)", or nothing."""
     value = clip(one_line(alert.value), VALUE)
     return f" ({value})" if value else ""
+
+
+def fires_again(alert: Alert, policy: Policy, now: datetime) -> Alert:
+    """With this beginning counted; as many of the last ones are kept as it takes to tell that it flaps."""
+    since = int((now - policy.flaps_within).timestamp())
+    recent = tuple(at for at in alert.fires if at >= since)
+    return replace(alert, fires=(*recent, int(now.timestamp()))[-policy.flaps_after - 1 :])
+
+
+def flaps(alert: Alert, policy: Policy, now: datetime) -> bool:
+    """It fired too often within the time, up to now."""
+    since = int((now - policy.flaps_within).timestamp())
+    return len(alert.fires) > policy.flaps_after and alert.fires[-policy.flaps_after - 1] >= since

@@ -42,7 +42,7 @@ def open_(
     group: str = "",
     onset_at: datetime | None = None,
     impact: str = "",
-    roles: Mapping[Role, str] | None = None,
+    roles: Mapping[Role, str] | Mapping[str, str] | None = None,
 ) -> Decision:
     incident = Incident(
         id=f"INC-{number}",
@@ -56,7 +56,7 @@ def open_(
         group=group,
         onset_at=onset_at,
         impact=impact,
-        roles={role.value: name for role, name in (roles or {}).items()},
+        roles={str(role): name for role, name in (roles or {}).items()},
     )
     incident = replace(incident, next_update_at=policy.next_update(incident, now))
     how = "declared" if by != BOT else "opened from an alert"

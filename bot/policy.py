@@ -155,6 +155,7 @@ class Then(StrEnum):
     """What an alert does where no incident of its group is open."""
 
     OPEN = "open"
+    ASK = "ask"
     NOTE = "note"
 
 
@@ -177,6 +178,11 @@ class Policy:
     opens_at: Severity = Severity.SEV3
     routes: tuple[Route, ...] = ()  # the first that fits counts
     escalates: bool = True  # an alert that gets worse raises the severity of its incident
+    storm_incidents: int = 5  # so many that alerts have opened
+    storm_within: timedelta = timedelta(minutes=5)  # in this time make a storm of the next ones
+    channels_per_hour: int = 20  # that alerts open
+    flaps_after: int = 4  # an alert that fires more often than this
+    flaps_within: timedelta = timedelta(minutes=15)  # in this time flaps
     cooling: timedelta = timedelta(minutes=30)
     suspect_window: timedelta = timedelta(hours=3)
     update_minutes: Mapping[Phase, Mapping[Severity, int]] = field(default_factory=lambda: UPDATE_MINUTES)
@@ -189,6 +195,7 @@ class Policy:
     closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)
+    longest_silence: timedelta = timedelta(days=7)
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
     vigil_lasts: timedelta = timedelta(minutes=30)

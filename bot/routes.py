@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.matching import fits, in_words, shown, why_not
-from bot.model import BOT, Alert, Severity
+from bot.model import BOT, Alert, Incident, Severity
 from bot.policy import Policy, Route, Then
 
 NO_ROUTE = Route()
@@ -63,6 +63,11 @@ def opens(taken: Taken, severity: Severity, policy: Policy) -> bool:
     return taken.route.then is Then.OPEN
 
 
+def opened_of(incidents: Iterable[Incident], group: str) -> Incident | None:
+    """Of these open incidents the one of a group."""
+    return next((one for one in incidents if group and one.group == group), None)
+
+
 # ---------------------------------------------------------------- in words
 
 
@@ -113,5 +118,7 @@ def _then(taken: Taken, severity: Severity, policy: Policy) -> str:
     if opens(taken, severity, policy):
         because = f"route {taken.number} says so" if taken.route.then else f"{policy.opens_at} or worse does"
         return f"Joins the open incident of its group, or opens one: {because}."
+    if taken.route.then is Then.ASK:
+        return f"Joins the open incident of its group, or asks people first: route {taken.number} says so."
     because = f"route {taken.number} says so" if taken.route.then else f"only {policy.opens_at} or worse does"
     return f"Joins the open incident of its group, and opens none: {because}."

@@ -320,6 +320,20 @@ class FreezesPart(Part):
     by: list[Member] = []
 
 
+class FlappingPart(Part):
+    times: int = Field(default=4, ge=1, le=100)
+    within: Duration = timedelta(minutes=15)
+
+
+class StormPart(Part):
+    incidents: int = Field(default=5, ge=1, le=1000)
+    within: Duration = timedelta(minutes=5)
+
+
+class SilencesPart(Part):
+    longest: Duration = timedelta(days=7)
+
+
 class RoutePart(Part):
     match: dict[str, Patterns]
     service: str = ""
@@ -434,6 +448,10 @@ class Config(Part):
     commands: Commands = Commands()
     senders: dict[str, SenderPart] | None = None
     routes: list[RoutePart] = []
+    silences: SilencesPart = SilencesPart()
+    storm: StormPart = StormPart()
+    channels_per_hour: int = Field(default=20, ge=1, le=1000)
+    flapping: FlappingPart = FlappingPart()
     gates: GatesPart = GatesPart()
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
@@ -486,6 +504,11 @@ class Config(Part):
             opens_at=self.opens_at,
             routes=tuple(part.policy() for part in self.routes),
             escalates=self.escalate,
+            storm_incidents=self.storm.incidents,
+            storm_within=self.storm.within,
+            channels_per_hour=self.channels_per_hour,
+            flaps_after=self.flapping.times,
+            flaps_within=self.flapping.within,
             cooling=self.cooling,
             suspect_window=self.suspect_window,
             update_minutes={**UPDATE_MINUTES, **updates},
@@ -498,6 +521,7 @@ class Config(Part):
             signals=self.prometheus.policy() if self.prometheus else (),
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,
+            longest_silence=self.silences.longest,
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),

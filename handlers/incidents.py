@@ -118,8 +118,8 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
-    firing, count = tx.firing(incident.id, cards.ALERTS)
-    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing, count)
+    firing = cards.Firing(*tx.firing(incident.id, cards.ALERTS))
+    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing)
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:

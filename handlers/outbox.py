@@ -19,6 +19,7 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndSilence,
     ExpireRequest,
     FurnishChannel,
     HandleEvent,
@@ -34,6 +35,7 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowQuestion,
     ShowRequest,
     ShowRollout,
     VerifyFleet,
@@ -52,7 +54,9 @@ from handlers import (
     live,
     postmortems,
     probes,
+    questions,
     rollouts,
+    silences,
     suspensions,
     tasks,
     updates,
@@ -128,6 +132,10 @@ def perform(world: World, job: Job) -> Think:
             return freezes.proclaim(world, id, job)
         case EndFreeze():
             return freezes.end(world, id)
+        case EndSilence():
+            return silences.end(world, id)
+        case ShowQuestion():
+            return questions.show(world, id, job)
         case _:
             assert_never(effect)
 

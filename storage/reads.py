@@ -7,12 +7,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
 
 from bot.alerts import Seen
 from bot.decision import Broadcast, Effect, SendPost
 from bot.errors import Refused
 from bot.model import (
+    BOT,
     Alert,
     Assignment,
     Change,
@@ -31,10 +32,12 @@ from bot.model import (
     Pass,
     Post,
     Postmortem,
+    Question,
     Request,
     RequestState,
     Role,
     Sighting,
+    Silence,
     Skew,
     Stable,
     Suspension,
@@ -66,6 +69,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
 LIVE = table(LiveCard)
+QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
@@ -127,6 +131,12 @@ class Tx:
         here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
 
+    def opened(self, since: datetime, limit: int) -> tuple[datetime, ...]:
+        """When alerts opened incidents, newest first: people declare as many as they need."""
+        mine = (INCIDENTS.c.opened_at >= since, INCIDENTS.c.by == BOT)
+        query = select(INCIDENTS.c.opened_at).where(*mine).order_by(INCIDENTS.c.opened_at.desc()).limit(limit)
+        return tuple(self.connection.scalars(query))
+
     def next_number(self) -> int:
         """Two replicas may be told the same; the unique index lets one of them save it."""
         return (self.connection.scalar(HIGHEST) or 0) + 1
@@ -154,13 +164,57 @@ class Tx:
         mine = select(ALERTS).where(ALERTS.c.incident == incident)
         return self._all(Alert, mine.order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
-    def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int]:
-        """The oldest of those that still fire, and how many they all are: a storm has thousands."""
+    def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int, int]:
+        """The oldest of those that still fire, how many they all are, and of how many services."""
         mine = (ALERTS.c.incident == incident, ALERTS.c.firing.is_(True))
         some = select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key).limit(limit)
-        return self._all(Alert, some), self.connection.scalar(
-            select(func.count()).select_from(ALERTS).where(*mine)
-        ) or 0
+        counted = select(func.count(), func.count(func.distinct(ALERTS.c.service))).select_from(ALERTS).where(*mine)
+        count, services = self.connection.execute(counted).one()
+        return self._all(Alert, some), count, services
+
+    def silence(self, id: str) -> Silence:
+        return self._need(Silence, id)
+
+    def silences(self, now: datetime) -> tuple[Silence, ...]:
+        """Those that stand or are planned, the first to begin first."""
+        coming = select(SILENCES).where(text("ended_at IS NULL"), SILENCES.c.until > now)
+        return self._all(Silence, coming.order_by(SILENCES.c.starts_at, SILENCES.c.id))
+
+    def count_silences(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(SILENCES)) or 0
+
+    def silenced(self, silence: str) -> tuple[Alert, ...]:
+        """What this silence keeps quiet and fires, oldest first."""
+        mine = (ALERTS.c.silenced == silence, text("silenced <> ''"), ALERTS.c.firing.is_(True))
+        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
+
+    def count_silenced(self, silence: str) -> int:
+        """Those that have ended since, too."""
+        mine = (ALERTS.c.silenced == silence, text("silenced <> ''"))
+        return self.connection.scalar(select(func.count()).select_from(ALERTS).where(*mine)) or 0
+
+    def question(self, id: str) -> Question:
+        return self._need(Question, id)
+
+    def find_question(self, id: str) -> Question | None:
+        return self._get(Question, id)
+
+    def questions(self, groups: Collection[str], since: datetime) -> dict[str, Question]:
+        """By group the latest that waits for its answer, got one since, or is part of an incident that is open."""
+        query = select(QUESTIONS).where(QUESTIONS.c.group.in_(SOME)).order_by(QUESTIONS.c.at)
+        going_on = QUESTIONS.c.incident.in_(select(INCIDENTS.c.id).where(OPEN))
+        found = self._by(
+            query.where(or_(text("answer = ''"), QUESTIONS.c.answered_at >= since, going_on)), groups, "group"
+        )
+        return {group: to_noun(Question, found[kept]) for group in groups if (kept := fit(group)) in found}
+
+    def count_questions(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(QUESTIONS)) or 0
+
+    def asked(self, question: str) -> tuple[Alert, ...]:
+        """The alerts that a question is about, oldest first."""
+        mine = (ALERTS.c.asked == question, text("asked <> ''"))
+        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
     def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
         """Both ends included, oldest first."""

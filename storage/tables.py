@@ -44,6 +44,10 @@ def table_of(row: type[SQLModel]) -> Table:
 
 class AlertRow(Row, table=True):
     __tablename__ = "alert"
+    __table_args__ = (
+        Index("ix_alert_silenced", "silenced", **where("silenced <> ''")),
+        Index("ix_alert_asked", "asked", **where("asked <> ''")),
+    )
 
     key: str = indexed(primary_key=True)
     group: str = indexed()
@@ -62,6 +66,9 @@ class AlertRow(Row, table=True):
     image: str | None = words()
     dated: bool
     incident: str = indexed(index=True)
+    silenced: str = indexed()
+    asked: str = indexed()
+    fires: list[int] = Field(sa_type=Json)
     count: int
     last_at: datetime | None = time()
 
@@ -156,6 +163,45 @@ class UnparsedRow(Row, table=True):
     replayed_at: datetime | None = time()
 
 
+class SilenceRow(Row, table=True):
+    __tablename__ = "silence"
+    __table_args__ = (Index("ix_silence_standing", "until", **where("ended_at IS NULL")),)
+
+    id: str = indexed(primary_key=True)
+    terms: list[str] = Field(sa_type=Json)
+    starts_at: datetime = time()
+    until: datetime = time()
+    reason: str = words()
+    by: str = words()
+    at: datetime = time()
+    ended_at: datetime | None = time()
+    ended_by: str = words()
+    version: int
+
+
+class QuestionRow(Row, table=True):
+    __tablename__ = "question"
+    __table_args__ = (Index("one_open_question_per_group", "group", unique=True, **where("answer = ''")),)
+
+    id: str = indexed(primary_key=True)
+    group: str = indexed(index=True)
+    title: str = words()
+    service: str = indexed()
+    environment: str = indexed()
+    severity: int
+    at: datetime = time()
+    onset_at: datetime = time()
+    roles: dict[str, str] = Field(sa_type=Json)
+    count: int
+    channel: str = indexed()
+    ts: str = words()
+    answer: str = words()
+    incident: str = indexed()
+    answered_by: str = words()
+    answered_at: datetime | None = time()
+    version: int
+
+
 class IncidentRow(Row, table=True):
     __tablename__ = "incident"
     __table_args__ = (
@@ -164,6 +210,7 @@ class IncidentRow(Row, table=True):
         Index("one_incident_per_number", "number", unique=True),
         Index("ix_incident_open", "service", "environment", **where(IS_OPEN)),
         Index("ix_incident_recent", "group", "resolved_at"),
+        Index("ix_incident_opened", "opened_at"),
     )
 
     id: str = indexed(primary_key=True)

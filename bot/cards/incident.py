@@ -7,6 +7,7 @@ its incident, because a card may be read outside that incident's channel.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot import text
 from bot.cards.forms import OPEN_PHASES
@@ -68,6 +69,15 @@ ENDS = frozenset({ChangeStatus.FAILED, ChangeStatus.ROLLED_BACK, ChangeStatus.CA
 # ---------------------------------------------------------------- the card
 
 
+@dataclass(frozen=True)
+class Firing:
+    """Some of the alerts that fire, how many they all are, and of how many services."""
+
+    alerts: Sequence[Alert]
+    count: int
+    services: int
+
+
 def incident_card(
     incident: Incident,
     assignments: Sequence[Assignment],
@@ -76,19 +86,16 @@ def incident_card(
     policy: Policy,
     troubles: Sequence[str] = (),
     tasks: Sequence[Task] = (),
-    firing: Sequence[Alert] = (),
-    count: int = 0,
+    firing: Firing | None = None,
 ) -> Card:
-    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last; `firing` are some of
-    the `count` alerts that fire.
-    """
+    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
     if not incident.is_open:
         return _resolved_card(incident, suspects, troubles, tasks)
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
         section("\n".join(_state(incident, holders)), n=2000),
-        *_firing(firing[:ALERTS], count),
+        *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_troubles(troubles),
         *_tasks(tasks),
@@ -143,16 +150,20 @@ def _steering(incident: Incident) -> Block:
     )
 
 
-def _firing(alerts: Sequence[Alert], count: int) -> Iterator[Block]:
+def _firing(firing: Firing | None) -> Iterator[Block]:
     """What fires now, with where to read on. A picture is linked, not shown: Slack refuses a card whose picture it
     cannot fetch.
     """
-    if alerts:
-        more = [f"and {text.plural(count - len(alerts), 'more alert')} firing"] if count > len(alerts) else []
-        yield section("\n".join([*map(_alert, alerts), *more]), n=2000)
+    if not firing or not firing.alerts:
+        return
+    lines = [alert_line(alert) for alert in firing.alerts[:ALERTS]]
+    if (more := firing.count - len(lines)) > 0:
+        services = f", of {text.plural(firing.services, 'service')}" if firing.services > 1 else ""
+        lines.append(f"and {text.plural(more, 'more alert')} firing{services}")
+    yield section("\n".join(lines), n=2000)
 
 
-def _alert(alert: Alert) -> str:
+def alert_line(alert: Alert) -> str:
     links = [("alert", alert.url), ("runbook", alert.runbook), ("graph", alert.image)]
     return text.dotted(
         [

@@ -29,7 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Heard, Unparsed, VendorState, VendorStatus
+from bot.model.intake import Answer, Heard, Question, Silence, Unparsed, VendorState, VendorStatus
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -59,6 +59,7 @@ from bot.model.rollout import (
 __all__ = [
     "BOT",
     "Alert",
+    "Answer",
     "Assignment",
     "Change",
     "ChangeKind",
@@ -82,6 +83,7 @@ __all__ = [
     "Phase",
     "Post",
     "Postmortem",
+    "Question",
     "Request",
     "RequestState",
     "Reverts",
@@ -91,6 +93,7 @@ __all__ = [
     "RolloutPhase",
     "Severity",
     "Sighting",
+    "Silence",
     "Skew",
     "Stable",
     "Suspension",

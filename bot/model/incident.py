@@ -118,6 +118,9 @@ class Alert:
     image: str | None = None
     dated: bool = True
     incident: str = ""
+    silenced: str = ""  # the silence that it fits
+    asked: str = ""  # the question that it is part of
+    fires: tuple[int, ...] = ()  # when it began to fire of late, in seconds of the epoch
     count: int = 1
     last_at: datetime | None = None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from bot.model.incident import Severity
 
 
 class VendorState(StrEnum):
@@ -54,3 +56,51 @@ class Unparsed:
     truncated: bool  # the body is only its beginning, and cannot be replayed
     count: int = 1
     replayed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Alerts that fit `terms` ("team=shop", a key with one of its values) open nothing until it ends."""
+
+    id: str  # SIL-3
+    terms: tuple[str, ...]
+    starts_at: datetime
+    until: datetime
+    reason: str
+    by: str
+    at: datetime
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    version: int = 0
+
+
+class Answer(StrEnum):
+    """What a person said that a question is. NONE while it waits."""
+
+    NONE = ""
+    OPENED = "opened"
+    JOINED = "joined"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Is this an incident? Asked once for the alerts of a group, and answered once."""
+
+    id: str  # ASK-3
+    group: str
+    title: str
+    service: str
+    environment: str
+    severity: Severity
+    at: datetime
+    onset_at: datetime
+    roles: Mapping[str, str] = field(default_factory=dict)  # for the incident, as its route says
+    count: int = 1
+    channel: str = ""
+    ts: str = ""
+    answer: Answer = Answer.NONE
+    incident: str = ""
+    answered_by: str = ""
+    answered_at: datetime | None = None
+    version: int = 0

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from bot.cards import incident as cards
 from bot.cards.kit import option, press, select
+from bot.cards.question import question_card
 from bot.cards.update import update_card
 from bot.commands import COMMANDS, Ask
 from bot.decision import Card, Modal
 from bot.model import (
     BOT,
+    Answer,
     Assignment,
     ChangeKind,
     ChangeStatus,
@@ -21,6 +23,7 @@ from bot.model import (
     EntryKind,
     Link,
     Phase,
+    Question,
     Role,
     Severity,
     Update,
@@ -105,12 +108,28 @@ FIRING = (
     ),
     alert("b", title="<!channel> *Slow*", value="<@U0EVE> 3 s", url="server1.example", runbook="javascript:alert(1)"),
 )
+QUESTION = Question(
+    id="ASK-3",
+    group="checkout/production",
+    title="Slow <!here>",
+    service="checkout",
+    environment="production",
+    severity=Severity.SEV3,
+    at=NOON,
+    onset_at=NOON - minutes(2),
+    count=3,
+)
+ANSWERED = replace(QUESTION, answer=Answer.OPENED, incident="INC-7", answered_by="U0BOB", answered_at=NOON)
 SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checkout` depends on `prices`")))
 
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
-    "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=FIRING, count=42),
+    "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
+    "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
+    "question_bare": question_card(replace(QUESTION, service=""), (), 0, ()),
+    "question_opened": question_card(ANSWERED, (), 0, [OPEN], "<#C0INC7>"),
+    "question_dismissed": question_card(replace(ANSWERED, answer=Answer.DISMISSED, incident=""), (), 0, ()),
     "incident_troubled": cards.incident_card(OPEN, (), (), (), POLICY, ["Slack: missing_scope pins:write"] * 5),
     "incident_resolved": cards.incident_card(RESOLVED, ROLES, [link(verdict=Verdict.CAUSED)], ENTRIES, POLICY),
     "announcement_open": cards.announcement(OPEN),

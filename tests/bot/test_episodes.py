@@ -136,3 +136,48 @@ def test_one_delivery_may_raise_the_severity_twice() -> None:
     assert [i.severity for i in incidents(decision)] == [Severity.SEV2]
     assert {type(noun) for noun in decision.save} == {Incident, Alert}
     assert all(isinstance(entry, Entry) and entry.incident == "INC-7" for entry in decision.note)
+
+
+# ---------------------------------------------------------------- flapping
+
+
+def flapping(times: int, every: float, policy: Policy = POLICY) -> tuple[list[str], Alert]:
+    """The lines of an alert that fires and clears again and again, and how it is known at the end."""
+    here, said = incident(onset_at=NOON), list[str]()
+    [known] = alerts(triage([alert(incident="INC-7")], seen(open=here), policy, NOON))
+    for n in range(1, times):
+        at = NOON + minutes(n * every)
+        for news in (alert(firing=False, ends_at=at), alert(starts_at=at)):
+            decision = triage([news], seen(known, open=here), policy, at)
+            [known] = alerts(decision)
+            assert PostCard("INC-7") in decision.do  # the card shows what fires now
+            said += texts(decision)
+    return said, known
+
+
+def test_an_alert_that_flaps_gets_one_line_and_is_counted() -> None:
+    said, known = flapping(12, every=1)
+    assert said[:-1] == ["HighErrorRate cleared", "HighErrorRate fired"] * 3 + ["HighErrorRate cleared"]
+    assert said[-1] == "HighErrorRate is flapping: it fired 5 times within 15 min, and is only counted until calm"
+    assert known.incident == "INC-7"
+
+
+def test_one_that_fires_seldom_does_not_flap() -> None:
+    said, known = flapping(12, every=4)
+    assert said == ["HighErrorRate cleared", "HighErrorRate fired"] * 11
+    assert len(known.fires) <= POLICY.flaps_after + 1
+
+
+def test_when_it_is_calm_it_is_told_as_before() -> None:
+    _, known = flapping(12, every=1)
+    later = NOON + minutes(60)
+    cleared = triage([alert(firing=False, ends_at=later)], seen(known, open=incident()), POLICY, later)
+    assert texts(cleared) == ["HighErrorRate cleared"]
+    [known] = alerts(cleared)
+    again = triage([alert(starts_at=later)], seen(known, open=incident(onset_at=NOON)), POLICY, later)
+    assert texts(again) == ["HighErrorRate fired"]
+
+
+def test_how_often_is_configured() -> None:
+    said, _ = flapping(12, every=1, policy=Policy(flaps_after=2, flaps_within=minutes(60)))
+    assert said[-1] == "HighErrorRate is flapping: it fired 3 times within 1 h, and is only counted until calm"

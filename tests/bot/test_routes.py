@@ -157,6 +157,7 @@ def test_the_way_is_told_line_by_line() -> None:
         (alert(), Policy(), "or opens one: SEV3 or worse does."),
         (alert(severity="odd"), Policy(), "and opens none: only SEV3 or worse does."),
         (alert(firing=False), Policy(), "It has ended: it is noted where it is known, and opens nothing."),
+        (alert(), routed(Route(then=Then.ASK)), "or asks people first: route 1 says so."),
         (alert(severity=""), routed(Route(then=Then.OPEN)), "or opens one: route 1 says so."),
     ],
 )

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.decision import DraftPostmortem, Effect, HandleEvent
 from bot.errors import NotYet
-from bot.policy import Rule
+from bot.policy import Route, Rule, Then
 from handlers import outbox
 from handlers.world import Think, World
 from storage.sql import OUTBOX
@@ -97,13 +97,16 @@ class Twice:
 
 
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
-    story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
+    asks = Route(match={"service": ("search",)}, then=Then.ASK)
+    story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),), routes=(asks,))
     story.world = story.wire()
     story.plots()
     story.probe("checkout", every=timedelta(minutes=10))
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
+    story.types("/incident silence team=lab --for 10m --why moving")
+    story.alert("Slow", service="search")
     story.alert()
     story.slack.join(ALICE, story.channel)
     said = story.slack.post(ALICE, story.channel, "I see 500s from the payment client")

@@ -25,10 +25,12 @@ from bot.model import (
     Phase,
     Post,
     Postmortem,
+    Question,
     Request,
     RequestState,
     Role,
     Severity,
+    Silence,
     Stable,
     Task,
     Unparsed,
@@ -114,6 +116,23 @@ ALERT = alert(
     image="https://i",
     value="23%",
     dated=False,
+    fires=(1, 2),
+)
+
+SILENCE = Silence(
+    id="SIL-1", terms=("team=ü", "a=b"), starts_at=NOON, until=later(60), reason="r", by="U", at=NOON, ended_by=""
+)
+
+QUESTION = Question(
+    id="ASK-1",
+    group="g",
+    title="t",
+    service="s",
+    environment="e",
+    severity=Severity.SEV3,
+    at=NOON,
+    onset_at=NOON,
+    roles={"ops": "ü"},
 )
 
 CASES: list[tuple[Noun, Any]] = [
@@ -133,6 +152,10 @@ CASES: list[tuple[Noun, Any]] = [
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
+    (QUESTION, lambda tx: tx.question("ASK-1")),
+    (QUESTION, lambda tx: tx.questions({"g"}, NOON)["g"]),
+    (SILENCE, lambda tx: tx.silence("SIL-1")),
+    (SILENCE, lambda tx: tx.silences(NOON)[0]),
     (UNPARSED, lambda tx: tx.unparsed("U-1")),
     (UNPARSED, lambda tx: tx.all_unparsed()[0]),
     (VENDOR, lambda tx: tx.vendor_status("statuspage/1")),

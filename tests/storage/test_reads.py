@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,12 +11,12 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import ChangeKind, Phase, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import Answer, ChangeKind, Phase, Question, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
 from tests.storage.helpers import entry, keep, later
-from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, REQUEST, STABLE, TASK, UPDATE, VOTE
+from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, QUESTION, REQUEST, SILENCE, STABLE, TASK, UPDATE, VOTE
 from tests.values import NOON, alert, change, incident, minutes
 
 
@@ -302,5 +303,51 @@ def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store)
     ended = alert("ended", firing=False, incident="INC-7")
     keep(store, ended, alert("other", incident="INC-8"))
     keep(store, *(alert(f"a{n}", incident="INC-7", starts_at=NOON - minutes(n)) for n in range(5)))
-    some, count = store.read(lambda tx: tx.firing("INC-7", 2))
-    assert ([one.key for one in some], count) == (["a4", "a3"], 5)
+    some, count, services = store.read(lambda tx: tx.firing("INC-7", 2))
+    assert ([one.key for one in some], count, services) == (["a4", "a3"], 5, 1)
+
+
+def test_silences_stand_until_they_end(store: Store) -> None:
+    planned = replace(SILENCE, id="SIL-2", starts_at=later(30))
+    keep(store, SILENCE, planned, replace(SILENCE, id="SIL-3", ended_at=NOON), replace(SILENCE, id="SIL-4", until=NOON))
+    assert [one.id for one in store.read(lambda tx: tx.silences(NOON))] == ["SIL-1", "SIL-2"]
+    assert store.read(lambda tx: tx.count_silences()) == 4
+
+
+def test_what_a_silence_kept_quiet_is_found_and_counted(store: Store) -> None:
+    keep(store, alert("a", silenced="SIL-1"), alert("b", silenced="SIL-1", firing=False), alert("c"))
+    assert [one.key for one in store.read(lambda tx: tx.silenced("SIL-1"))] == ["a"]
+    assert store.read(lambda tx: (tx.count_silenced("SIL-1"), tx.silenced(""))) == (2, ())
+
+
+def test_a_question_is_known_while_it_waits_for_some_time_after_and_while_its_incident_is_open(store: Store) -> None:
+    def answered(id: str, **other: Any) -> Question:
+        return replace(QUESTION, id=id, group=id, answer=Answer.JOINED, **other)
+
+    over = incident(8, version=0, group="x", phase=Phase.RESOLVED, resolved_at=NOON)
+    keep(store, incident(version=0), over, replace(QUESTION, id="waits", group="waits"))
+    keep(store, answered("just", answered_at=later(1)), answered("long", answered_at=later(-1), incident="INC-8"))
+    keep(store, answered("goes on", answered_at=later(-1), incident="INC-7"))
+    groups = {"waits", "just", "long", "goes on", "unknown"}
+    assert store.read(lambda tx: set(tx.questions(groups, NOON))) == {"waits", "just", "goes on"}
+    assert store.read(lambda tx: tx.count_questions()) == 4
+
+
+def test_a_group_is_asked_about_once(store: Store) -> None:
+    """Two replicas may hear of it at once."""
+    keep(store, QUESTION)
+    with pytest.raises(Conflict):
+        keep(store, replace(QUESTION, id="ASK-2"))
+
+
+def test_the_alerts_of_a_question_are_found(store: Store) -> None:
+    keep(store, alert("a", asked="ASK-1"), alert("b", asked="ASK-1", firing=False), alert("c"))
+    assert [one.key for one in store.read(lambda tx: tx.asked("ASK-1"))] == ["a", "b"]
+    assert store.read(lambda tx: tx.asked("")) == ()
+
+
+def test_when_alerts_opened_incidents_of_late(store: Store) -> None:
+    keep(store, *(incident(n, version=0, group=str(n), opened_at=later(n)) for n in range(1, 5)))
+    keep(store, incident(5, version=0, group="5", opened_at=later(5), by="U0DANA"))
+    assert store.read(lambda tx: tx.opened(later(2), 2)) == (later(4), later(3))
+    assert store.read(lambda tx: tx.opened(later(2), 9)) == (later(4), later(3), later(2))

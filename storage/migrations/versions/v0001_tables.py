@@ -115,11 +115,54 @@ def nouns_from_outside() -> None:
         sa.Column("image", sa.Text(), nullable=True),
         sa.Column("dated", sa.Boolean(), nullable=False),
         sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("silenced", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("fires", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("last_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_alert"),
     )
     op.create_index("ix_alert_incident", "alert", ["incident"])
+    op.create_index("ix_alert_silenced", "alert", ["silenced"], **where("silenced <> ''"))
+    op.create_index("ix_alert_asked", "alert", ["asked"], **where("asked <> ''"))
+    op.create_table(
+        "question",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("group", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("onset_at", TIME, nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("answered_by", sa.Text(), nullable=False),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_question"),
+    )
+    op.create_index("ix_question_group", "question", ["group"])
+    op.create_index("one_open_question_per_group", "question", ["group"], unique=True, **where("answer = ''"))
+    op.create_table(
+        "silence",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("terms", sa.Text(), nullable=False),
+        sa.Column("starts_at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_silence"),
+    )
+    op.create_index("ix_silence_standing", "silence", ["until"], **where("ended_at IS NULL"))
     op.create_table(
         "change",
         sa.Column("key", sa.Text(), nullable=False),
@@ -206,6 +249,7 @@ def incidents() -> None:
     )
     op.create_index("ix_incident_open", "incident", ["service", "environment"], **where("phase <> 'resolved'"))
     op.create_index("ix_incident_recent", "incident", ["group", "resolved_at"])
+    op.create_index("ix_incident_opened", "incident", ["opened_at"])
     op.create_index("one_incident_per_channel", "incident", ["channel"], unique=True, **where("channel <> ''"))
     op.create_index("one_incident_per_number", "incident", ["number"], unique=True)
     op.create_index(

@@ -1,0 +1,72 @@
+"""Asked first: the card in the channel of announcements, and its answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot import questions, text
+from bot.cards.question import question_card
+from bot.commands import Ask, incident_id
+from bot.decision import Card, Decision
+from bot.errors import Refused
+from bot.model import Question
+from bot.routes import opened_of
+from handlers import incidents
+from handlers.world import Think, World, nothing
+from storage.store import Job, Tx
+
+# ---------------------------------------------------------------- effects
+
+
+def show(world: World, id: str, job: Job) -> Think:
+    question, card = world.read(lambda tx: (tx.question(id), card_of(tx, tx.question(id))))
+    if question.ts:
+        incidents.edited(world, question.channel, question.ts, card)  # one that was taken away stays away
+        return nothing
+    channel = world.chat.find_channel(world.policy.announce) if world.policy.announce else None
+    if channel is None:
+        return lambda tx, now: nowhere(world, tx, id, now)
+    ts = world.chat.post(channel.id, card, f"{id}/card", since=question.at, again=job.again)
+    return lambda tx, now: questions.asked(tx.question(id), channel.id, ts)
+
+
+def nowhere(world: World, tx: Tx, id: str, now: datetime) -> Decision:
+    return questions.nowhere(tx.question(id), tx.asked(id), tx.next_number(), world.policy, now)
+
+
+def card_of(tx: Tx, question: Question) -> Card:
+    firing = [alert for alert in tx.asked(question.id) if alert.firing]
+    incident = tx.find_incident(question.incident) if question.incident else None
+    where = text.channel(incident.channel, incident.channel_name) if incident else ""
+    return question_card(question, firing, len(firing), tx.incidents(open_only=True), where)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run(world: World, ask: Ask) -> Decision:
+    """answer ASK-3 open | join INC-7 | dismiss. Raises Refused."""
+    id, _, words = ask.split()[1].partition(" ")
+    return world.decide(lambda tx, now: answer(world, tx, id.upper(), words, ask.by, now))
+
+
+def answer(world: World, tx: Tx, id: str, words: str, by: str, now: datetime) -> Decision:
+    question, (verb, _, rest) = find(tx, id), words.strip().partition(" ")
+    alerts = tx.asked(id)
+    match verb:
+        case "open" if there := opened_of(tx.incidents(open_only=True), question.group):
+            return questions.join(question, alerts, there, by, now)
+        case "open":
+            return questions.open_(question, alerts, tx.next_number(), by, world.policy, now)
+        case "join":
+            return questions.join(question, alerts, tx.incident(incident_id(rest) or rest), by, now)
+        case "dismiss":
+            return questions.dismiss(question, by, now)
+    raise Refused("Say open, join INC-n or dismiss; nothing was changed.", instead=f"/incident answer {id} open")
+
+
+def find(tx: Tx, id: str) -> Question:
+    found = tx.find_question(id)
+    if found is None:
+        raise Refused(f"There is no question {text.code(id, 40)}; nothing was changed.", instead="/incident list")
+    return found
