@@ -69,7 +69,9 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
         "note": Usage("text", "Add a line to the timeline"),
-        "resolve": Usage("[summary]", "Resolve; without a summary, a form"),
+        "resolve": Usage(
+            "[summary] [--anyway why]", "Resolve; without a summary, a form; --anyway where a probe is still red"
+        ),
         "timeline": Usage("[INC-n]", "The last lines of the timeline"),
         "postmortem": Usage("[INC-n]", "Draft the postmortem anew"),
         "help": Usage("", "This list"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot import text
+from bot.cards import probe
 from bot.cards.forms import OPEN_PHASES
 from bot.cards.forms import declare_modal as declare_modal
 from bot.cards.forms import handoff_modal as handoff_modal
@@ -35,6 +36,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Finding,
     Incident,
     Link,
     Role,
@@ -75,6 +77,7 @@ def incident_card(
     policy: Policy,
     troubles: Sequence[str] = (),
     tasks: Sequence[Task] = (),
+    probes: Sequence[Finding] = (),
 ) -> Card:
     """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
     if not incident.is_open:
@@ -82,7 +85,7 @@ def incident_card(
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
-        section("\n".join(_state(incident, holders)), n=2000),
+        section("\n".join(filter(None, [*_state(incident, holders), probe.line(probes)])), n=2800),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_troubles(troubles),
         *_tasks(tasks),

@@ -19,6 +19,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Finding,
     Link,
     Phase,
     Role,
@@ -98,8 +99,26 @@ def link(change=DEPLOY, verdict=Verdict.SUSPECT, reasons=("began 2 min before th
 
 SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checkout` depends on `prices`")))
 
+GOOD = Finding(
+    id="login",
+    service="checkout",
+    environment="production",
+    faults=(),
+    kinds=(),
+    around="",
+    in_a_row=9,
+    since=NOON,
+    checked_at=NOON + minutes(9),
+)
+PROBED = (
+    GOOD,
+    replace(GOOD, id="prices", faults=("“€” is not in it",), kinds=("text €",), alerted_at=NOON),
+    replace(GOOD, id="search", alerted_at=NOON),
+)
+
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
+    "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
     "incident_troubled": cards.incident_card(OPEN, (), (), (), POLICY, ["Slack: missing_scope pins:write"] * 5),
     "incident_resolved": cards.incident_card(RESOLVED, ROLES, [link(verdict=Verdict.CAUSED)], ENTRIES, POLICY),
@@ -123,6 +142,7 @@ GALLERY = {
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update": cards.update_modal(OPEN, UPDATE),
     "form_resolve": cards.resolve_modal(OPEN),
+    "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),
     "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER),
 }
 
