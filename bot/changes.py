@@ -18,6 +18,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Finding,
     Incident,
     Link,
     Request,
@@ -102,13 +103,19 @@ def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
 
 
 def suspects_named(
-    incident: Incident, changes: Sequence[Change], links: Sequence[Link], policy: Policy, now: datetime
+    incident: Incident,
+    changes: Sequence[Change],
+    links: Sequence[Link],
+    policy: Policy,
+    now: datetime,
+    *,
+    probes: Sequence[Finding] = (),
 ) -> Decision:
     """Name the likely changes; a verdict that a person gave stays."""
     known = {link.change: link for link in links}
     near = policy.service(incident.service).depends_on
     decision = Decision()
-    for suspect in suspects.rank(incident.began, incident.service, near, changes):
+    for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes):
         before = known.get(suspect.change.key)
         if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
             continue

@@ -69,7 +69,9 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
         "note": Usage("text", "Add a line to the timeline"),
-        "resolve": Usage("[summary]", "Resolve; without a summary, a form"),
+        "resolve": Usage(
+            "[summary] [--anyway why]", "Resolve; without a summary, a form; --anyway where a probe is still red"
+        ),
         "silence": Usage("LABEL=VALUE [--from 22:00] [--for 2h] --why text", "What fits opens nothing until it ends"),
         "unsilence": Usage("SIL-n", "End a silence; what still fires is news again"),
         "silences": Usage("", "What is silenced or will be, by whom, why and until when"),

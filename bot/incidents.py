@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -218,7 +218,9 @@ def _sooner(before: Incident, after: Incident) -> Incident:
     return after
 
 
-def set_phase(incident: Incident, word: str, by: str, policy: Policy, now: datetime) -> Decision:
+def set_phase(
+    incident: Incident, word: str, by: str, policy: Policy, now: datetime, doubts: Sequence[str] = ()
+) -> Decision:
     must_be_open(incident)
     try:
         phase = Phase(word.strip().lower())
@@ -227,7 +229,7 @@ def set_phase(incident: Incident, word: str, by: str, policy: Policy, now: datet
         what = f"{code(word, 40)} is not a phase" if word.strip() else "Say which phase"
         raise Refused(f"{what}.", instead=f"/incident status {choices}") from None
     if phase is Phase.RESOLVED:
-        return resolve(incident, "", by, now)
+        return resolve(incident, "", by, now, doubts)
     if phase is incident.phase:
         raise Refused(f"{incident.id} is already {phase}; nothing was changed.")
     changed = replace(incident, phase=phase)
@@ -245,23 +247,42 @@ def _phase_entry(incident: Incident, phase: Phase, by: str, now: datetime, why: 
     return Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text)
 
 
-def resolve(incident: Incident, summary: str, by: str, now: datetime) -> Decision:
+ANYWAY = re.compile(r"(?:^|\s)(?:--|—)anyway(?:[\s=:]+|$)")
+
+
+def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequence[str] = ()) -> Decision:
+    """`words` are the summary, and after `--anyway` why it is over although there are doubts."""
     must_be_open(incident)
-    summary = summary.strip()
+    said = ANYWAY.split(words, maxsplit=1)
+    summary, why = said[0].strip(), said[1].strip() if len(said) > 1 else ""
+    if doubts and not why:
+        raise Refused(
+            f"{brief('; '.join(doubts), 500)}. {incident.id} stays open. If it is over all the same, say why.",
+            instead=f"/incident resolve {brief(summary, 200) or 'SUMMARY'} --anyway WHY",
+        )
+    although = f"although {'; '.join(doubts)}: {why}" if doubts else ""
     done = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, summary=summary)
     after = f"{incident.id} is resolved after {span(now - incident.opened_at)}."
     post = Post(
         id=f"{incident.id}/resolved/{_stamp(now)}",
         incident=incident.id,
         channel=CHANNEL,
-        text=" ".join(filter(None, [after, paragraph(summary, 2000), "I am drafting the postmortem."])),
+        text=" ".join(filter(None, [after, *_said(summary, although), "I am drafting the postmortem."])),
     )
+    overruled = Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"resolved {although}")
     return Decision(
         save=(done, post),
-        note=(_phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),),
+        note=(
+            _phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),
+            *((overruled,) if although else ()),
+        ),
         do=(SendPost(post.id), *refresh(done), DraftPostmortem(incident.id)),
         say=f"{incident.id} is *resolved*. The draft of the postmortem will be in the channel in a moment.",
     )
+
+
+def _said(summary: str, although: str) -> tuple[str, str]:
+    return paragraph(summary, 2000), f"It is so {brief(although, 600)}." if although else ""
 
 
 def note(incident: Incident, text: str, by: str, now: datetime) -> Decision:

@@ -85,6 +85,7 @@ class Surroundings:
     skew: Skew | None = None  # the check of its servers, while it is not settled
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
     figures: Figures | None = None  # errors by version; None where nobody asked
+    doubts: Sequence[str] = ()  # why all is not well with it, by its probes
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
     @property
@@ -132,7 +133,14 @@ def preflight(
         *room(meant, rollout),
         *sickness(meant, rollout, around.figures),
     ]
-    reasons = [*busy, *_held(verb, around), *_mixed(meant, around), *map(Reason, risks), *dangers]
+    reasons = [
+        *busy,
+        *_held(verb, around),
+        *_probed(verb, around),
+        *_mixed(meant, around),
+        *map(Reason, risks),
+        *dangers,
+    ]
     if all(reason.weight is Safety.SAFE for reason in reasons):
         reasons = [*map(good, _calm(rollout)), *reasons]
     reasons.sort(key=lambda reason: -WEIGHTS.index(reason.weight))  # stable: as found, within one weight
@@ -159,6 +167,12 @@ def _held(verb: Verb, around: Surroundings) -> list[Reason]:
     # To resume is to lift what people hold.
     holds = [hold for hold in around.holds if verb is not Verb.RESUME or not is_person(hold.holder)]
     return frozen + [blocking(_hold(hold)) for hold in holds]
+
+
+def _probed(verb: Verb, around: Surroundings) -> list[Reason]:
+    """What customers see is broken: nothing is given to more of them. Going back may be the cure."""
+    said = [brief(doubt, 300) for doubt in around.doubts]
+    return [blocking(doubt) if verb in MOVES_ON else good(doubt) for doubt in said]
 
 
 def _hold(hold: Hold) -> str:

@@ -189,6 +189,8 @@ def looked(
     finding = _counted(probe, before, outcome, now)
     over = finding.good and finding.alerted_at is not None and finding.in_a_row >= probe.after
     fires = not finding.good and finding.in_a_row >= probe.after
+    if fires and finding.alerted_at is None:
+        finding = replace(finding, red_since=finding.since)
     decision = Decision(do=(RunProbe(probe.name, due=now + turn(probe, now)),))
     if fires or over:
         decision += triage([_alert(probe, finding, firing=fires, now=now)], seen, policy, now)
@@ -225,6 +227,7 @@ def _counted(probe: Probe, before: Finding | None, outcome: Outcome, now: dateti
         checked_at=now,
         last_good_at=now if outcome.good else before.last_good_at if before else None,
         alerted_at=before.alerted_at if before else None,
+        red_since=before.red_since if before else None,
         kept=before.kept if before else 0,
         version=before.version if before else 0,
     )
@@ -248,7 +251,7 @@ def _alert(probe: Probe, finding: Finding, *, firing: bool, now: datetime) -> Al
         service=probe.service,
         environment=probe.environment,
         firing=firing,
-        starts_at=finding.since,
+        starts_at=finding.red_since or finding.since,
         ends_at=None if firing else finding.since,
         url=probe.url,
         source=BOT,

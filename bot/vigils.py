@@ -51,9 +51,11 @@ def looked(
     now: datetime,
     *,
     acting: bool = False,
+    doubts: Sequence[str] | None = None,
 ) -> Decision:
     """What one look at the rollout means. `rollout` is examined where it is not as wanted.
 
+    `doubts`: why all is not well by the probes of the service, None where it has none.
     `acting`: something else is being done to it on our behalf, and whoever asked for that hears of it.
     """
     if vigil.ended_at is not None:
@@ -61,7 +63,7 @@ def looked(
     if acting:
         return _go_on(vigil, request, policy, now, "something else was asked for")
     if holds(request, rollout):
-        return _holding(vigil, request, rollout, figures, policy, now)
+        return _holding(vigil, request, good(rollout, figures, doubts or ()), doubts is not None, policy, now)
     if why := promises.overtaken(request, rollout):
         return _ended(vigil, now, f"overtaken: {why}")
     if put_back(request, rollout):
@@ -81,12 +83,14 @@ def _on_its_way(request: Request, rollout: Rollout) -> str:
     return f"{so_far}; the cluster shows {shows(rollout)}"
 
 
-def good(rollout: Rollout, figures: Figures | None) -> str:
+def good(rollout: Rollout, figures: Figures | None, doubts: Sequence[str] = ()) -> str:
     """Why the evidence is not good; "" where it is. Missing data is not green."""
     if rollout.phase is not RolloutPhase.HEALTHY and not rollout.aborted:
         return f"it is {rollout.phase}"
     if rollout.stable_available < rollout.desired:
         return f"{rollout.stable_available}/{rollout.desired} replicas available"
+    if doubts:
+        return "; ".join(doubts)
     if figures is None or not figures.configured:
         return ""
     version = rollout.stable.version if rollout.stable else ""
@@ -96,9 +100,7 @@ def good(rollout: Rollout, figures: Figures | None) -> str:
     return f"{version} fails {errors:.1%} of requests" if errors >= SICK else ""
 
 
-def _holding(
-    vigil: Vigil, request: Request, rollout: Rollout, figures: Figures | None, policy: Policy, now: datetime
-) -> Decision:
+def _holding(vigil: Vigil, request: Request, unwell: str, probed: bool, policy: Policy, now: datetime) -> Decision:
     back = replace(vigil, broken_at=None)
     noted = Decision()
     if vigil.broken_at is not None:
@@ -106,10 +108,11 @@ def _holding(
     if now < vigil.until:
         return noted + Decision(do=(_again(vigil, policy, now),))
     # A pause is no cure: how the release does that it keeps from going on is for people to see.
-    if request.verb is not Verb.PAUSE and (why := good(rollout, figures)):
-        text = f"{promises.title(request)} {HELD}, but all is not well: {why}"
+    if request.verb is not Verb.PAUSE and unwell:
+        text = f"{promises.title(request)} {HELD}, but all is not well: {unwell}"
         return _post(vigil, "unwell", cards.words_of(text)) + _ended(back, now, text)
-    return _ended(back, now, f"{promises.title(request)} {HELD}")
+    proof = ", and its probes are good" if probed and not unwell else ""
+    return _ended(back, now, f"{promises.title(request)} {HELD}{proof}")
 
 
 def _broken(vigil: Vigil, request: Request, rollout: Rollout, why: str, now: datetime) -> Decision:

@@ -23,6 +23,7 @@ def name_suspects(world: World, id: str) -> Think:
         incident = tx.incident(id)
         onset = incident.began
         near = tx.changes(onset - world.policy.suspect_window, onset + GRACE)
-        return changes.suspects_named(incident, near, tx.links(id), world.policy, now)
+        looks = tx.findings(incident.service, incident.environment)
+        return changes.suspects_named(incident, near, tx.links(id), world.policy, now, probes=looks)
 
     return think

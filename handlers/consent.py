@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot import approvals, glass, review, rollouts
@@ -35,7 +36,8 @@ def _confirm(world: World, asked: Request, by: str, name: str) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         fresh = tx.request(asked.id)
-        around = targets.around(tx, incident_of(tx, fresh), service, now)
+        doubts = targets.doubts(world, tx, service.name, service.environment, now)
+        around = replace(targets.around(tx, incident_of(tx, fresh), service, now), doubts=doubts)
         decision = rollouts.confirm(
             fresh,
             rollout,
@@ -72,7 +74,8 @@ def approve(world: World, ask: Ask, id: str) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         fresh = tx.request(id)
-        around = targets.around(tx, incident_of(tx, fresh), service, now)
+        doubts = targets.doubts(world, tx, service.name, service.environment, now)
+        around = replace(targets.around(tx, incident_of(tx, fresh), service, now), doubts=doubts)
         return approvals.approve(
             fresh,
             rollout,

@@ -7,13 +7,14 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, roles, text
+from bot import incidents, probes, roles, text
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
 from bot.model import Assignment, Change, Entry, Incident, Link, Phase, Role, Severity, Verdict
 from bot.policy import Group
+from handlers import targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -119,7 +120,8 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
     firing = cards.Firing(*tx.firing(incident.id, cards.ALERTS))
-    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing)
+    looks = probes.standing(tx.findings(incident.service, incident.environment), world.policy)
+    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks)
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
@@ -227,11 +229,13 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
             case "sev":
                 return incidents.set_severity(incident, rest, ask.by, world.policy, now)
             case "status":
-                return incidents.set_phase(incident, rest, ask.by, world.policy, now)
+                doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
+                return incidents.set_phase(incident, rest, ask.by, world.policy, now, doubts)
             case "note":
                 return incidents.note(incident, rest, ask.by, now)
             case "resolve":
-                return incidents.resolve(incident, rest, ask.by, now)
+                doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
+                return incidents.resolve(incident, rest, ask.by, now, doubts)
             case "role":
                 return roles.assign(incident, rest, current, ask.by, now)
             case "handoff":
@@ -258,7 +262,8 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     if (verb == "resolve" and not rest) or (verb, rest) == ("status", Phase.RESOLVED):
         incidents.must_be_open(incident)
-        return cards.resolve_modal(incident)
+        here, now = (incident.service, incident.environment), world.now()
+        return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))
     if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
         incidents.must_be_open(incident)
         return cards.handoff_modal(incident, roles.parse_role(rest or _only_role(world, incident, ask.by)))
@@ -307,14 +312,22 @@ def submit(world: World, form: Submission) -> Decision:
         case "incident.declare":
             return _declare(world, _declaration(form), form.by)
         case "incident.resolve":
-            return world.decide(
-                lambda tx, now: incidents.resolve(
-                    tx.incident(form.subject), form.values.get("summary", ""), form.by, now
-                )
-            )
+            return _submit_resolve(world, form)
         case "role.handoff":
             return _submit_handoff(world, form)
     raise Refused("I do not know this form any more. Please open it again.")
+
+
+def _submit_resolve(world: World, form: Submission) -> Decision:
+    why = form.values.get("anyway", "")
+    words = f"{form.values.get('summary', '')} --anyway {why}" if why else form.values.get("summary", "")
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident = tx.incident(form.subject)
+        doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
+        return incidents.resolve(incident, words, form.by, now, doubts)
+
+    return world.decide(think)
 
 
 def _declaration(form: Submission) -> incidents.Declaration:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot import changes, glass, rollouts, vigils
+from bot import changes, glass, probes, rollouts, vigils
 from bot.cards import rollout as cards
 from bot.commands import Ask, unknown_verb
 from bot.decision import Decision
@@ -100,7 +100,8 @@ def check(world: World, ask: Ask, words: str) -> Decision:
 
     def judge(tx: Tx) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
-        around = replace(around, figures=figures)
+        doubts = targets.doubts(world, tx, service.name, service.environment, world.now())
+        around = replace(around, figures=figures, doubts=doubts)
         results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
@@ -129,8 +130,9 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     circle = targets.circle(world, service, verb)
 
     def think(tx: Tx, now: datetime) -> Decision:
-        around = replace(targets.surroundings(tx, ask, service, now), figures=figures)
-        return rollouts.propose(
+        doubts = targets.doubts(world, tx, service.name, service.environment, now)
+        around = replace(targets.surroundings(tx, ask, service, now), figures=figures, doubts=doubts)
+        return _looks(world, service.name, service.environment, now) + rollouts.propose(
             verb,
             rollout,
             targets.known_good(tx, service),
@@ -185,7 +187,8 @@ def act(world: World, id: str) -> Think:
 
     def think(tx: Tx, now: datetime) -> Decision:
         decision = tell(tx, now)
-        return decision + _vigil(world, tx, decision, now)
+        looks = _looks(world, asked.service, asked.environment, now)
+        return decision + _vigil(world, tx, decision, now) + looks
 
     return think
 
@@ -212,9 +215,15 @@ def verify(world: World, id: str) -> Think:
         if settled is None:
             return decision
         recent = tx.changes(now - world.policy.suspect_window, now, [settled.service])
-        return decision + changes.rolled_back(settled, recent) + _vigil(world, tx, decision, now)
+        looks = _looks(world, settled.service, settled.environment, now)
+        return decision + changes.rolled_back(settled, recent) + _vigil(world, tx, decision, now) + looks
 
     return think
+
+
+def _looks(world: World, service: str, environment: str, now: datetime) -> Decision:
+    """Its probes look before, during and after what is done to it."""
+    return probes.run_all(world.policy.probes_of(service, environment), now)
 
 
 def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:

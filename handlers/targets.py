@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, freezes, roles
+from bot import consent, freezes, probes, roles
 from bot.canaries import FLAGGER, with_gates
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
@@ -177,6 +177,11 @@ def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -
         holds=tx.holds(service.name, service.environment),
         skew=skew if skew and skew.settled_at is None else None,
     )
+
+
+def doubts(world: World, tx: Tx, service: str, environment: str, now: datetime) -> tuple[str, ...]:
+    """Why one cannot say that all is well with a service, by its probes."""
+    return probes.doubts(tx.findings(service, environment), world.policy, now)
 
 
 def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:

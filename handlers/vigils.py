@@ -32,6 +32,8 @@ def look(world: World, id: str) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         others = tx.open_requests(vigil.service, vigil.environment)
         acting = any(other.state in UNDER_WAY for other in others if other.id != id)
-        return vigils.looked(tx.vigil(id), asked, rollout, figures, world.policy, now, acting=acting)
+        probed = world.policy.probes_of(service.name, service.environment)
+        doubts = targets.doubts(world, tx, service.name, service.environment, now) if probed else None
+        return vigils.looked(tx.vigil(id), asked, rollout, figures, world.policy, now, acting=acting, doubts=doubts)
 
     return think

@@ -139,6 +139,8 @@ def configure(url: str, public: str, folder: Path) -> Path:
     content: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     content["url"] = public
     content["clusters"] = {"shop": {"kubeconfig": str(kubeconfig)}}
+    for probe in content["probes"].values():
+        probe["url"] = url + probe["url"]
     content["prometheus"] = {"url": f"{url}/prometheus"}
     path = folder / "config.yml"
     path.write_text(yaml.safe_dump(content))

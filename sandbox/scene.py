@@ -177,6 +177,11 @@ def flag(scene: Scene, who: str, service: str, misread_by: str) -> None:
     scene.did(who, service, "switches on a flag")
 
 
+def lose_prices(scene: Scene, service: str, version: str) -> None:
+    """The pages of a version will have no prices. Nobody is told, and nothing that is measured shows it."""
+    scene.world.shop.lose_prices(service, version)
+
+
 def keep(scene: Scene, service: str, app: str = "shop", self_heal: bool = True) -> None:
     """From now on Argo CD keeps a service at what Git says."""
     scene.world.cluster.argo_cd(service, app=app, automated={"prune": True, "selfHeal": self_heal})
@@ -331,6 +336,7 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "stuck": stuck,
     "clean": clean,
     "flag": flag,
+    "lose_prices": lose_prices,
     "keep": keep,
     "revert": revert,
 }

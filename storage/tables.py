@@ -122,6 +122,7 @@ class FindingRow(Row, table=True):
     checked_at: datetime = time()
     last_good_at: datetime | None = time()
     alerted_at: datetime | None = time()
+    red_since: datetime | None = time()
     kept: int
     version: int
 

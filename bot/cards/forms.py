@@ -99,7 +99,8 @@ def update_modal(incident: Incident, last: Update | None) -> Modal:
     )
 
 
-def resolve_modal(incident: Incident) -> Modal:
+def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
+    """`doubts`: why it may not be over. Whoever says that it is says why."""
     summary = words("Rolled back checkout to v41; errors are back to normal", incident.summary, multiline=True)
     return Modal(
         view=form(
@@ -107,7 +108,15 @@ def resolve_modal(incident: Incident) -> Modal:
             incident.id,
             f"Resolve {incident.id}",
             "Resolve",
-            (field("summary", "What ended it, and how do you know?", summary, "The first lines of the postmortem."),),
+            (
+                *((context(f":warning: {text.brief('; '.join(doubts), 500)}"),) if doubts else ()),
+                field("summary", "What ended it, and how do you know?", summary, "The first lines of the postmortem."),
+                *(
+                    (field("anyway", "Why is it over all the same?", words("The page is being moved")),)
+                    if doubts
+                    else ()
+                ),
+            ),
         )
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import text
+from bot.cards import probe
 from bot.cards.forms import OPEN_PHASES
 from bot.cards.forms import declare_modal as declare_modal
 from bot.cards.forms import handoff_modal as handoff_modal
@@ -37,6 +38,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Finding,
     Incident,
     Link,
     Role,
@@ -87,6 +89,7 @@ def incident_card(
     troubles: Sequence[str] = (),
     tasks: Sequence[Task] = (),
     firing: Firing | None = None,
+    probes: Sequence[Finding] = (),
 ) -> Card:
     """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
     if not incident.is_open:
@@ -94,7 +97,7 @@ def incident_card(
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
-        section("\n".join(_state(incident, holders)), n=2000),
+        section("\n".join(filter(None, [*_state(incident, holders), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_troubles(troubles),

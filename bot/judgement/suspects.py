@@ -8,11 +8,11 @@ arXiv 2311.04806) with random decoy deploys; further evidence is a further row.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.model import Change, ChangeStatus
+from bot.model import Change, ChangeStatus, Finding
 from bot.text import span
 
 CLOSE = timedelta(minutes=10)  # mean gap between a guilty change and its first symptom
@@ -20,6 +20,7 @@ LONG = timedelta(hours=6)  # a bystander may be anywhere in here
 GRACE = timedelta(minutes=3)  # clocks and rule intervals: a change this little after the onset may still be it
 OWN_SERVICE, NEIGHBOUR, STRANGER = 2.5, 1.5, -1.5
 TOO_LATE = -12.0
+SHOWS_WITHIN = timedelta(hours=1)  # of a change, on a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +31,27 @@ class Suspect:
 
 
 def rank(
-    onset: datetime, service: str, neighbours: Collection[str], changes: Iterable[Change], limit: int = 3
+    onset: datetime,
+    service: str,
+    neighbours: Collection[str],
+    changes: Iterable[Change],
+    limit: int = 3,
+    *,
+    probes: Sequence[Finding] = (),
 ) -> tuple[Suspect, ...]:
     """The likeliest first; changes well after the onset or far from the service are left out.
 
-    `onset` is when the first symptom was seen. Ties go to the newer change.
+    `onset` is when the first symptom was seen. Ties go to the newer change. `probes`: how those of the service stand.
     """
-    suspects = [weigh(onset, service, neighbours, change) for change in changes]
+    suspects = [weigh(onset, service, neighbours, change, probes) for change in changes]
     likely = [suspect for suspect in suspects if suspect.score > 0]
     return tuple(sorted(likely, key=lambda s: (-s.score, -s.change.at.timestamp(), s.change.key))[:limit])
 
 
-def weigh(onset: datetime, service: str, neighbours: Collection[str], change: Change) -> Suspect:
-    rows = (_gap(onset, change), _place(service, neighbours, change), _end(change))
+def weigh(
+    onset: datetime, service: str, neighbours: Collection[str], change: Change, probes: Sequence[Finding] = ()
+) -> Suspect:
+    rows = (_gap(onset, change), _place(service, neighbours, change), _end(change), _probed(change, probes))
     return Suspect(
         change=change,
         score=sum(score for score, _ in rows),
@@ -83,3 +92,12 @@ def _end(change: Change) -> tuple[float, str]:
             return -4.0, "it was rolled back"
         case _:
             return 0.0, ""
+
+
+def _probed(change: Change, probes: Sequence[Finding]) -> tuple[float, str]:
+    """A page that was as it should be, and is not since the change."""
+    for probe in probes:
+        red = probe.red_since
+        if red and probe.service == change.service and timedelta(0) <= red - change.at <= SHOWS_WITHIN:
+            return 0.5, f"probe {probe.id} turned red {span(red - change.at)} after it began"
+    return 0.0, ""

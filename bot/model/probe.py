@@ -22,6 +22,7 @@ class Finding:
     checked_at: datetime
     last_good_at: datetime | None = None
     alerted_at: datetime | None = None
+    red_since: datetime | None = None  # the first bad look of its latest alert, also when that is over
     kept: int = 0  # pieces of evidence so far
     version: int = 0
 

@@ -21,6 +21,7 @@ from bot.model import (
     ChangeStatus,
     Entry,
     EntryKind,
+    Finding,
     Link,
     Phase,
     Question,
@@ -122,8 +123,26 @@ QUESTION = Question(
 ANSWERED = replace(QUESTION, answer=Answer.OPENED, incident="INC-7", answered_by="U0BOB", answered_at=NOON)
 SUSPECTS = (link(), link(FLAG, reasons=("began 6 min before the onset", "`checkout` depends on `prices`")))
 
+GOOD = Finding(
+    id="login",
+    service="checkout",
+    environment="production",
+    faults=(),
+    kinds=(),
+    around="",
+    in_a_row=9,
+    since=NOON,
+    checked_at=NOON + minutes(9),
+)
+PROBED = (
+    GOOD,
+    replace(GOOD, id="prices", faults=("“€” is not in it",), kinds=("text €",), alerted_at=NOON),
+    replace(GOOD, id="search", alerted_at=NOON),
+)
+
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
+    "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
     "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
     "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
@@ -152,6 +171,7 @@ GALLERY = {
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update": cards.update_modal(OPEN, UPDATE),
     "form_resolve": cards.resolve_modal(OPEN),
+    "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),
     "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER),
 }
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot import changes, roles
 from bot.judgement.suspects import rank
-from bot.model import Assignment, ChangeStatus, Link, Migration, RequestState, Role, Verb, Verdict
+from bot.model import Assignment, ChangeStatus, Finding, Link, Migration, RequestState, Role, Verb, Verdict
 from bot.policy import Group, Policy, Rota, Service
 from tests.bot.rollout_values import request
 from tests.values import NOON, change, incident, minutes
@@ -144,3 +144,24 @@ def test_the_end_of_a_deploy_does_not_forget_what_its_beginning_said_of_the_data
     assert (ended.digests, ended.config_hash) == (("sha256:aa",), "c0")
     mended = changes.merge(replace(ended, migration=Migration.IRREVERSIBLE), ended)
     assert mended.migration is Migration.IRREVERSIBLE
+
+
+def test_a_page_that_turned_red_right_after_a_change_speaks_against_it() -> None:
+    red = Finding(
+        id="prices",
+        service="checkout",
+        environment="production",
+        faults=("HTTP 503, not 200",),
+        kinds=("status",),
+        around="",
+        in_a_row=3,
+        since=NOON,
+        checked_at=NOON,
+        red_since=NOON - minutes(1),
+    )
+    [suspect] = rank(NOON, "checkout", (), [change()], probes=[red])
+    [without] = rank(NOON, "checkout", (), [change()])
+    assert "probe prices turned red 1 min after it began" in suspect.reasons
+    assert suspect.score > without.score
+    for other in (replace(red, red_since=NOON - minutes(3)), replace(red, red_since=None), replace(red, service="x")):
+        assert rank(NOON, "checkout", (), [change()], probes=[other]) == (without,)

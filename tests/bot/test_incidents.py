@@ -91,6 +91,40 @@ def test_resolving_drafts_the_postmortem():
     assert "rolled back" in post.text
 
 
+RED = ("probe prices is red: “€” is not in it",)
+
+
+@pytest.mark.parametrize("words", ["rolled back", "", "rolled back --anyway", "it was --anyways fine"])
+def test_while_a_probe_is_red_resolving_asks_for_a_reason(words):
+    with pytest.raises(Refused, match="INC-7 stays open") as refusal:
+        incidents.resolve(incident(), words, "U1", NOON, RED)
+    assert "probe prices is red" in refusal.value.why
+    assert refusal.value.instead.endswith(" --anyway WHY")
+
+
+@pytest.mark.parametrize("dash", ["--", "—"])  # Slack makes one of two on some keyboards
+def test_a_reason_to_resolve_all_the_same_is_noted(dash):
+    decision = incidents.resolve(incident(), f"Rolled back {dash}anyway the page has moved", "U1", NOON, RED)
+    [after] = the(Incident, decision)
+    assert after.summary == "Rolled back"
+    assert [entry.text for entry in decision.note] == [
+        "investigating → resolved: Rolled back",
+        "resolved although probe prices is red: “€” is not in it: the page has moved",
+    ]
+    [post] = the(Post, decision)
+    assert "although probe prices is red" in post.text
+
+
+def test_without_doubts_a_reason_is_not_needed_and_not_noted():
+    decision = incidents.resolve(incident(), "Rolled back --anyway it is fine", "U1", NOON)
+    assert [entry.text for entry in decision.note] == ["investigating → resolved: Rolled back"]
+
+
+def test_the_phase_is_no_way_round_the_question():
+    with pytest.raises(Refused, match="stays open"):
+        incidents.set_phase(incident(), "resolved", "U1", POLICY, NOON, RED)
+
+
 def test_an_update_reaches_everybody_and_promises_the_next():
     decision = updates.publish(incident(), 1, "Payments fail", Phase.IDENTIFIED, None, "U1", POLICY, render, NOON)
     assert [p.channel for p in the(Post, decision)] == ["@incident", "#status-updates"]

@@ -500,3 +500,20 @@ def test_to_resume_is_to_lift_what_a_person_holds(verb: Verb, holder: str) -> No
     waiting = in_flight(phase=RolloutPhase.PAUSED, waiting="CanaryPauseStep")
     found = checked(verb, waiting, holds=[hold(holder=holder)])
     assert ("holds it" in str(found.reasons)) is (verb is Verb.PROMOTE or holder == "verify")
+
+
+RED = Surroundings(doubts=("probe prices is red: <!here> is not in it",))
+
+
+def test_a_page_that_is_broken_is_given_to_nobody_else() -> None:
+    found = preflight(Verb.PROMOTE, in_flight(), around=RED)
+    assert found.verdict is Safety.BLOCKED
+    assert found.overridable
+    assert "probe prices is red: &lt;!here&gt; is not in it" in str(found.reasons[0])
+
+
+def test_a_page_that_is_broken_does_not_keep_anybody_from_going_back() -> None:
+    without = preflight(Verb.ROLLBACK, in_flight(), (stable(V41),))
+    found = preflight(Verb.ROLLBACK, in_flight(), (stable(V41),), RED)
+    assert found.verdict is without.verdict
+    assert any("probe prices is red" in str(reason) for reason in found.reasons)

@@ -290,3 +290,19 @@ def test_what_the_controller_has_not_seen_yet_is_not_judged() -> None:
 def test_a_pause_that_was_lifted_can_be_renewed_while_there_is_something_to_pause() -> None:
     assert "rollout pause checkout" in str(posts(sees(PAUSE, in_flight()))[0].blocks)
     assert "rollout pause checkout" not in str(posts(sees(PAUSE, DONE))[0].blocks)
+
+
+@pytest.mark.parametrize(
+    ("doubts", "words"),
+    [
+        (None, "rollback of checkout to v41 held"),
+        ((), "rollback of checkout to v41 held, and its probes are good"),
+        (("probe prices is red: HTTP 503, not 200",), "held, but all is not well: probe prices is red: HTTP 503"),
+    ],
+)
+def test_what_customers_see_is_part_of_the_proof(doubts: tuple[str, ...] | None, words: str) -> None:
+    end = NOON + minutes(30)
+    decision = vigils.looked(vigil(), undo(), BACK, None, POLICY, end, doubts=doubts)
+    assert words in text(decision)
+    assert after(decision).ended_at == end
+    assert len(posts(decision)) == bool(doubts)

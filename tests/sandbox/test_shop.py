@@ -288,6 +288,23 @@ def test_broken_content_costs_orders_but_no_errors(shop: Shop, run: Callable[[fl
     assert shop.measure("checkout").orders_per_minute > 0.8 * before.orders_per_minute
 
 
+def test_pages_without_prices_are_those_of_one_version_and_show_in_no_figure(
+    shop: Shop, cluster: Cluster, run: Callable[[float], None]
+) -> None:
+    shop.lose_prices("search", "v43")
+    assert "€ 4.20" in shop.page("search", 1)[1]
+    shop.ship("search", "v43")
+    run(60)
+    status, page, share = shop.page("search", 1)
+    assert (status, share.version) == (200, "v43")
+    assert "Tea" in page
+    assert "€" not in page
+    assert shop.measure("search").error_ratio < 0.01
+    cluster.deploy("search", "shop/search:v41")
+    run(60)
+    assert "€ 4.20" in shop.page("search", 1)[1]
+
+
 def test_a_vendor_that_is_down_hurts_those_who_need_it(
     shop: Shop, receiver: Receiver, run: Callable[[float], None]
 ) -> None:

@@ -327,7 +327,12 @@ def test_the_panel_shows_the_shop_and_pulls_its_levers(http: httpx.Client, world
     assert len(checkout["history"]["errors"]) == 40
     assert state["faults"] == {"broken_content": True, "vendor_down": True, "slack_cut": True}
     assert len(state["alerts"]) == 10
-    assert [story["name"] for story in state["stories"]] == ["amazon-checkout", "gitops-revert", "knight-capital"]
+    assert [story["name"] for story in state["stories"]] == [
+        "amazon-checkout",
+        "broken-content",
+        "gitops-revert",
+        "knight-capital",
+    ]
 
 
 @pytest.mark.parametrize(

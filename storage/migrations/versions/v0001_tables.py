@@ -72,6 +72,7 @@ def probes() -> None:
         sa.Column("checked_at", TIME, nullable=False),
         sa.Column("last_good_at", TIME, nullable=True),
         sa.Column("alerted_at", TIME, nullable=True),
+        sa.Column("red_since", TIME, nullable=True),
         sa.Column("kept", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_finding"),
