@@ -15,6 +15,7 @@ from bot.model import (
     Freeze,
     Gate,
     Heard,
+    Heartbeat,
     Hold,
     Incident,
     Link,
@@ -46,6 +47,7 @@ Noun = (
     | Freeze
     | Gate
     | Heard
+    | Heartbeat
     | Hold
     | Incident
     | Link
@@ -273,6 +275,14 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class CheckHeartbeat(_Effect):
+    """Look whether heartbeat `subject` is overdue."""
+
+    @property
+    def lane(self) -> str:
+        return f"heartbeat {self.subject}"
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -301,6 +311,7 @@ Effect = (
     | Proclaim
     | EndFreeze
     | EndSilence
+    | CheckHeartbeat
     | ShowQuestion
 )
 

@@ -13,7 +13,7 @@ from bot import hearing
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.model import Alert, Change, Unparsed, VendorStatus
-from handlers import alerts, changes
+from handlers import alerts, changes, heartbeats
 from handlers.intake import Delivery, Fact, Source
 from handlers.intake.fields import Malformed
 from handlers.world import World
@@ -24,10 +24,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The facts of one request, and the id that the same request would bear again, "" if none."""
+    """The facts of one request, the id that the same request would bear again, "" if none, and who sent it."""
 
     facts: tuple[Fact, ...]
     request: str = ""
+    source: str = ""
 
 
 def understand(source: Source, delivery: Delivery) -> Batch:
@@ -41,7 +42,7 @@ def understand(source: Source, delivery: Delivery) -> Batch:
         reference = secrets.token_hex(4)
         log.exception("a sender's parser failed", source=source.name, reference=reference)
         raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
-    return Batch(facts=facts, request=f"{source.name}/{id}" if id else "")
+    return Batch(facts=facts, request=f"{source.name}/{id}" if id else "", source=source.name)
 
 
 def is_repeat(world: World, batch: Batch) -> bool:
@@ -54,7 +55,9 @@ def receive(world: World, batches: Sequence[Batch]) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         ids = [batch.request for batch in batches if batch.request]
         known = tx.heard(ids) if ids else set()
-        return hearing.unheard(ids, known, now) + _think(world, tx, now, fresh(batches, known))
+        facts, sources = fresh(batches, known), dict.fromkeys(batch.source for batch in batches)
+        beat = heartbeats.heard(world, tx, now, sources, [fact for fact in facts if isinstance(fact, Alert)])
+        return hearing.unheard(ids, known, now) + beat.decision + _think(world, tx, now, [*facts, *beat.alerts])
 
     return world.decide(think)
 
@@ -112,7 +115,7 @@ def replay(world: World, sources: Mapping[str, Source], id: str) -> int:
         batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
-    receive(world, [batch])
+    receive(world, [replace(batch, source="")])  # what came long ago is no sign of life
     world.decide(lambda tx, now: replayed(tx.unparsed(id), now))
     return len(batch.facts)
 
