@@ -29,20 +29,23 @@ class Batch:
     facts: tuple[Fact, ...]
     request: str = ""
     source: str = ""
+    left_out: int = 0  # alerts that the sender says it has not sent
 
 
 def understand(source: Source, delivery: Delivery) -> Batch:
     """Raises Malformed. A bug in a parser is one too: the request must not be lost by it."""
     try:
         facts = tuple(source.sender.parse(delivery))
-        id = source.sender.delivery(delivery)
+        id, left_out = source.sender.delivery(delivery), source.sender.left_out(delivery)
     except Malformed:
         raise
     except Exception as error:
         reference = secrets.token_hex(4)
         log.exception("a sender's parser failed", source=source.name, reference=reference)
         raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
-    return Batch(facts=facts, request=f"{source.name}/{id}" if id else "", source=source.name)
+    if left_out:
+        log.warning("a sender left alerts out of a group; take its limit away", source=source.name, alerts=left_out)
+    return Batch(facts=facts, left_out=left_out, request=f"{source.name}/{id}" if id else "", source=source.name)
 
 
 def is_repeat(world: World, batch: Batch) -> bool:
@@ -57,7 +60,9 @@ def receive(world: World, batches: Sequence[Batch]) -> Decision:
         known = tx.heard(ids) if ids else set()
         facts, sources = fresh(batches, known), dict.fromkeys(batch.source for batch in batches)
         beat = heartbeats.heard(world, tx, now, sources, [fact for fact in facts if isinstance(fact, Alert)])
-        return hearing.unheard(ids, known, now) + beat.decision + _think(world, tx, now, [*facts, *beat.alerts])
+        decision = _think(world, tx, now, [*facts, *beat.alerts])
+        missing = sum((hearing.missing(batch.source, batch.left_out, decision, now) for batch in batches), Decision())
+        return hearing.unheard(ids, known, now) + beat.decision + decision + missing
 
     return world.decide(think)
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, ValidationError
 
 from bot.model import Alert, Change, VendorStatus
-from handlers.intake.fields import Malformed, load, to_text, why
+from handlers.intake.fields import Malformed, load, to_text, to_whole, why
 
 Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
@@ -107,6 +107,17 @@ def inside(*path: str) -> DeliveryId:
     return find
 
 
+def whole(delivery: Delivery) -> int:
+    """For senders that leave nothing out."""
+    return 0
+
+
+def truncated(delivery: Delivery) -> int:
+    """As Alertmanager and Grafana say it, where they are told to send only some alerts of a group."""
+    content = delivery.content
+    return max(0, (to_whole(content.get("truncatedAlerts")) or 0) if isinstance(content, dict) else 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sender:
     """What one kind of sender is like.
@@ -114,7 +125,7 @@ class Sender:
     `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
     (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
     re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
-    after a few 4xx; it is kept either way.
+    after a few 4xx; it is kept either way. `left_out`: how many alerts it says that it has not sent.
     """
 
     title: str
@@ -122,6 +133,7 @@ class Sender:
     auth: str = "bearer"
     delivery: DeliveryId = none
     odd: int = 400
+    left_out: Callable[[Delivery], int] = whole
 
 
 # ---------------------------------------------------------------- facts as documented JSON

@@ -156,3 +156,14 @@ def test_a_watchdog_that_stops_is_an_incident(story: Story) -> None:
     assert not story.incidents
     story.passes(10 * 60)
     assert story.incident.title == "Nothing is heard of alertname=Watchdog, which is expected every 10 min"
+
+
+# ---------------------------------------------------------------- left out
+
+
+def test_what_the_sender_left_out_is_said_once(story: Story) -> None:
+    body = story.alertmanager("CheckoutErrorRatioHigh", "checkout") | {"truncatedAlerts": 37}
+    for _ in range(2):
+        story.hook("alertmanager", body)
+    said = "alertmanager left out 37 more alerts of a group: its limit (max_alerts) hides them"
+    assert story.timeline.count(said) == 1
