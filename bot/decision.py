@@ -17,6 +17,7 @@ from bot.model import (
     Freeze,
     Gate,
     Heard,
+    Heartbeat,
     Hold,
     Incident,
     Link,
@@ -50,6 +51,7 @@ Noun = (
     | Freeze
     | Gate
     | Heard
+    | Heartbeat
     | Hold
     | Incident
     | Link
@@ -287,6 +289,14 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class CheckHeartbeat(_Effect):
+    """Look whether heartbeat `subject` is overdue."""
+
+    @property
+    def lane(self) -> str:
+        return f"heartbeat {self.subject}"
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -316,6 +326,7 @@ Effect = (
     | Proclaim
     | EndFreeze
     | EndSilence
+    | CheckHeartbeat
     | ShowQuestion
 )
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from bot.decision import Decision
-from bot.model import Heard, Unparsed, VendorStatus
+from bot.model import Entry, EntryKind, Heard, Unparsed, VendorStatus
+from bot.text import plural
 
 KEPT = 1024 * 1024  # bytes; a body up to this size is kept whole
 BEGINNING = 64 * 1024  # of a larger one
@@ -45,6 +46,16 @@ def vendors(news: Iterable[VendorStatus], known: Mapping[str, VendorStatus]) -> 
         if before is None or said.at >= before.at:
             latest[said.key] = said
     return Decision(save=tuple(said for key, said in latest.items() if said != known.get(key)))
+
+
+def missing(source: str, count: int, news: Decision, now: datetime) -> Decision:
+    """Said where there is news of an incident: what a sender left out of a group may be the rest of the story."""
+    if not count:
+        return Decision()
+    touched = dict.fromkeys(entry.incident for entry in news.note if entry.kind is EntryKind.ALERT and entry.incident)
+    text = f"{source} left out {plural(count, 'more alert')} of a group: its limit (max_alerts) hides them"
+    trouble = (Entry(incident=id, at=now, kind=EntryKind.TROUBLE, by=source, text=text) for id in touched)
+    return Decision(note=tuple(trouble))
 
 
 def keep(odd: Odd, before: Unparsed | None, waiting: int, now: datetime) -> Decision:

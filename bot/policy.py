@@ -170,6 +170,7 @@ class Route:
     group: str = ""  # alerts of one group are one incident; {label} is filled in
     roles: Mapping[Role, str] = field(default_factory=dict)  # role → name of an on-call
     then: Then | None = None
+    expect_every: timedelta | None = None  # that it is silent for so long is an alert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +178,7 @@ class Policy:
     severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
     opens_at: Severity = Severity.SEV3
     routes: tuple[Route, ...] = ()  # the first that fits counts
+    expected_sources: Mapping[str, timedelta] = field(default_factory=dict)  # name → how often it has to be heard of
     escalates: bool = True  # an alert that gets worse raises the severity of its incident
     storm_incidents: int = 5  # so many that alerts have opened
     storm_within: timedelta = timedelta(minutes=5)  # in this time make a storm of the next ones

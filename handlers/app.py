@@ -23,7 +23,7 @@ from slack_sdk import WebClient
 
 from bot.errors import ProviderError
 from bot.policy import GATES
-from handlers import providers, schedule
+from handlers import heartbeats, providers, schedule
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.fetch import Fetch
@@ -121,6 +121,7 @@ class Bot:
 
     def start(self) -> None:
         self.line.connect()
+        heartbeats.begin(self.world)
         self.workers.start()
         self.watchers.start()
         self.clock = schedule.build(self.world, self.line.watch)

@@ -129,6 +129,7 @@ class SenderPart(Part):
     per_minute: int = Field(default=0, ge=0)
     largest_mib: int = Field(default=16, ge=1, le=16)
     map: MapPart | None = None
+    expect_every: Duration | None = None
 
     @model_validator(mode="after")
     def _together(self) -> SenderPart:
@@ -342,6 +343,7 @@ class RoutePart(Part):
     group: str = ""
     roles: dict[Role, str] = {}
     then: Then | None = None
+    expect_every: Duration | None = None
 
     def policy(self) -> Route:
         return Route(**{name: getattr(self, name) for name in RoutePart.model_fields})
@@ -503,6 +505,9 @@ class Config(Part):
             severities={**SEVERITY_WORDS, **{word.lower(): level for word, level in self.severities.items()}},
             opens_at=self.opens_at,
             routes=tuple(part.policy() for part in self.routes),
+            expected_sources={
+                name: part.expect_every for name, part in (self.senders or {}).items() if part.expect_every
+            },
             escalates=self.escalate,
             storm_incidents=self.storm.incidents,
             storm_within=self.storm.within,

@@ -13,7 +13,7 @@ from bot import hearing
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.model import Alert, Change, Unparsed, VendorStatus
-from handlers import alerts, changes
+from handlers import alerts, changes, heartbeats
 from handlers.intake import Delivery, Fact, Source
 from handlers.intake.fields import Malformed
 from handlers.world import World
@@ -24,24 +24,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The facts of one request, and the id that the same request would bear again, "" if none."""
+    """The facts of one request, the id that the same request would bear again, "" if none, and who sent it."""
 
     facts: tuple[Fact, ...]
     request: str = ""
+    source: str = ""
+    left_out: int = 0  # alerts that the sender says it has not sent
 
 
 def understand(source: Source, delivery: Delivery) -> Batch:
     """Raises Malformed. A bug in a parser is one too: the request must not be lost by it."""
     try:
         facts = tuple(source.sender.parse(delivery))
-        id = source.sender.delivery(delivery)
+        id, left_out = source.sender.delivery(delivery), source.sender.left_out(delivery)
     except Malformed:
         raise
     except Exception as error:
         reference = secrets.token_hex(4)
         log.exception("a sender's parser failed", source=source.name, reference=reference)
         raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
-    return Batch(facts=facts, request=f"{source.name}/{id}" if id else "")
+    if left_out:
+        log.warning("a sender left alerts out of a group; take its limit away", source=source.name, alerts=left_out)
+    return Batch(facts=facts, left_out=left_out, request=f"{source.name}/{id}" if id else "", source=source.name)
 
 
 def is_repeat(world: World, batch: Batch) -> bool:
@@ -54,7 +58,11 @@ def receive(world: World, batches: Sequence[Batch]) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         ids = [batch.request for batch in batches if batch.request]
         known = tx.heard(ids) if ids else set()
-        return hearing.unheard(ids, known, now) + _think(world, tx, now, fresh(batches, known))
+        facts, sources = fresh(batches, known), dict.fromkeys(batch.source for batch in batches)
+        beat = heartbeats.heard(world, tx, now, sources, [fact for fact in facts if isinstance(fact, Alert)])
+        decision = _think(world, tx, now, [*facts, *beat.alerts])
+        missing = sum((hearing.missing(batch.source, batch.left_out, decision, now) for batch in batches), Decision())
+        return hearing.unheard(ids, known, now) + beat.decision + decision + missing
 
     return world.decide(think)
 
@@ -113,7 +121,7 @@ def replay(world: World, sources: Mapping[str, Source], id: str) -> int:
         batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
-    receive(world, [batch])
+    receive(world, [replace(batch, source="")])  # what came long ago is no sign of life
     world.decide(lambda tx, now: replayed(tx.unparsed(id), now))
     return len(batch.facts)
 

@@ -15,6 +15,7 @@ from bot.decision import (
     Announce,
     Broadcast,
     CallResponders,
+    CheckHeartbeat,
     Decision,
     DraftPostmortem,
     Effect,
@@ -50,6 +51,7 @@ from handlers import (
     events,
     fleet,
     freezes,
+    heartbeats,
     incidents,
     live,
     postmortems,
@@ -134,6 +136,8 @@ def perform(world: World, job: Job) -> Think:
             return freezes.end(world, id)
         case EndSilence():
             return silences.end(world, id)
+        case CheckHeartbeat():
+            return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
         case _:

@@ -24,6 +24,7 @@ from bot.model import (
     Freeze,
     Gate,
     Heard,
+    Heartbeat,
     Hold,
     Incident,
     Link,
@@ -192,6 +193,9 @@ class Tx:
         """Those that have ended since, too."""
         mine = (ALERTS.c.silenced == silence, text("silenced <> ''"))
         return self.connection.scalar(select(func.count()).select_from(ALERTS).where(*mine)) or 0
+
+    def heartbeat(self, id: str) -> Heartbeat | None:
+        return self._get(Heartbeat, id)
 
     def question(self, id: str) -> Question:
         return self._need(Question, id)

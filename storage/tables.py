@@ -180,6 +180,15 @@ class SilenceRow(Row, table=True):
     version: int
 
 
+class HeartbeatRow(Row, table=True):
+    __tablename__ = "heartbeat"
+
+    id: str = indexed(primary_key=True)
+    last_at: datetime = time()
+    silent_since: datetime | None = time()
+    version: int
+
+
 class QuestionRow(Row, table=True):
     __tablename__ = "question"
     __table_args__ = (Index("one_open_question_per_group", "group", unique=True, **where("answer = ''")),)

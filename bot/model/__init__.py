@@ -29,7 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Answer, Heard, Question, Silence, Unparsed, VendorState, VendorStatus
+from bot.model.intake import Answer, Heard, Heartbeat, Question, Silence, Unparsed, VendorState, VendorStatus
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -72,6 +72,7 @@ __all__ = [
     "Freeze",
     "Gate",
     "Heard",
+    "Heartbeat",
     "Hold",
     "Incident",
     "Keeper",

@@ -104,3 +104,13 @@ class Question:
     answered_by: str = ""
     answered_at: datetime | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """When a source, or a watchdog alert, that is expected was last heard of."""
+
+    id: str
+    last_at: datetime
+    silent_since: datetime | None = None  # while it is overdue
+    version: int = 0

@@ -7,7 +7,7 @@ from pydantic import Field
 from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.fields import Body, Text, Texts, Time, Url, first, to_url
-from handlers.intake.sender import Delivery, Sender
+from handlers.intake.sender import Delivery, Sender, truncated
 
 TITLE = ("summary", "title", "message")
 RUNBOOK = ("runbook_url", "runbook", "runbookUrl", "runbook_link")
@@ -65,4 +65,4 @@ def link(item: Item, names: tuple[str, ...]) -> str | None:
     return next((url for name in names if (url := to_url(item.annotations.get(name)))), None)
 
 
-SENDER = Sender(title="Prometheus Alertmanager, and what copies its webhook", parse=parse)
+SENDER = Sender(title="Prometheus Alertmanager, and what copies its webhook", parse=parse, left_out=truncated)

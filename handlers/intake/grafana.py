@@ -10,7 +10,7 @@ from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.alertmanager import IMAGE, RUNBOOK, Item, link, title
 from handlers.intake.fields import Body, Malformed, Text, Texts, Url, to_list
-from handlers.intake.sender import Delivery, Sender
+from handlers.intake.sender import Delivery, Sender, truncated
 
 FIRING = frozenset({"alerting", "no_data", "nodata", "error"})
 QUIET = frozenset({"pending", "paused", "unknown"})  # says nothing yet, or nothing any more
@@ -100,4 +100,9 @@ def _legacy(delivery: Delivery) -> list[Alert]:
     ]
 
 
-SENDER = Sender(title="Grafana, unified alerting and the dashboard alerts of before", parse=parse, auth="grafana")
+SENDER = Sender(
+    title="Grafana, unified alerting and the dashboard alerts of before",
+    parse=parse,
+    auth="grafana",
+    left_out=truncated,
+)

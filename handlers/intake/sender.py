@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, ValidationError
 
 from bot.model import Alert, Change, VendorStatus
-from handlers.intake.fields import Malformed, load, to_text, why
+from handlers.intake.fields import Malformed, load, to_text, to_whole, why
 
 Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
@@ -113,6 +113,17 @@ def inside(*path: str) -> DeliveryId:
     return find
 
 
+def whole(delivery: Delivery) -> int:
+    """For senders that leave nothing out."""
+    return 0
+
+
+def truncated(delivery: Delivery) -> int:
+    """As Alertmanager and Grafana say it, where they are told to send only some alerts of a group."""
+    content = delivery.content
+    return max(0, (to_whole(content.get("truncatedAlerts")) or 0) if isinstance(content, dict) else 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sender:
     """What one kind of sender is like.
@@ -120,7 +131,8 @@ class Sender:
     `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
     (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
     re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
-    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body.
+    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body. `left_out`: how many alerts
+    it says that it has not sent.
     """
 
     title: str
@@ -128,6 +140,7 @@ class Sender:
     auth: str = "bearer"
     delivery: DeliveryId = none
     odd: int = 400
+    left_out: Callable[[Delivery], int] = whole
     secret_fields: tuple[str, ...] = ()
 
     def hushed(self, body: bytes) -> bytes:

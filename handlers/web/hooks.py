@@ -91,7 +91,7 @@ class Door:
         if hearing.is_repeat(self.world, batch):
             REPEATED.labels(source.name).inc()
             return JSONResponse({"accepted": 0, "repeat": True}, 202)
-        if batch.facts or batch.request:
+        if batch.facts or batch.request or batch.source in self.world.policy.expected_sources:
             self.take([batch])
         for fact in batch.facts:
             RECEIVED.labels(source.name, kind(fact)).inc()

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.model import Alert
+from handlers.intake import SENDERS as ALL
 from handlers.intake import Delivery, facts, generic
 from handlers.intake.generic import Map
 from tests.handlers.test_intake import NOW, heard
@@ -72,3 +75,13 @@ def test_a_page_of_labels_is_cut() -> None:
     assert max(map(len, alert.labels)) == facts.LABEL_NAME
     assert set(map(len, alert.labels.values())) == {facts.LABEL_VALUE}
     assert len(alert.value) == facts.VALUE
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [(37, 37), ("37", 37), (0, 0), (-1, 0), (None, 0), ("many", 0), ([1], 0), (True, 0)]
+)
+@pytest.mark.parametrize("sender", ["alertmanager", "grafana"])
+def test_how_many_were_left_out(sender: str, said: Any, meant: int) -> None:
+    body = json.dumps({"alerts": [], "truncatedAlerts": said}).encode()
+    assert ALL[sender].left_out(Delivery(body=body, now=NOW)) == meant
+    assert ALL[sender].left_out(Delivery(body=b"[]", now=NOW)) == 0

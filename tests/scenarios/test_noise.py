@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bot.policy import Route, Then
+from handlers import heartbeats
 from tests.story import BOB, CAROL, SHOP, Story
+from tests.values import minutes
 
 
 def test_a_silence_from_first_to_last(story: Story) -> None:
@@ -120,3 +122,48 @@ def test_a_storm_is_a_few_channels_and_one_card_that_counts(story: Story) -> Non
     assert ":rotating_light: Down" in story.card
     assert "and 1 more alert firing, of 4 services" in story.card
     assert story.cards() == 1
+
+
+# ---------------------------------------------------------------- heartbeats
+
+
+def test_a_source_that_goes_silent_is_an_incident_and_clears(story: Story) -> None:
+    whose = Route(match={"heartbeat": ("deploys",)}, service="checkout")
+    story.policy = replace(SHOP, routes=(whose,), expected_sources={"deploys": minutes(10)})
+    story.world = story.wire()
+    heartbeats.begin(story.world)
+    story.passes(8 * 60)
+    story.deploy("v41")
+    story.passes(9 * 60)
+    assert not story.incidents
+    story.passes(2 * 60)
+    assert [(i.service, i.title) for i in story.incidents] == [
+        ("checkout", "Nothing is heard of deploys, which is expected every 10 min")
+    ]
+    story.passes(60 * 60)
+    assert len(story.incidents) == 1
+    story.deploy("v42")
+    assert "Nothing is heard of deploys, which is expected every 10 min cleared" in story.timeline
+
+
+def test_a_watchdog_that_stops_is_an_incident(story: Story) -> None:
+    watchdog = Route(match={"alertname": ("Watchdog",)}, then=Then.NOTE, expect_every=minutes(10))
+    story.policy = replace(SHOP, routes=(watchdog,))
+    story.world = story.wire()
+    for _ in range(4):
+        story.alert("Watchdog", service="")
+        story.passes(5 * 60)
+    assert not story.incidents
+    story.passes(10 * 60)
+    assert story.incident.title == "Nothing is heard of alertname=Watchdog, which is expected every 10 min"
+
+
+# ---------------------------------------------------------------- left out
+
+
+def test_what_the_sender_left_out_is_said_once(story: Story) -> None:
+    body = story.alertmanager("CheckoutErrorRatioHigh", "checkout") | {"truncatedAlerts": 37}
+    for _ in range(2):
+        story.hook("alertmanager", body)
+    said = "alertmanager left out 37 more alerts of a group: its limit (max_alerts) hides them"
+    assert story.timeline.count(said) == 1

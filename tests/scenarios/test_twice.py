@@ -10,12 +10,13 @@ from sqlalchemy import select
 from bot.decision import DraftPostmortem, Effect, HandleEvent
 from bot.errors import NotYet
 from bot.policy import Route, Rule, Then
-from handlers import outbox
+from handlers import heartbeats, outbox
 from handlers.world import Think, World
 from storage.sql import OUTBOX
 from storage.store import Job, Tx
 from storage.tables import DONE
 from tests.story import ALICE, BOB, DANA, SHOP, Story
+from tests.values import minutes
 
 ONLY_READ = (DraftPostmortem, HandleEvent)  # what they change is in the commit of their receipt, so never twice
 NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries", "tasks")
@@ -98,10 +99,17 @@ class Twice:
 
 def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
     asks = Route(match={"service": ("search",)}, then=Then.ASK)
-    story.policy = replace(SHOP, consent=(Rule(approvals=1, typed=False),), routes=(asks,))
+    quiet = Route(match={"source": ("heartbeat",)}, then=Then.NOTE)
+    story.policy = replace(
+        SHOP,
+        consent=(Rule(approvals=1, typed=False),),
+        routes=(asks, quiet),
+        expected_sources={"deploys": minutes(1)},
+    )
     story.world = story.wire()
     story.plots()
     story.probe("checkout", every=timedelta(minutes=10))
+    heartbeats.begin(story.world)
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False

@@ -143,6 +143,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "Announce",
         "Broadcast",
         "CallResponders",
+        "CheckHeartbeat",
         "DraftPostmortem",
         "EndFreeze",
         "EndSilence",

@@ -127,6 +127,14 @@ def nouns_from_outside() -> None:
     op.create_index("ix_alert_silenced", "alert", ["silenced"], **where("silenced <> ''"))
     op.create_index("ix_alert_asked", "alert", ["asked"], **where("asked <> ''"))
     op.create_table(
+        "heartbeat",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("last_at", TIME, nullable=False),
+        sa.Column("silent_since", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_heartbeat"),
+    )
+    op.create_table(
         "question",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("group", sa.Text(), nullable=False),
