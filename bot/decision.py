@@ -33,6 +33,7 @@ from bot.model import (
     Task,
     Unparsed,
     Update,
+    VendorPage,
     VendorStatus,
     Vigil,
     Vote,
@@ -64,6 +65,7 @@ Noun = (
     | Task
     | Unparsed
     | Update
+    | VendorPage
     | VendorStatus
     | Vigil
     | Vote
@@ -243,6 +245,16 @@ class RunProbe(_Effect):
         return f"probe {self.subject}"
 
 
+class PollVendor(_Effect):
+    """Read what vendor `subject` says of itself."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"vendor {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -295,6 +307,7 @@ Effect = (
     | PlotRollout
     | VerifyFleet
     | RunProbe
+    | PollVendor
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

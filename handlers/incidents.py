@@ -119,8 +119,9 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
+    others = targets.vendor_troubles(world, tx, incident.service, world.now())
     looks = probes.standing(tx.findings(incident.service, incident.environment), world.policy)
-    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, looks)
+    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, looks, others)
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:

@@ -26,6 +26,7 @@ from bot.decision import (
     NameSuspects,
     OpenChannel,
     PlotRollout,
+    PollVendor,
     PostCard,
     Proclaim,
     RemindTask,
@@ -56,6 +57,7 @@ from handlers import (
     suspensions,
     tasks,
     updates,
+    vendors,
     vigils,
 )
 from handlers.world import Think, World
@@ -118,6 +120,8 @@ def perform(world: World, job: Job) -> Think:
             return fleet.verify(world, id)
         case RunProbe():
             return probes.run(world, id)
+        case PollVendor():
+            return vendors.poll(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

@@ -29,7 +29,7 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Heard, Unparsed, VendorState, VendorStatus
+from bot.model.intake import Heard, Unparsed, VendorPage, VendorState, VendorStatus
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -98,6 +98,7 @@ __all__ = [
     "Task",
     "Unparsed",
     "Update",
+    "VendorPage",
     "VendorState",
     "VendorStatus",
     "Verb",
