@@ -26,6 +26,7 @@ from bot.model import (
     Verdict,
 )
 from bot.policy import Policy
+from bot.vendors import Trouble
 
 ENDED = frozenset(ChangeStatus) - {ChangeStatus.STARTED}
 STANDING = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED})
@@ -110,12 +111,13 @@ def suspects_named(
     now: datetime,
     *,
     probes: Sequence[Finding] = (),
+    vendors: Sequence[Trouble] = (),
 ) -> Decision:
     """Name the likely changes; a verdict that a person gave stays."""
     known = {link.change: link for link in links}
     near = policy.service(incident.service).depends_on
     decision = Decision()
-    for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes):
+    for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes, vendors=vendors):
         before = known.get(suspect.change.key)
         if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
             continue

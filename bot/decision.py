@@ -36,6 +36,7 @@ from bot.model import (
     Task,
     Unparsed,
     Update,
+    VendorPage,
     VendorStatus,
     Vigil,
     Vote,
@@ -70,6 +71,7 @@ Noun = (
     | Task
     | Unparsed
     | Update
+    | VendorPage
     | VendorStatus
     | Vigil
     | Vote
@@ -249,6 +251,16 @@ class RunProbe(_Effect):
         return f"probe {self.subject}"
 
 
+class PollVendor(_Effect):
+    """Read what vendor `subject` says of itself."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"vendor {self.subject}"
+
+
 class RemindUpdate(_Effect):
     """Remind the responders of incident `subject` that an update is due."""
 
@@ -319,6 +331,7 @@ Effect = (
     | PlotRollout
     | VerifyFleet
     | RunProbe
+    | PollVendor
     | RemindUpdate
     | HandleEvent
     | DraftPostmortem

@@ -133,6 +133,17 @@ class Probe:
     apology: str = ""  # the page that customers should see when all else is down
 
 
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """Somebody else's service that ours use. No `components` are all of its page."""
+
+    name: str
+    page: str
+    components: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
+    every: timedelta = timedelta(minutes=2)
+
+
 GROUP = "group:"  # before a Slack group's id, among who may
 WHO = ("roles", "owners", "oncall")
 
@@ -205,6 +216,7 @@ class Policy:
     consent: tuple[Rule, ...] = (Rule(),)  # the first that fits counts
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    vendors: Mapping[str, Vendor] = field(default_factory=dict)
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:

@@ -49,6 +49,7 @@ from bot.reasons import blocking as blocking
 from bot.reasons import firm as firm
 from bot.reasons import good
 from bot.text import brief, esc, is_person, mention
+from bot.vendors import Trouble, hint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ class Surroundings:
     deploys: Sequence[Change] = ()  # of the service, also long before the onset: what they do to the data
     figures: Figures | None = None  # errors by version; None where nobody asked
     doubts: Sequence[str] = ()  # why all is not well with it, by its probes
+    vendors: Sequence[Trouble] = ()  # what others say is not well with them, and is used here
     respec: bool = False  # the policy: a rollback in flight also puts the stable template back
 
     @property
@@ -133,12 +135,14 @@ def preflight(
         *room(meant, rollout),
         *sickness(meant, rollout, around.figures),
     ]
+    hints = [Reason(hint(trouble, rollout.service)) for trouble in around.vendors if meant.intent in BACK]
     reasons = [
         *busy,
         *_held(verb, around),
         *_probed(verb, around),
         *_mixed(meant, around),
         *map(Reason, risks),
+        *hints,
         *dangers,
     ]
     if all(reason.weight is Safety.SAFE for reason in reasons):

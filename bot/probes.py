@@ -269,7 +269,7 @@ def _told(
     """On the timeline with its evidence; where it is red for good, or over, in the channel as well."""
     line = _line(finding, outcome)
     entry = Entry(incident=incident, at=now, kind=EntryKind.ALERT, text=line, source=probe.url)
-    told = Decision(note=(entry,), do=(PostCard(incident),))
+    told = Decision(note=() if over else (entry,), do=(PostCard(incident),))  # that it cleared is noted with the alert
     if not first and not over:
         return told
     card = cards.turned(probe, finding, outcome.answer.text)

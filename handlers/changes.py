@@ -9,6 +9,7 @@ from bot import changes
 from bot.decision import Decision
 from bot.judgement.suspects import GRACE
 from bot.model import Change
+from handlers import targets
 from handlers.world import Think, World
 from storage.store import Tx
 
@@ -23,7 +24,8 @@ def name_suspects(world: World, id: str) -> Think:
         incident = tx.incident(id)
         onset = incident.began
         near = tx.changes(onset - world.policy.suspect_window, onset + GRACE)
+        others = targets.vendor_troubles(world, tx, incident.service, now)
         looks = tx.findings(incident.service, incident.environment)
-        return changes.suspects_named(incident, near, tx.links(id), world.policy, now, probes=looks)
+        return changes.suspects_named(incident, near, tx.links(id), world.policy, now, probes=looks, vendors=others)
 
     return think

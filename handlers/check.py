@@ -12,13 +12,14 @@ from slack_sdk import WebClient
 
 from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
-from bot.policy import GATES, Group, Probe, Rota, Service, Target
+from bot.policy import GATES, Group, Probe, Rota, Service, Target, Vendor
 from bot.signals import Signal
-from handlers import app, probes
+from handlers import app, probes, vendors
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.vendor_pages import StatuspagePages
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
@@ -41,6 +42,7 @@ def rows(settings: Settings) -> list[Row]:
         *rollouts(settings),
         *prometheus(settings),
         *looks(settings),
+        *others(settings),
     ]
 
 
@@ -209,6 +211,24 @@ def looks(settings: Settings) -> Iterator[Row]:
             yield tried(f"probe {name}", partial(look, prober, probe))
     finally:
         prober.close()
+
+
+def others(settings: Settings) -> Iterator[Row]:
+    """Every vendor's page, once."""
+    for name, vendor in settings.policy.vendors.items():
+        yield tried(f"vendor {name}", partial(vendor_page, StatuspagePages(), vendor))
+
+
+def vendor_page(pages: StatuspagePages, vendor: Vendor) -> str:
+    """Components that its page does not have are a mistake of ours: nobody would ever hear of them."""
+    try:
+        read = vendors.read(pages, vendor, "", app.utc_now())
+    finally:
+        pages.close()
+    listed = {said.component.lower() for said in read.statuses or ()}
+    if unknown := [name for name in vendor.components if name.lower() not in listed]:
+        raise ProviderError(vendor.name, f"its page has no component {', '.join(unknown)}")
+    return f"{read.title}, {len(listed)} components"
 
 
 def look(prober: Prober, probe: Probe) -> str:

@@ -32,6 +32,7 @@ from bot.policy import (
     Service,
     Target,
     Then,
+    Vendor,
     Verification,
 )
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
@@ -84,7 +85,7 @@ WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
 Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
 
 
-PROBE_NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
+NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 AUTH = (*SCHEMES, "sns", "none")
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
@@ -433,6 +434,28 @@ class ProbePart(Part):
         )
 
 
+class VendorPart(Part):
+    page: str = Field(pattern=WEB)
+    components: list[str] = []
+    used_by: list[str] = Field(min_length=1)
+    every: Duration = timedelta(minutes=2)
+
+    @model_validator(mode="after")
+    def _polite(self) -> VendorPart:
+        if self.every < timedelta(seconds=10):
+            raise ValueError("every: 10s is the least; they ask for a minute or more")
+        return self
+
+    def policy(self, name: str) -> Vendor:
+        return Vendor(
+            name=name,
+            page=self.page.rstrip("/"),
+            components=tuple(self.components),
+            used_by=tuple(self.used_by),
+            every=self.every,
+        )
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -464,7 +487,8 @@ class Config(Part):
     consent: list[ConsentPart] = [ConsentPart()]
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
-    probes: dict[Annotated[str, Field(pattern=PROBE_NAME)], ProbePart] = {}
+    probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
+    vendors: dict[Annotated[str, Field(pattern=NAME)], VendorPart] = {}
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -530,6 +554,7 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
+            vendors={name: part.policy(name) for name, part in self.vendors.items()},
             probes={
                 name: part.policy(
                     name, self.services[part.service].environment if part.service in self.services else "production"

@@ -120,8 +120,9 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
     firing = cards.Firing(*tx.firing(incident.id, cards.ALERTS))
+    others = targets.vendor_troubles(world, tx, incident.service, world.now())
     looks = probes.standing(tx.findings(incident.service, incident.environment), world.policy)
-    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks)
+    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks, others)
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:

@@ -28,6 +28,7 @@ from bot.decision import (
     NameSuspects,
     OpenChannel,
     PlotRollout,
+    PollVendor,
     PostCard,
     Proclaim,
     RemindTask,
@@ -62,6 +63,7 @@ from handlers import (
     suspensions,
     tasks,
     updates,
+    vendors,
     vigils,
 )
 from handlers.world import Think, World
@@ -124,6 +126,8 @@ def perform(world: World, job: Job) -> Think:
             return fleet.verify(world, id)
         case RunProbe():
             return probes.run(world, id)
+        case PollVendor():
+            return vendors.poll(world, id)
         case HandleEvent():
             return events.handle(world, id)
         case DraftPostmortem():

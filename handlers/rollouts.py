@@ -102,6 +102,7 @@ def check(world: World, ask: Ask, words: str) -> Decision:
         stables, around = targets.known_good(tx, service), targets.surroundings(tx, ask, service, world.now())
         doubts = targets.doubts(world, tx, service.name, service.environment, world.now())
         around = replace(around, figures=figures, doubts=doubts)
+        around = replace(around, vendors=targets.vendor_troubles(world, tx, service.name, world.now()))
         results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
         return Decision(say=cards.check_card(rollout, results))
 
@@ -131,7 +132,9 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         doubts = targets.doubts(world, tx, service.name, service.environment, now)
-        around = replace(targets.surroundings(tx, ask, service, now), figures=figures, doubts=doubts)
+        others = targets.vendor_troubles(world, tx, service.name, now)
+        around = targets.surroundings(tx, ask, service, now)
+        around = replace(around, figures=figures, doubts=doubts, vendors=others)
         return _looks(world, service.name, service.environment, now) + rollouts.propose(
             verb,
             rollout,

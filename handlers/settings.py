@@ -227,7 +227,9 @@ EXPECTED = {
     "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "apology": "http:// or https://, and a host",
+    "page": "http:// or https://, and a host",
     "probes": "small letters, digits, - and _",
+    "vendors": "small letters, digits, - and _",
     "method": "GET, HEAD or POST",
     "version_url": "an address with {server} in it, such as http://{server}:8080/version",
 }

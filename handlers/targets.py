@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, freezes, probes, roles
+from bot import consent, freezes, probes, roles, vendors
 from bot.canaries import FLAGGER, with_gates
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
@@ -20,6 +20,7 @@ from bot.policy import GATES, GROUP, Group, Rota, Rule, Service, Target
 from bot.preflight import Surroundings
 from bot.rollouts import remembered, unsure
 from bot.text import code
+from bot.vendors import Trouble
 from handlers.world import Rollouts, World
 from storage.store import Tx
 
@@ -182,6 +183,13 @@ def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -
 def doubts(world: World, tx: Tx, service: str, environment: str, now: datetime) -> tuple[str, ...]:
     """Why one cannot say that all is well with a service, by its probes."""
     return probes.doubts(tx.findings(service, environment), world.policy, now)
+
+
+def vendor_troubles(world: World, tx: Tx, service: str, now: datetime) -> tuple[Trouble, ...]:
+    """What vendors that a service uses say is not well with them."""
+    pages = [page for vendor in vendors.used_by(world.policy, service) if (page := tx.vendor_page(vendor.name))]
+    said = {page.id: (page, tx.vendor_components(vendors.prefix(page.page))) for page in pages if page.page}
+    return vendors.troubles(service, world.policy, said, now)
 
 
 def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:

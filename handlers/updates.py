@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot import incidents, review, rollouts, updates
+from bot import incidents, review, rollouts, updates, vendors
 from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
 from bot.cards.update import update_card
@@ -13,7 +13,7 @@ from bot.commands import Ask, Invalid, Submission
 from bot.decision import Card, Decision
 from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident, Phase, Post
-from handlers import consent
+from handlers import consent, targets
 from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
@@ -79,7 +79,10 @@ def update(world: World, ask: Ask) -> Decision:
     if not ask.trigger:
         raise Refused("An update needs words.", instead="/incident update Payments fail for one user in four. …")
     before = world.read(lambda tx: tx.updates(incident.id))
-    return Decision(say=cards.update_modal(incident, before[-1] if before else None))
+    if before:
+        return Decision(say=cards.update_modal(incident, before[-1]))
+    others = world.read(lambda tx: targets.vendor_troubles(world, tx, incident.service, world.now()))
+    return Decision(say=cards.update_modal(incident, None, vendors.template(incident, others)))
 
 
 def submit(world: World, form: Submission) -> Decision:

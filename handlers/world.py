@@ -157,6 +157,20 @@ class Prober(Protocol):
     def ask(self, probe: Probe, url: str, address: str = "") -> Answer: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A vendor's page as it came. No `content`: nothing has changed since the etag that was sent."""
+
+    content: bytes | None
+    etag: str
+
+
+class VendorPages(Protocol):
+    """What a vendor says of itself, on a page of Statuspage's form. Raises ProviderError."""
+
+    def summary(self, page: str, etag: str) -> Summary: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -182,6 +196,7 @@ class World:
     neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 
+    vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 

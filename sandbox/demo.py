@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 import signal
 import socket
@@ -141,6 +142,8 @@ def configure(url: str, public: str, folder: Path) -> Path:
     content["clusters"] = {"shop": {"kubeconfig": str(kubeconfig)}}
     for probe in content["probes"].values():
         probe["url"] = url + probe["url"]
+    for vendor in content["vendors"].values():
+        vendor["page"] = url + vendor["page"]
     content["prometheus"] = {"url": f"{url}/prometheus"}
     path = folder / "config.yml"
     path.write_text(yaml.safe_dump(content))
@@ -189,17 +192,24 @@ def play(world: Sandbox, url: str, running: Running, chosen: Options) -> int:
 
 def finish(run: Run, running: Running, out: Path) -> int:
     """Write the postmortem; 0 only if every step of the story happened and the draft is there."""
+    incident = drafted(run)
     headers = {"authorization": f"Bearer {running.token}"}
     with httpx.Client(trust_env=False, timeout=10) as client:
-        response = client.get(f"{running.url}/incidents/INC-1/postmortem.md", headers=headers)
+        response = client.get(f"{running.url}/incidents/{incident}/postmortem.md", headers=headers)
     if response.is_error:
         print(f"No postmortem: {response.text}", file=sys.stderr)
         return 1
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "INC-1-postmortem.md"
+    path = out / f"{incident}-postmortem.md"
     path.write_text(response.text)
     print(f"The postmortem draft is in {os.path.relpath(path)}.")
     return 0 if run.happened else 1
+
+
+def drafted(run: Run) -> str:
+    """The incident that the story is about: whose draft was shared last."""
+    shared = [found[1] for line in run.transcript if (found := re.search(r"(INC-\d+)-postmortem\.md", line.text))]
+    return shared[-1] if shared else "INC-1"
 
 
 def wait(running: Running) -> None:

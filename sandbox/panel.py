@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.kube.replicas import is_ready
 from sandbox.prometheus import build_of, metrics_text
 from sandbox.shop import SERVICES, release
+from sandbox.statuspage import StatusPage
 
 if TYPE_CHECKING:
     from sandbox.world import Sandbox
@@ -24,7 +25,7 @@ STORM_LIMIT = 20_000
 
 
 def routes(world: Sandbox) -> list[BaseRoute]:
-    """/panel, /shop, /cluster and /prometheus."""
+    """/panel, /shop, /cluster, /prometheus and /statuspage."""
     panel = Panel(world)
     posts: dict[str, Callable[[Json], Any]] = {
         "ship": panel.ship,
@@ -43,6 +44,7 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         Route("/servers/{address}/version", panel.version),
         *world.cluster.api.routes("/cluster"),
         *world.prometheus.routes("/prometheus"),
+        *StatusPage(world.shop).routes("/statuspage"),
     ]
 
 

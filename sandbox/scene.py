@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,11 @@ def lose_prices(scene: Scene, service: str, version: str) -> None:
     scene.world.shop.lose_prices(service, version)
 
 
+def vendor(scene: Scene, down: bool) -> None:
+    """The payment processor goes down, or comes back; its status page says so."""
+    scene.world.shop.vendor(down)
+
+
 def keep(scene: Scene, service: str, app: str = "shop", self_heal: bool = True) -> None:
     """From now on Argo CD keeps a service at what Git says."""
     scene.world.cluster.argo_cd(service, app=app, automated={"prune": True, "selfHeal": self_heal})
@@ -262,8 +268,12 @@ def button_for(scene: Scene, who: str, where: str, action: str, value: str | Non
     scene.with_button(who, where, action, value)
 
 
-def modal_open(scene: Scene, who: str) -> None:
-    scene.view(who)
+def modal_open(scene: Scene, who: str, says: str | list[str] = "") -> None:
+    """A form is open for somebody, with these words in it, be they shown or filled in."""
+    text = json.dumps(scene.view(who), ensure_ascii=False)
+    for part in [says] if isinstance(says, str) else says:
+        if part not in text:
+            raise NotYet(f"the form of {who} does not say “{part}”")
 
 
 def members(scene: Scene, where: str, who: list[str]) -> None:
@@ -337,6 +347,7 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "clean": clean,
     "flag": flag,
     "lose_prices": lose_prices,
+    "vendor": vendor,
     "keep": keep,
     "revert": revert,
 }

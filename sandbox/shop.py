@@ -102,6 +102,7 @@ class Shop:
         self.alertmanager = Alertmanager(self.hooks)
         self.pipeline = Pipeline(cluster, self.hooks)
         self.conditions = Conditions()
+        self.vendor_changed_at: datetime | None = None
         self._ledgers: dict[str, Ledger] = {name: Ledger() for name in SERVICES}
         self._read: dict[str, int] = dict.fromkeys(SERVICES, 0)  # how many of the cluster's splits are in the ledger
         self._above_since: dict[str, datetime] = {}
@@ -141,6 +142,7 @@ class Shop:
     def vendor(self, down: bool) -> None:
         """Take the payment processor down, or bring it back."""
         self._change(replace(self.conditions, vendor_down=down))
+        self.vendor_changed_at = self.clock.now()
 
     def reuse_flag(self, service: str, misread_by: str) -> None:
         """Switch on a flag that an old version takes for what it meant in its days: it does the wrong thing since."""

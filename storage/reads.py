@@ -46,6 +46,7 @@ from bot.model import (
     Task,
     Unparsed,
     Update,
+    VendorPage,
     VendorStatus,
     Vigil,
     Vote,
@@ -237,6 +238,14 @@ class Tx:
     def vendor_statuses(self, since: datetime) -> tuple[VendorStatus, ...]:
         """What vendors have said since, oldest first."""
         return self._all(VendorStatus, select(VENDORS).where(VENDORS.c.at >= since).order_by(VENDORS.c.at))
+
+    def vendor_page(self, id: str) -> VendorPage | None:
+        return self._get(VendorPage, id)
+
+    def vendor_components(self, prefix: str) -> tuple[VendorStatus, ...]:
+        """Those whose keys begin so."""
+        mine = VENDORS.c.key.startswith(prefix, autoescape=True)
+        return self._all(VendorStatus, select(VENDORS).where(mine).order_by(VENDORS.c.key))
 
     # ------------------------------------------------------------ probes
 

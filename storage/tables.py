@@ -107,6 +107,19 @@ class VendorStatusRow(Row, table=True):
     source: str = words()
 
 
+class VendorPageRow(Row, table=True):
+    __tablename__ = "vendor_page"
+
+    id: str = indexed(primary_key=True)
+    page: str = words()
+    title: str = words()
+    etag: str = words()
+    checked_at: datetime = time()
+    told: list[str] = Field(sa_type=Json)
+    trouble: str = words()
+    version: int
+
+
 class FindingRow(Row, table=True):
     __tablename__ = "finding"
     __table_args__ = (Index("ix_finding_service", "service", "environment"),)

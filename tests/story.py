@@ -22,9 +22,9 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Expect, Group, Policy, Probe, Rota, Rule, Service, Target, Verification
+from bot.policy import Expect, Group, Policy, Probe, Rota, Rule, Service, Target, Vendor, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
-from handlers import outbox, probes, rollouts
+from handlers import outbox, probes, rollouts, vendors
 from handlers.app import gate_url
 from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
@@ -36,6 +36,7 @@ from handlers.providers.probing import HttpProber
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.vendor_pages import StatuspagePages
 from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
@@ -136,6 +137,7 @@ class Story:
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.version_page = VersionPage()
         self.prober = HttpProber()
+        self.vendor_pages = StatuspagePages()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -158,6 +160,7 @@ class Story:
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
             prober=self.prober,
+            vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
         )
@@ -176,6 +179,15 @@ class Story:
         self.policy = replace(self.policy, probes={looks.name: replace(looks, **other)})
         self.world = self.wire()
         probes.begin(self.world)
+        self.settle(patience=0)
+
+    def vendor(self, every: timedelta = timedelta(seconds=10), **other: Any) -> None:
+        """From now on the page of the shop's payment processor is read."""
+        page = f"{self.served.url}/statuspage"
+        asked = Vendor(name="paybridge", page=page, used_by=("checkout", "payments"), every=every)
+        self.policy = replace(self.policy, vendors={asked.name: replace(asked, **other)})
+        self.world = self.wire()
+        vendors.begin(self.world)
         self.settle(patience=0)
 
     def plots(self) -> None:
@@ -197,6 +209,7 @@ class Story:
         self.prometheus.close()
         self.version_page.close()
         self.prober.close()
+        self.vendor_pages.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens

@@ -67,8 +67,11 @@ def is_choice(name: str) -> bool:
     return 0 < len(name) <= OPTION and name == text.clean(name)
 
 
-def update_modal(incident: Incident, last: Update | None) -> Modal:
-    """Without a choice for the next update, the policy of phase and severity decides."""
+def update_modal(incident: Incident, last: Update | None, template: str = "") -> Modal:
+    """`template`: words to begin with, where nothing was said so far.
+
+    Without a choice for the next update, the policy of phase and severity decides.
+    """
     before = (
         f"Last, at {text.when(last.at)}: {text.brief(last.text, 300)}" if last else "This will be the first update."
     )
@@ -84,7 +87,9 @@ def update_modal(incident: Incident, last: Update | None) -> Modal:
                 field(
                     "text",
                     "What should everybody know?",
-                    words("What users see and who is affected, what changed, what happens next", multiline=True),
+                    words(
+                        "What users see and who is affected, what changed, what happens next", template, multiline=True
+                    ),
                     "In the users' words. No guesses, no promises of when it is over, no host names.",
                 ),
                 field("phase", "Phase", select("phase", "Choose", phases, incident.phase.value)),

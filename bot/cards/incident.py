@@ -47,8 +47,9 @@ from bot.model import (
     Verdict,
 )
 from bot.policy import Policy
+from bot.vendors import Trouble, line
 
-SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS = 3, 5, 3, 20, 3, 3
+SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
 TOPIC = 250
 LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
 
@@ -90,6 +91,7 @@ def incident_card(
     tasks: Sequence[Task] = (),
     firing: Firing | None = None,
     probes: Sequence[Finding] = (),
+    vendors: Sequence[Trouble] = (),
 ) -> Card:
     """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
     if not incident.is_open:
@@ -100,6 +102,7 @@ def incident_card(
         section("\n".join(filter(None, [*_state(incident, holders), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
+        *_vendors(incident, vendors),
         *_troubles(troubles),
         *_tasks(tasks),
         _steering(incident),
@@ -219,6 +222,12 @@ def _suspect(link: Link, change: Change, *, linked: bool = False) -> str:
 
 def _short(url: str | None) -> bool:
     return text.is_link(url) and len(url or "") <= LONG_URL
+
+
+def _vendors(incident: Incident, vendors: Sequence[Trouble]) -> Iterator[Block]:
+    """Beside the suspects: who else may have done it."""
+    if vendors:
+        yield section("\n".join(line(trouble, incident.service) for trouble in vendors[:VENDORS]), n=2000)
 
 
 def _troubles(troubles: Sequence[str]) -> Iterator[Block]:

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 
 from bot.model import Change, ChangeStatus, Finding
 from bot.text import span
+from bot.vendors import Trouble, alibi
 
 CLOSE = timedelta(minutes=10)  # mean gap between a guilty change and its first symptom
 LONG = timedelta(hours=6)  # a bystander may be anywhere in here
 GRACE = timedelta(minutes=3)  # clocks and rule intervals: a change this little after the onset may still be it
 OWN_SERVICE, NEIGHBOUR, STRANGER = 2.5, 1.5, -1.5
 TOO_LATE = -12.0
+VENDOR_RED = -1.5
 SHOWS_WITHIN = timedelta(hours=1)  # of a change, on a page
 
 
@@ -38,20 +40,33 @@ def rank(
     limit: int = 3,
     *,
     probes: Sequence[Finding] = (),
+    vendors: Sequence[Trouble] = (),
 ) -> tuple[Suspect, ...]:
     """The likeliest first; changes well after the onset or far from the service are left out.
 
     `onset` is when the first symptom was seen. Ties go to the newer change. `probes`: how those of the service stand.
+    `vendors`: what it uses of others that is not well.
     """
-    suspects = [weigh(onset, service, neighbours, change, probes) for change in changes]
+    suspects = [weigh(onset, service, neighbours, change, probes, vendors) for change in changes]
     likely = [suspect for suspect in suspects if suspect.score > 0]
     return tuple(sorted(likely, key=lambda s: (-s.score, -s.change.at.timestamp(), s.change.key))[:limit])
 
 
 def weigh(
-    onset: datetime, service: str, neighbours: Collection[str], change: Change, probes: Sequence[Finding] = ()
+    onset: datetime,
+    service: str,
+    neighbours: Collection[str],
+    change: Change,
+    probes: Sequence[Finding] = (),
+    vendors: Sequence[Trouble] = (),
 ) -> Suspect:
-    rows = (_gap(onset, change), _place(service, neighbours, change), _end(change), _probed(change, probes))
+    rows = (
+        _gap(onset, change),
+        _place(service, neighbours, change),
+        _end(change),
+        _probed(change, probes),
+        _alibi(onset, vendors),
+    )
     return Suspect(
         change=change,
         score=sum(score for score, _ in rows),
@@ -101,3 +116,9 @@ def _probed(change: Change, probes: Sequence[Finding]) -> tuple[float, str]:
         if red and probe.service == change.service and timedelta(0) <= red - change.at <= SHOWS_WITHIN:
             return 0.5, f"probe {probe.id} turned red {span(red - change.at)} after it began"
     return 0.0, ""
+
+
+def _alibi(onset: datetime, vendors: Sequence[Trouble]) -> tuple[float, str]:
+    """Somebody else's outage explains it as well as any change of ours."""
+    words = alibi(vendors, onset, GRACE)
+    return (VENDOR_RED, words) if words else (0.0, "")

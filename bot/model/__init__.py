@@ -29,7 +29,17 @@ from bot.model.incident import (
     Update,
     Verdict,
 )
-from bot.model.intake import Answer, Heard, Heartbeat, Question, Silence, Unparsed, VendorState, VendorStatus
+from bot.model.intake import (
+    Answer,
+    Heard,
+    Heartbeat,
+    Question,
+    Silence,
+    Unparsed,
+    VendorPage,
+    VendorState,
+    VendorStatus,
+)
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -102,6 +112,7 @@ __all__ = [
     "Task",
     "Unparsed",
     "Update",
+    "VendorPage",
     "VendorState",
     "VendorStatus",
     "Verb",

@@ -35,6 +35,20 @@ class VendorStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VendorPage:
+    """A vendor's page as it was read last. `told`: what was last said of it to those who use it."""
+
+    id: str  # the vendor's name in the configuration
+    page: str  # as its own keys name it
+    title: str
+    etag: str
+    checked_at: datetime
+    told: tuple[str, ...] = ()
+    trouble: str = ""  # why it could not be read since
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Heard:
     """A request that was taken in, so that the same request again is nothing. Kept for some days."""
 

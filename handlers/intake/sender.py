@@ -131,8 +131,8 @@ class Sender:
     `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
     (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
     re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
-    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body. `left_out`: how many alerts
-    it says that it has not sent.
+    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body. `left_out`: how many
+    alerts it says that it has not sent.
     """
 
     title: str

@@ -7,6 +7,7 @@ import re
 from pydantic import Field
 
 from bot.model import VendorState, VendorStatus
+from bot.vendors import Read, prefix
 from handlers.intake.fields import Body, Malformed, Text, Time, Url
 from handlers.intake.sender import Delivery, Sender
 
@@ -115,3 +116,55 @@ SENDER = Sender(
     auth="url",
     odd=202,  # the vendor's page is not ours: what it drops we cannot switch on again
 )
+
+
+# ---------------------------------------------------------------- what is polled
+
+
+class _Listed(_Component):
+    group: bool = False
+    updated_at: Time = None
+
+
+class _Unresolved(Body):
+    name: Text = ""
+    url: Url = Field(default=None, alias="shortlink")
+    components: list[_Component] = []
+
+
+class _NamedPage(_Page):
+    name: Text = ""
+
+
+class _Summary(Body):
+    page: _NamedPage
+    components: list[_Listed] = []
+    incidents: list[_Unresolved] = []
+
+
+def summary(delivery: Delivery, etag: str) -> Read:
+    """What `/api/v2/summary.json` says of each component, under the key that its webhooks have too. Raises Malformed.
+
+    A component is as its own status says: the page's overall indicator is often another.
+    """
+    told = delivery.as_(_Summary, "a summary of Statuspage")
+    why = {component.id: incident for incident in reversed(told.incidents) for component in incident.components}
+    return Read(
+        page=told.page.id,
+        title=told.page.name,
+        etag=etag,
+        statuses=tuple(
+            VendorStatus(
+                key=f"{prefix(told.page.id)}{one.id}",
+                vendor=told.page.name or told.page.id,
+                component=one.name,
+                status=VendorState(one.status),
+                title=why[one.id].name if one.id in why else one.name,
+                at=one.updated_at or delivery.now,
+                url=why[one.id].url if one.id in why else None,
+                source="statuspage",
+            )
+            for one in told.components
+            if not one.group and one.status in list(VendorState)
+        ),
+    )

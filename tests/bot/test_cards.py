@@ -28,9 +28,11 @@ from bot.model import (
     Role,
     Severity,
     Update,
+    VendorState,
     Verdict,
 )
 from bot.policy import Policy, Service, Target
+from bot.vendors import Trouble, template
 from tests.blockkit import check, nodes
 from tests.bot.test_text import ANY
 from tests.golden import same_as
@@ -140,9 +142,19 @@ PROBED = (
     replace(GOOD, id="search", alerted_at=NOON),
 )
 
+PAYBRIDGE = Trouble(
+    vendor="Paybridge",
+    component="Card payments",
+    state=VendorState.MAJOR_OUTAGE,
+    since=NOON,
+    title="Elevated card payment errors",
+    url="https://stspg.example/paybridge",
+)
+
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
+    "incident_vendor": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, vendors=(PAYBRIDGE,)),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
     "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
     "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
@@ -169,6 +181,7 @@ GALLERY = {
     "update_broadcast": update_card(OPEN, UPDATE, "broadcast"),
     "form_declare": cards.declare_modal(("checkout", "prices"), "Customers cannot pay"),
     "form_update_first": cards.update_modal(OPEN, None),
+    "form_update_vendor": cards.update_modal(OPEN, None, template(OPEN, (PAYBRIDGE,))),
     "form_update": cards.update_modal(OPEN, UPDATE),
     "form_resolve": cards.resolve_modal(OPEN),
     "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),

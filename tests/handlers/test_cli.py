@@ -204,3 +204,19 @@ def test_check_looks_once_through_every_probe(type_: Type, story: Story, tmp_pat
 
 def test_a_probe_that_is_not_configured_is_named(type_: Type) -> None:
     assert "There is no probe 'prices'; known: none." in refusal(type_("probe", "prices"))
+
+
+def test_check_reads_every_vendors_page_and_names_a_component_that_it_lacks(
+    type_: Type, story: Story, tmp_path: Path
+) -> None:
+    page = f"{story.served.url}/statuspage"
+    (tmp_path / "config.yml").write_text(
+        "vendors:\n"
+        f"  good: {{page: '{page}', components: [card payments], used_by: [checkout]}}\n"
+        f"  typo: {{page: '{page}', components: [Kard payments], used_by: [checkout]}}\n"
+    )
+    rows = [line for line in type_("check").stdout.splitlines() if "vendor " in line]
+    assert rows[0].startswith("✓ vendor good")
+    assert "Paybridge, 2 components" in rows[0]
+    assert rows[1].startswith("✗ vendor typo")
+    assert "its page has no component Kard payments" in rows[1]

@@ -31,7 +31,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes"}
+    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -91,6 +91,12 @@ def test_a_typo_is_named_with_its_line():
         ("probes: {a: {url: 'http://a', service: a, expect: {json: {'[': 1}}}}", "json: '[' is no JMESPath"),
         ("probes: {a: {url: 'http://a', service: a, expect: {within: 2m}}}", "at most 1m"),
         ("probes: {a: {url: 'http://a', service: a, expect: {text: ['']}}}", "probes.a.expect.text.0"),
+        (
+            "vendors: {a: {page: a.example, used_by: [b]}}",
+            "vendors.a.page: 'a.example' does not look right (http:// or",
+        ),
+        ("vendors: {a: {page: 'http://a', used_by: []}}", "vendors.a.used_by"),
+        ("vendors: {a: {page: 'http://a', used_by: [b], every: 1s}}", "vendors.a: every: 10s is the least"),
         (
             "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",
             "whoever is redirected to would get them",

@@ -332,6 +332,7 @@ def test_the_panel_shows_the_shop_and_pulls_its_levers(http: httpx.Client, world
         "broken-content",
         "gitops-revert",
         "knight-capital",
+        "vendor-outage",
     ]
 
 

@@ -27,3 +27,11 @@ def test_every_step_happens_when_the_page_is_wrong_and_every_graph_is_green(stor
     story.passes(30)  # long enough to have seen that v41 is stable
     run = Stories(story.sandbox).play("broken-content", pace=0, settle=lambda seconds: story.passes(seconds))
     assert run.happened, run.summary()
+
+
+def test_every_step_happens_when_the_trouble_is_somebody_elses(story: Story) -> None:
+    story.policy = QUICK
+    story.vendor()
+    story.passes(30)
+    run = Stories(story.sandbox).play("vendor-outage", pace=0, settle=lambda seconds: story.passes(seconds))
+    assert run.happened, run.summary()

@@ -110,6 +110,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.plots()
     story.probe("checkout", every=timedelta(minutes=10))
     heartbeats.begin(story.world)
+    story.vendor(every=timedelta(minutes=10))
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False

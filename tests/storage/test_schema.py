@@ -154,6 +154,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "NameSuspects",
         "OpenChannel",
         "PlotRollout",
+        "PollVendor",
         "PostCard",
         "Proclaim",
         "RemindTask",

@@ -48,7 +48,7 @@ def where(condition: str) -> dict[str, Any]:
 
 def upgrade() -> None:
     nouns_from_outside()
-    probes()
+    pages()
     incidents()
     rollouts()
     consent_and_watch()
@@ -58,7 +58,19 @@ def upgrade() -> None:
     append_only()
 
 
-def probes() -> None:
+def pages() -> None:
+    op.create_table(
+        "vendor_page",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("checked_at", TIME, nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_vendor_page"),
+    )
     op.create_table(
         "finding",
         sa.Column("id", sa.Text(), nullable=False),

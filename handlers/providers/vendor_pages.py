@@ -1,0 +1,44 @@
+"""A vendor's status page, by the API that every Statuspage has. Asked with the ETag of last time it says: no news."""
+
+from __future__ import annotations
+
+import httpx
+
+from bot.errors import Away, ProviderError
+from handlers.providers.http import client
+from handlers.world import Summary
+
+NAME = "status page"
+SECONDS = httpx.Timeout(10.0, connect=3.0)
+LARGEST = 8 * 1024 * 1024  # GitHub's has some ten kilobytes, the largest some hundred
+SUMMARY = "/api/v2/summary.json"
+
+
+class StatuspagePages:
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = client(timeout=SECONDS, transport=transport, follow_redirects=True)  # pages move to own domains
+
+    def summary(self, page: str, etag: str) -> Summary:
+        """Raises ProviderError."""
+        headers = {"accept": "application/json"} | ({"if-none-match": etag} if etag else {})
+        try:
+            with self._client.stream("GET", f"{page}{SUMMARY}", headers=headers) as answer:
+                if answer.status_code == httpx.codes.NOT_MODIFIED:
+                    return Summary(content=None, etag=etag)
+                if answer.status_code != httpx.codes.OK:
+                    raise ProviderError(NAME, f"HTTP {answer.status_code}")
+                return Summary(content=_content(answer), etag=answer.headers.get("etag", ""))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Away(NAME, f"no answer ({type(error).__name__})") from None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _content(answer: httpx.Response) -> bytes:
+    content = bytearray()
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > LARGEST:
+            raise ProviderError(NAME, "its page is too large")
+    return bytes(content)
