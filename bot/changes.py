@@ -110,7 +110,8 @@ def suspects_named(
     decision = Decision()
     for suspect in suspects.rank(incident.began, incident.service, near, changes):
         before = known.get(suspect.change.key)
-        if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
+        said = before and (before.by != BOT or before.verdict is not Verdict.SUSPECT)
+        if before and (said or before.reasons == suspect.reasons):
             continue
         link = Link(
             incident=incident.id,
@@ -129,16 +130,8 @@ def suspects_named(
 def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tuple[Entry, ...]:
     """Two lines: the change at its own time, and the suspicion at ours."""
     change, reasons = suspect.change, ", ".join(suspect.reasons)
-    began = replace(change, status=ChangeStatus.STARTED)
     return (
-        Entry(
-            incident=incident.id,
-            at=change.at,
-            kind=EntryKind.CHANGE,
-            by=change.actor or change.source or BOT,
-            text=describe(began),
-            source=change.url or "",
-        ),
+        begun(incident, change),
         Entry(
             incident=incident.id,
             at=now,
@@ -146,4 +139,16 @@ def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tupl
             source=change.url or "",
             text=f"suspect: {change.change} of {change.service} {change.version} ({reasons})",
         ),
+    )
+
+
+def begun(incident: Incident, change: Change) -> Entry:
+    """The change at its own time, whatever has become of it since."""
+    return Entry(
+        incident=incident.id,
+        at=change.at,
+        kind=EntryKind.CHANGE,
+        by=change.actor or change.source or BOT,
+        text=describe(replace(change, status=ChangeStatus.STARTED)),
+        source=change.url or "",
     )

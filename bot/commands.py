@@ -69,6 +69,10 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
         "note": Usage("text", "Add a line to the timeline"),
+        "link": Usage(
+            "CHANGE suspect|caused|fixed|dismissed [why]",
+            "What a change has to do with it: its number on the card, version or key",
+        ),
         "resolve": Usage("[summary]", "Resolve; without a summary, a form"),
         "timeline": Usage("[INC-n]", "The last lines of the timeline"),
         "postmortem": Usage("[INC-n]", "Draft the postmortem anew"),
@@ -136,7 +140,7 @@ def incident_id(word: str) -> str | None:
     return f"INC-{int(match[1])}" if match else None
 
 
-STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "resolve"})
+STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "link", "resolve"})
 
 
 def naming(instead: str, words: str) -> str:
