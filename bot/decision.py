@@ -129,6 +129,12 @@ class NameSuspects(_Effect):
     priority = 3
 
 
+class TellChanges(_Effect):
+    """Post the changes of one minute, post `subject`, or edit them in place."""
+
+    priority = 4
+
+
 class SendPost(_Effect):
     """Send post `subject`."""
 
@@ -281,6 +287,7 @@ Effect = (
     | FurnishChannel
     | Announce
     | NameSuspects
+    | TellChanges
     | SendPost
     | Broadcast
     | ActOnRollout

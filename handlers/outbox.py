@@ -36,6 +36,7 @@ from bot.decision import (
     SharePostmortem,
     ShowRequest,
     ShowRollout,
+    TellChanges,
     VerifyFleet,
     VerifyRollout,
     WatchGitOps,
@@ -92,6 +93,8 @@ def perform(world: World, job: Job) -> Think:
             return incidents.remind(world, id)
         case NameSuspects():
             return changes.name_suspects(world, id)
+        case TellChanges():
+            return updates.tell_changes(world, id, job)
         case SendPost() | Broadcast():
             return updates.send(world, id, job)
         case ActOnRollout():

@@ -55,3 +55,61 @@ def test_no_script_says_what_caused_it(story: Story) -> None:
     assert not said["ok"]
     assert "Only a person" in said["text"]
     assert verdicts(story) == {"deploy/checkout/production/v42": Verdict.SUSPECT}
+
+
+def told(story: Story) -> list[list[str]]:
+    """The messages that tell of changes, each as its lines."""
+    return [text.split("\n") for text in story.said() if text.startswith(":package:")]
+
+
+def test_what_changes_amid_an_incident_is_told_in_its_channel(story: Story) -> None:
+    story.deploy("v1", "search")
+    story.alert()
+    story.deploy("v2", "search")  # no neighbour
+    story.passes(60)
+    assert told(story) == []
+
+    story.deploy("v42")
+    story.deploy("v9", "payments")
+    story.deploy("v9", "payments", "succeeded")
+    ((own, neighbour),) = told(story)
+    assert "deploy of `checkout v42` by ci" in own
+    assert "deploy of `payments v9` by ci" in neighbour
+    assert "a neighbour of `checkout`" in neighbour
+
+    story.passes(60)
+    story.deploy("v43")
+    story.deploy("v43")
+    assert [len(lines) for lines in told(story)] == [2, 1]
+    assert story.doubled() == []
+
+
+def test_a_change_is_told_to_an_incident_of_what_it_depends_on(story: Story) -> None:
+    """Checkout depends on payments: a new caller may be what hurts it."""
+    story.alert("PaymentsSlow", "payments")
+    story.deploy("v42")
+    ((line,),) = told(story)
+    assert "a neighbour of `payments`" in line
+    assert "deploy of checkout v42 started" in story.timeline
+
+
+def test_a_release_that_ci_and_the_cluster_see_is_told_once(story: Story) -> None:
+    story.alert()
+    story.passes(30)
+    story.ships("v42")
+    story.deploy("v42", status="succeeded")
+    story.passes(120)
+    ((line,),) = told(story)
+    assert "by ci" in line
+
+
+def test_a_release_that_the_cluster_sees_first_is_told_once(story: Story) -> None:
+    story.alert()
+    story.passes(30)
+    story.cluster.deploy("checkout", image="shop/checkout:v42")
+    story.passes(30)
+    story.deploy("v42")
+    story.deploy("v42", status="succeeded")
+    story.passes(120)
+    ((line,),) = told(story)
+    assert "deploy of `checkout v42`" in line

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import ChangeKind, Phase, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import ChangeKind, Phase, Post, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
@@ -304,3 +304,10 @@ def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store)
     keep(store, *(alert(f"a{n}", incident="INC-7", starts_at=NOON - minutes(n)) for n in range(5)))
     some, count = store.read(lambda tx: tx.firing("INC-7", 2))
     assert ([one.key for one in some], count) == (["a4", "a3"], 5)
+
+
+def test_this_minutes_message_of_changes_is_found(store: Store) -> None:
+    keep(store, Post(id="INC-1/changes/20260305T1200", incident="INC-1", channel="@incident", text="a"))
+    keep(store, Post(id="INC-2/changes/20260305T1159", incident="INC-2", channel="@incident", text="b"))
+    told = store.read(lambda tx: tx.told_changes([incident(1), incident(2)], NOON + minutes(0.9)))
+    assert {id: post.text for id, post in told.items()} == {"INC-1": "a"}
