@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot import incidents
+from bot import incidents, news
 from bot.decision import Decision, PostCard, ShowRollout
 from bot.intents import LEAVES
 from bot.judgement import suspects
@@ -21,6 +21,7 @@ from bot.model import (
     Finding,
     Incident,
     Link,
+    Post,
     Request,
     RequestState,
     Verdict,
@@ -28,6 +29,8 @@ from bot.model import (
 from bot.policy import Policy
 from bot.vendors import Trouble
 
+CLUSTER = "cluster"  # the source of what the cluster itself has told
+TOGETHER = timedelta(minutes=30)  # CI and the cluster begin one deploy at most this far apart
 ENDED = frozenset(ChangeStatus) - {ChangeStatus.STARTED}
 STANDING = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED})
 
@@ -40,10 +43,15 @@ def merge(change: Change, before: Change | None) -> Change:
     if before is None:
         return change
     starts, ended = change.status is ChangeStatus.STARTED, before.status in ENDED
-    if starts and ended and change.at > before.at:
+    if starts and ended and change.at > before.at and not in_one(change.source, change.at, before):
         return change
-    if (starts and ended) or (not starts and not ended and change.at < before.at):
-        return replace(before, at=min(change.at, before.at) if starts else before.at)  # an old copy, late
+    if (starts and ended) or (not starts and not ended and change.at < before.at):  # an old copy, late
+        return replace(
+            before,
+            at=min(change.at, before.at) if starts else before.at,
+            url=before.url or change.url,
+            actor=before.actor or change.actor,
+        )
     return replace(
         change,
         at=min(change.at, before.at),
@@ -58,23 +66,39 @@ def merge(change: Change, before: Change | None) -> Change:
     )
 
 
+def in_one(source: str, at: datetime, before: Change) -> bool:
+    """Whether a beginning is that of a deploy which the other side, the cluster or CI, has seen through already."""
+    other = source != before.source and CLUSTER in (source, before.source)
+    return other and before.status is ChangeStatus.SUCCEEDED and at - before.at < TOGETHER
+
+
 def receive(
-    changes: Sequence[Change], known: Mapping[str, Change], open_ones: Iterable[Incident], policy: Policy, now: datetime
+    changes: Sequence[Change],
+    known: Mapping[str, Change],
+    open_ones: Iterable[Incident],
+    policy: Policy,
+    now: datetime,
+    minutes: Mapping[str, Post] | None = None,
 ) -> Decision:
-    """Keep the changes; those that touch an open incident's services are news to its responders."""
-    latest, news = dict(known), list[Change]()
+    """Keep the changes; those near an open incident are news to its responders.
+
+    `minutes`: by incident, the message of this minute that tells of changes.
+    """
+    latest, heard = dict(known), list[Change]()
     for change in changes:  # the beginning and the end of one deploy may come together
         merged = merge(change, latest.get(change.key))
         if merged != latest.get(change.key):
             latest[change.key] = merged
-            news.append(change)
-    decision = Decision(save=tuple(latest[key] for key in dict.fromkeys(change.key for change in news)))
+            heard.append(change)
+    decision = Decision(save=tuple(latest[key] for key in dict.fromkeys(change.key for change in heard)))
+    begun = [change for key, change in latest.items() if news.begins(change, known.get(key))]
     for incident in open_ones:
-        near = {incident.service, *policy.service(incident.service).depends_on}
-        for said in news:
-            if said.service in near:
+        for said in heard:
+            if news.concerns(said, incident, policy):
                 decision += incidents.change_seen(incident, said, describe(said))
                 decision += Decision(do=_shown(incident, said, policy, now))
+        near = [change for change in begun if news.concerns(change, incident, policy)]
+        decision += news.told(incident, near, (minutes or {}).get(incident.id), now)
     return decision
 
 
@@ -119,7 +143,8 @@ def suspects_named(
     decision = Decision()
     for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes, vendors=vendors):
         before = known.get(suspect.change.key)
-        if before and (before.verdict is not Verdict.SUSPECT or before.reasons == suspect.reasons):
+        said = before and (before.by != BOT or before.verdict is not Verdict.SUSPECT)
+        if before and (said or before.reasons == suspect.reasons):
             continue
         link = Link(
             incident=incident.id,
@@ -138,16 +163,8 @@ def suspects_named(
 def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tuple[Entry, ...]:
     """Two lines: the change at its own time, and the suspicion at ours."""
     change, reasons = suspect.change, ", ".join(suspect.reasons)
-    began = replace(change, status=ChangeStatus.STARTED)
     return (
-        Entry(
-            incident=incident.id,
-            at=change.at,
-            kind=EntryKind.CHANGE,
-            by=change.actor or change.source or BOT,
-            text=describe(began),
-            source=change.url or "",
-        ),
+        begun(incident, change),
         Entry(
             incident=incident.id,
             at=now,
@@ -155,4 +172,16 @@ def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tupl
             source=change.url or "",
             text=f"suspect: {change.change} of {change.service} {change.version} ({reasons})",
         ),
+    )
+
+
+def begun(incident: Incident, change: Change) -> Entry:
+    """The change at its own time, whatever has become of it since."""
+    return Entry(
+        incident=incident.id,
+        at=change.at,
+        kind=EntryKind.CHANGE,
+        by=change.actor or change.source or BOT,
+        text=describe(replace(change, status=ChangeStatus.STARTED)),
+        source=change.url or "",
     )

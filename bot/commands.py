@@ -69,6 +69,10 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
         "note": Usage("text", "Add a line to the timeline"),
+        "link": Usage(
+            "CHANGE suspect|caused|fixed|dismissed [why]",
+            "What a change has to do with it: its number on the card, version or key",
+        ),
         "resolve": Usage(
             "[summary] [--anyway why]", "Resolve; without a summary, a form; --anyway where a probe is still red"
         ),
@@ -142,7 +146,7 @@ def incident_id(word: str) -> str | None:
     return f"INC-{int(match[1])}" if match else None
 
 
-STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "resolve"})
+STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "link", "resolve"})
 
 
 def naming(instead: str, words: str) -> str:

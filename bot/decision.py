@@ -137,6 +137,12 @@ class NameSuspects(_Effect):
     priority = 3
 
 
+class TellChanges(_Effect):
+    """Post the changes of one minute, post `subject`, or edit them in place."""
+
+    priority = 4
+
+
 class SendPost(_Effect):
     """Send post `subject`."""
 
@@ -317,6 +323,7 @@ Effect = (
     | FurnishChannel
     | Announce
     | NameSuspects
+    | TellChanges
     | SendPost
     | Broadcast
     | ActOnRollout

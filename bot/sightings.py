@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot import rollouts
-from bot.changes import ENDED, STANDING
+from bot import news, rollouts
+from bot.changes import CLUSTER, ENDED, STANDING, in_one
 from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout, WatchRollout
 from bot.holds import ended, outlived
 from bot.intents import named, replicas, step_in_words
@@ -24,6 +24,7 @@ from bot.model import (
     EntryKind,
     Hold,
     Incident,
+    Post,
     Request,
     RequestState,
     Rollout,
@@ -36,7 +37,6 @@ from bot.policy import Policy
 from bot.proof import judge
 from bot.text import clip, clock, one_line
 
-CLUSTER = "cluster"  # the source of what the cluster itself has told
 QUIET = ("set ", "pause")  # steps whose end is no news: where the rollout comes to rest after them is
 
 
@@ -52,6 +52,7 @@ class Known:
     cards: Sequence[str] = ()  # ids of the cards that show it live
     vigils: Sequence[str] = ()  # ids of those who look on after an act
     holds: Sequence[Hold] = ()  # that stand
+    minutes: Mapping[str, Post] = field(default_factory=dict)  # by incident: this minute's message of changes
 
 
 def change_key(service: str, environment: str, version: str) -> str:
@@ -79,7 +80,9 @@ def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, n
         return decision
     told = _Look(rollout, known, now, became_stable=became_stable, let_go=bool(over)).told()
     woken = tuple(WatchRollout(id, due=now) for id in known.vigils)  # it has moved: they look now
-    return Decision(save=(after,), do=_shown(rollout, known) + woken) + decision + _news(told, rollout, known, policy)
+    return (
+        Decision(save=(after,), do=_shown(rollout, known) + woken) + decision + _news(told, rollout, known, policy, now)
+    )
 
 
 def _sighting(rollout: Rollout, before: Sighting | None, at: datetime) -> Sighting:
@@ -246,6 +249,9 @@ class _Look:
             source=CLUSTER,
         )
         before = self.changes.get(key)
+        if before and in_one(CLUSTER, at, before):
+            self.changes[key] = replace(before, status=ChangeStatus.STARTED, at=min(before.at, at))
+            return
         if before and (before.status not in ENDED or before.at >= at):
             self.changes[key] = replace(before, at=min(before.at, at))
             return
@@ -299,9 +305,10 @@ def _pause(rollout: Rollout) -> str:
 # ---------------------------------------------------------------- who hears of it
 
 
-def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy) -> Decision:
-    """On the timeline of each open incident of the service, and of those that depend on it."""
+def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy, now: datetime) -> Decision:
+    """On the timeline of each open incident of the service and of its neighbours; what begins, in its channel too."""
     changed = tuple(change for key, change in told.changes.items() if change != known.changes.get(key))
+    begun = [change for change in changed if news.begins(change, known.changes.get(change.key))]
     decision = Decision(save=changed)
     for incident in known.incidents:
         if not _concerns(rollout, incident, policy):
@@ -311,12 +318,12 @@ def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy) -> Decisi
         suspects = (NameSuspects(incident.id),) if changed else ()
         card = (PostCard(incident.id),) if lines or changed else ()
         decision += Decision(note=lines, do=(*suspects, *card))
+        decision += news.told(incident, begun, known.minutes.get(incident.id), now)
     return decision
 
 
 def _concerns(rollout: Rollout, incident: Incident, policy: Policy) -> bool:
-    near = {incident.service, *policy.service(incident.service).depends_on}
-    return rollout.service in near and rollout.environment == incident.environment
+    return news.near(rollout.service, rollout.environment, incident, policy)
 
 
 def _entry(incident: Incident, at: datetime, text: str, source: str) -> Entry:

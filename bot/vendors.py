@@ -192,6 +192,6 @@ def template(incident: Incident, found: Sequence[Trouble]) -> str:
     what = incident.impact.strip() or f"Some customers cannot use {incident.service or 'us'} as they should."
     worst, end = found[0], "" if what.endswith((".", "!", "?")) else "."
     return (
-        f"{what}{end} We are sorry; keeping it working is our job, whoever has the trouble. We are looking for a way round "
-        f"an outage of {worst.vendor} ({worst.component}), which it needs, since {clock(worst.since)} UTC."
+        f"{what}{end} We are sorry; keeping it working is our job, whoever has the trouble. We are looking for a way "
+        f"round an outage of {worst.vendor} ({worst.component}), which it needs, since {clock(worst.since)} UTC."
     )

@@ -16,7 +16,8 @@ from storage.store import Tx
 
 def think(world: World, tx: Tx, now: datetime, news: Sequence[Change]) -> Decision:
     known = {change.key: before for change in news if (before := tx.change(change.key))}
-    return changes.receive(news, known, tx.incidents(open_only=True), world.policy, now)
+    open_ones = tx.incidents(open_only=True)
+    return changes.receive(news, known, open_ones, world.policy, now, tx.told_changes(open_ones, now))
 
 
 def name_suspects(world: World, id: str) -> Think:

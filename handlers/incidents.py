@@ -7,12 +7,12 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, probes, roles, text
+from bot import incidents, links, probes, roles, text
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
-from bot.model import Assignment, Change, Entry, Incident, Link, Phase, Role, Severity, Verdict
+from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role, Severity
 from bot.policy import Group
 from handlers import targets
 from handlers.world import Think, World, nothing
@@ -115,7 +115,7 @@ def edited(world: World, channel: str, ts: str, card: Card) -> bool:
 
 
 def card_of(tx: Tx, incident: Incident, world: World) -> Card:
-    suspects = [(link, change) for link, change in linked(tx, incident.id) if link.verdict is not Verdict.DISMISSED]
+    suspects = links.shown(linked(tx, incident.id))
     troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
@@ -126,9 +126,8 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
-    """The changes linked to an incident, the likeliest first."""
-    pairs = [(link, change) for link in tx.links(incident) if (change := tx.change(link.change))]
-    return sorted(pairs, key=lambda pair: -pair[0].score)
+    """The changes linked to an incident: what people have found, then the likeliest."""
+    return links.ranked([(link, change) for link in tx.links(incident) if (change := tx.change(link.change))])
 
 
 def furnish_channel(world: World, id: str) -> Think:
@@ -234,6 +233,8 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
                 return incidents.set_phase(incident, rest, ask.by, world.policy, now, doubts)
             case "note":
                 return incidents.note(incident, rest, ask.by, now)
+            case "link":
+                return _link(world, tx, incident, rest, ask.by, now)
             case "resolve":
                 doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
                 return incidents.resolve(incident, rest, ask.by, now, doubts)
@@ -244,6 +245,16 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
         raise AssertionError(verb)
 
     return world.decide(think)
+
+
+def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: datetime) -> Decision:
+    said, pairs = links.parse(words), linked(tx, incident.id)
+    near = tx.changes(incident.began - world.policy.suspect_window, incident.resolved_at or now)
+    exact = tx.change(said.change)
+    change = links.pick(said, pairs, [*near, exact] if exact else near)
+    before = next((link for link, other in pairs if other.key == change.key), None)
+    told = any(entry.kind is EntryKind.CHANGE and entry.at == change.at for entry in tx.entries(incident.id))
+    return links.judged(incident, change, said, before, by, now, told=told)
 
 
 def _handoff(words: str, current: dict[Role, Assignment], by: str) -> str:

@@ -40,6 +40,7 @@ from bot.decision import (
     ShowQuestion,
     ShowRequest,
     ShowRollout,
+    TellChanges,
     VerifyFleet,
     VerifyRollout,
     WatchGitOps,
@@ -100,6 +101,8 @@ def perform(world: World, job: Job) -> Think:
             return incidents.remind(world, id)
         case NameSuspects():
             return changes.name_suspects(world, id)
+        case TellChanges():
+            return updates.tell_changes(world, id, job)
         case SendPost() | Broadcast():
             return updates.send(world, id, job)
         case ActOnRollout():

@@ -57,11 +57,12 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         before=before,
         stables=tx.stables(service, environment),
         requests=tx.requests_of(service, environment, now - JUST_NOW),
-        incidents=tx.incidents(open_only=True),
+        incidents=(open_ones := tx.incidents(open_only=True)),
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
         vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],
         holds=tx.holds(service, environment),
+        minutes=tx.told_changes(open_ones, now),
     )
 
 

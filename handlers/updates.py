@@ -13,6 +13,7 @@ from bot.commands import Ask, Invalid, Submission
 from bot.decision import Card, Decision
 from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident, Phase, Post
+from bot.text import fallback
 from handlers import consent, targets
 from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
@@ -54,6 +55,17 @@ def show_request(world: World, id: str, job: Job) -> Think:
         return nothing
     ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again)
     return lambda tx, now: Decision(save=(replace(tx.post(post.id), ts=ts),))
+
+
+def tell_changes(world: World, id: str, job: Job) -> Think:
+    """The message of one minute, as it reads now."""
+    post, incident = world.read(lambda tx: (tx.post(id), tx.incident(tx.post(id).incident)))
+    channel, card = _channel(world, post, incident.channel), Card(text=fallback(post.text), blocks=post.blocks)
+    if post.ts:
+        edited(world, channel, post.ts, card)  # one that was taken away stays away
+        return nothing
+    ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again)
+    return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
 
 
 def _channel(world: World, post: Post, of_incident: str) -> str:

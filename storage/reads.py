@@ -51,6 +51,7 @@ from bot.model import (
     Vigil,
     Vote,
 )
+from bot.news import post_id
 from storage.outbox import DeadLetter, dead_letters, unfinished
 from storage.rows import table, to_noun
 from storage.sql import is_postgresql
@@ -324,6 +325,11 @@ class Tx:
 
     def find_post(self, id: str) -> Post | None:
         return self._get(Post, id)
+
+    def told_changes(self, incidents: Iterable[Incident], now: datetime) -> dict[str, Post]:
+        """By incident, this minute's message that tells of changes, where there is one."""
+        found = {incident.id: self.find_post(post_id(incident.id, now)) for incident in incidents}
+        return {incident: post for incident, post in found.items() if post}
 
     def event(self, id: str) -> Event | None:
         return self._get(Event, id)

@@ -51,6 +51,7 @@ from bot.vendors import Trouble, line
 
 SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
 TOPIC = 250
+LINE = 100  # of a menu, whose lines count for the same
 LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
 
 LAMP: Mapping[Severity, str] = {
@@ -66,6 +67,13 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.FIXED: ":wrench: *Fix*",
     Verdict.DISMISSED: "*Dismissed*",
 }
+WORDS: Mapping[Verdict, str] = {
+    Verdict.SUSPECT: "is suspected",
+    Verdict.CAUSED: "caused it",
+    Verdict.FIXED: "fixed it",
+    Verdict.DISMISSED: "is not it",
+}
+FOUND = (Verdict.CAUSED, Verdict.FIXED)
 ENDS = frozenset({ChangeStatus.FAILED, ChangeStatus.ROLLED_BACK, ChangeStatus.CANCELLED})
 
 
@@ -93,7 +101,7 @@ def incident_card(
     probes: Sequence[Finding] = (),
     vendors: Sequence[Trouble] = (),
 ) -> Card:
-    """The pinned card, edited in place. `suspects` come likeliest first, `entries` latest last."""
+    """The pinned card, edited in place. `suspects` come as `links.shown` has them, `entries` latest last."""
     if not incident.is_open:
         return _resolved_card(incident, suspects, troubles, tasks)
     holders = {a.role: a.user for a in assignments if a.user}
@@ -102,6 +110,7 @@ def incident_card(
         section("\n".join(filter(None, [*_state(incident, holders), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
+        *_judging(incident, suspects[:SUSPECTS]),
         *_vendors(incident, vendors),
         *_troubles(troubles),
         *_tasks(tasks),
@@ -156,6 +165,23 @@ def _steering(incident: Incident) -> Block:
     )
 
 
+def _judging(incident: Incident, suspects: Sequence[tuple[Link, Change]]) -> Iterator[Block]:
+    """One menu for all suspects; what a menu cannot hold is typed."""
+    lines = {
+        f"{number}. {text.clip(text.one_line(f'{change.service} {change.version}'), 30)} {WORDS[verdict]}": (
+            f"incident link {incident.id} {change.key} {verdict}"
+        )
+        for number, (link, change) in enumerate(suspects, 1)
+        for verdict in (Verdict.CAUSED, Verdict.DISMISSED)
+        if verdict is not link.verdict
+    }
+    choices = [
+        option(label, line) for label, line in lines.items() if len(line) <= LINE and line == text.one_line(line)
+    ]
+    if choices:
+        yield actions(select("ask.link", "Did a change do it?", choices))
+
+
 def _firing(firing: Firing | None) -> Iterator[Block]:
     """What fires now, with where to read on. A picture is linked, not shown: Slack refuses a card whose picture it
     cannot fetch.
@@ -192,7 +218,7 @@ def _suspects(incident: Incident, suspects: Sequence[tuple[Link, Change]], polic
             button = press(f"Roll back {change.service}", line, f"rollback.{number}", "danger")
         elif _short(change.url):
             button, linked = visit("Open change", change.url or "", f"change.{number}"), True
-        yield section(_suspect(link, change, linked=linked), button, 1000)
+        yield section(f"{number + 1}. {_suspect(link, change, linked=linked)}", button, 750)
 
 
 def can_roll_back(link: Link, change: Change, policy: Policy) -> bool:
@@ -264,7 +290,7 @@ def _resolved_card(
     incident: Incident, suspects: Sequence[tuple[Link, Change]], troubles: Sequence[str], tasks: Sequence[Task]
 ) -> Card:
     """Calm, and short: what it was, how long it took, what is left to do."""
-    cause = [_suspect(link, change) for link, change in suspects if link.verdict is Verdict.CAUSED][:SUSPECTS]
+    found = [_suspect(link, change) for link, change in suspects if link.verdict in FOUND][:SUSPECTS]
     lines = [
         f"*{text.brief(incident.title, 200)}*",
         f":white_check_mark: *Resolved* {_took(incident)}",
@@ -273,7 +299,7 @@ def _resolved_card(
     blocks = (
         header(_name(incident)),
         section("\n".join(filter(None, lines)), n=2800),
-        *(section(line, n=1000) for line in cause),
+        *(section(line, n=1000) for line in found),
         *_troubles(troubles),
         *_tasks(tasks),
         actions(press("Draft postmortem anew", f"incident postmortem {incident.id}", "postmortem")),

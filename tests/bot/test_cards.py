@@ -226,7 +226,7 @@ def test_a_free_role_can_be_taken_and_a_held_one_handed_off():
 
 def test_the_lines_name_the_incident_because_the_card_is_read_elsewhere_too():
     lines = [line for line in presses(card()).values() if line.startswith("incident")]
-    assert len(lines) == 10
+    assert len(lines) == 14
     assert all(" INC-7" in line for line in lines)
 
 
@@ -287,8 +287,29 @@ def test_a_deployer_named_like_a_person_is_not_pinged():
 
 
 def test_the_phase_menu_shows_the_phase():
-    menu = next(node for node in nodes(card(phase=Phase.MONITORING).blocks) if node.get("type") == "static_select")
+    menu = menu_of("ask.phase", card(phase=Phase.MONITORING))
     assert menu["initial_option"]["value"] == "incident status INC-7 monitoring"
+
+
+def menu_of(id, of):
+    return next((node for node in nodes(of.blocks) if node.get("action_id") == id), None)
+
+
+def test_what_people_may_say_of_the_suspects_is_one_menu():
+    said = [
+        one["value"]
+        for one in menu_of("ask.link", card(suspects=[link(verdict=Verdict.CAUSED), link(FLAG)]))["options"]
+    ]
+    assert said == [
+        "incident link INC-7 deploy/checkout/production/v42 dismissed",
+        "incident link INC-7 flag/prices/1 caused",
+        "incident link INC-7 flag/prices/1 dismissed",
+    ]
+
+
+@pytest.mark.parametrize("key", ["k" * 200, "two\nlines"])
+def test_a_key_that_no_menu_holds_as_it_is_is_typed(key):
+    assert menu_of("ask.link", card(suspects=[link(replace(DEPLOY, key=key))])) is None
 
 
 # ---------------------------------------------------------------- the rest

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Answer, ChangeKind, Phase, Question, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import Answer, ChangeKind, Phase, Post, Question, Request, RequestState, Role, RolloutPhase, Sighting
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
@@ -351,3 +351,10 @@ def test_when_alerts_opened_incidents_of_late(store: Store) -> None:
     keep(store, incident(5, version=0, group="5", opened_at=later(5), by="U0DANA"))
     assert store.read(lambda tx: tx.opened(later(2), 2)) == (later(4), later(3))
     assert store.read(lambda tx: tx.opened(later(2), 9)) == (later(4), later(3), later(2))
+
+
+def test_this_minutes_message_of_changes_is_found(store: Store) -> None:
+    keep(store, Post(id="INC-1/changes/20260305T1200", incident="INC-1", channel="@incident", text="a"))
+    keep(store, Post(id="INC-2/changes/20260305T1159", incident="INC-2", channel="@incident", text="b"))
+    told = store.read(lambda tx: tx.told_changes([incident(1), incident(2)], NOON + minutes(0.9)))
+    assert {id: post.text for id, post in told.items()} == {"INC-1": "a"}
