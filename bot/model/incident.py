@@ -112,7 +112,7 @@ class Alert:
     ends_at: datetime | None = None
     url: str | None = None
     source: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     runbook: str | None = None
     value: str = ""
     image: str | None = None
@@ -157,7 +157,9 @@ class Incident:
     opened_at: datetime
     by: str = BOT
     group: str = ""
-    roles: Mapping[str, str] = field(default_factory=dict)  # role → name of the on-call that its route calls
+    roles: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # role → name of the on-call that its route calls
     onset_at: datetime | None = None
     phase: Phase = Phase.INVESTIGATING
     impact: str = ""
