@@ -32,7 +32,8 @@ def what(request: Request) -> str:
 
 
 def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
-    near = [incident for incident in (around.incident, *around.others) if incident and incident.is_open]
+    asking = around.incident if around.near else None  # an incident of something else is no reason for anything here
+    near = [incident for incident in (asking, *around.others) if incident and incident.is_open]
     return Facts(
         intent=meant.intent,
         environment=rollout.environment,

@@ -130,6 +130,8 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         around = replace(targets.surroundings(tx, ask, service, now), figures=figures)
+        if around.incident:
+            around = replace(around, near=targets.is_near(world, around.incident, service))
         return rollouts.propose(
             verb,
             rollout,
