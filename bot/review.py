@@ -97,7 +97,11 @@ def void(request: Request, rollout: Rollout, allowed: Collection[str], now: date
         return "whoever asked for it may no longer do that"
     if why := moved(request, rollout):
         return why
-    return f"it is done already; the cluster shows {shows(rollout)}" if fulfilled(request, rollout) else ""
+    if not fulfilled(request, rollout):
+        return ""
+    # An abort lifts the pause, too; what was to go on went back.
+    back = request.intent == Intent.RESUME and rollout.aborted
+    return f"{'it was aborted' if back else 'it is done already'}; the cluster shows {shows(rollout)}"
 
 
 def blocked_since(request: Request, rollout: Rollout, stables: Sequence[Stable], around: Surroundings | None) -> str:
