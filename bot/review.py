@@ -60,15 +60,15 @@ def reviewed(request: Request, checked: Preflight, consent: Consent, broken_glas
     return shown
 
 
-def blocked(request: Request, checked: Preflight) -> Refused:
-    """Each reason, and whether it may be overridden."""
+def blocked(request: Request, checked: Preflight, flags: str = "") -> Refused:
+    """Each reason, and whether it may be overridden. `flags`: what was asked for beside the verb, as it is typed."""
     lines = [
         f"• {reason} ({'nobody can override this' if reason.firm else 'breaking the glass overrides it'})"
         for reason in checked.reasons
         if reason.weight is Safety.BLOCKED
     ]
     why = "\n".join([f"The {esc(what(request))} is blocked; nothing was changed.", *lines])
-    override = f'/rollout {request.verb} {request.service} {FLAG} "why"'
+    override = f'/rollout {request.verb} {request.service}{flags} {FLAG} "why"'
     return Refused(why, instead=override if checked.overridable else f"/rollout check {request.service}")
 
 
