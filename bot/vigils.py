@@ -107,7 +107,7 @@ def _holding(
         return noted + Decision(do=(_again(vigil, policy, now),))
     # A pause is no cure: how the release does that it keeps from going on is for people to see.
     if request.verb is not Verb.PAUSE and (why := good(rollout, figures)):
-        text = f"{promises.title(request)} {HELD}, but all is not well: {why}"
+        text = f"{promises.title(request)} {HELD}, but I cannot call it well: {why}"
         return _post(vigil, "unwell", cards.words_of(text)) + _ended(back, now, text)
     return _ended(back, now, f"{promises.title(request)} {HELD}")
 
