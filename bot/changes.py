@@ -30,7 +30,7 @@ from bot.policy import Policy
 from bot.vendors import Trouble
 
 CLUSTER = "cluster"  # the source of what the cluster itself has told
-TOGETHER = timedelta(minutes=30)  # CI and the cluster begin one deploy at most this far apart
+LATE = timedelta(minutes=10)  # by the clocks and queues between a pipeline and us
 ENDED = frozenset(ChangeStatus) - {ChangeStatus.STARTED}
 STANDING = frozenset({ChangeStatus.STARTED, ChangeStatus.SUCCEEDED})
 
@@ -43,7 +43,7 @@ def merge(change: Change, before: Change | None) -> Change:
     if before is None:
         return change
     starts, ended = change.status is ChangeStatus.STARTED, before.status in ENDED
-    if starts and ended and change.at > before.at and not in_one(change.source, change.at, before):
+    if starts and ended and change.at > before.at and not _late(change, before):
         return change
     if (starts and ended) or (not starts and not ended and change.at < before.at):  # an old copy, late
         return replace(
@@ -66,10 +66,9 @@ def merge(change: Change, before: Change | None) -> Change:
     )
 
 
-def in_one(source: str, at: datetime, before: Change) -> bool:
-    """Whether a beginning is that of a deploy which the other side, the cluster or CI, has seen through already."""
-    other = source != before.source and CLUSTER in (source, before.source)
-    return other and before.status is ChangeStatus.SUCCEEDED and at - before.at < TOGETHER
+def _late(start: Change, before: Change) -> bool:
+    """The cluster has seen it through before its pipeline has told that it begins."""
+    return before.source == CLUSTER and before.status is ChangeStatus.SUCCEEDED and start.at - before.at < LATE
 
 
 def receive(

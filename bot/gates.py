@@ -349,7 +349,7 @@ def promote(
         )
     gates = FORWARD[:3] if full and seen.gate != Kind.DEPLOY else (Kind(seen.gate),)
     if not broken_glass:
-        _must_be_thawed(facts, now)
+        _must_be_thawed(facts, " --full" if full else "", now)
     passes: list[Pass] = []
     for offset, gate in enumerate(gates):
         given = _pass(facts, gate, seen.checksum, by, number + offset, now, once=not full)
@@ -379,11 +379,11 @@ def frozen(facts: Facts, now: datetime) -> tuple[str, ...]:
     return tuple(closer.text for closer in _freezes(facts, now))
 
 
-def _must_be_thawed(facts: Facts, now: datetime) -> None:
+def _must_be_thawed(facts: Facts, flags: str, now: datetime) -> None:
     for freeze in _freezes(facts, now):
         raise Refused(
             f"{brief(freeze.text, 500)}. Nothing was changed. Where that cannot wait, break the glass: "
-            f'`/rollout promote {facts.service.name} {FLAG} "why"`.',
+            f'`/rollout promote {facts.service.name}{flags} {FLAG} "why"`.',
             instead=f"/rollout thaw {freeze.id}",
         )
 

@@ -194,7 +194,7 @@ def _promote_fully(rollout: Rollout) -> Plan:
 
 def _must_be_promotable(rollout: Rollout, *, full: bool = False) -> None:
     service = rollout.service
-    if full and rollout.aborted:
+    if full and rollout.aborted and rollout.strategy != FLAGGER:
         raise Refused(
             f"{shown(rollout.current)} of {code(service)} was aborted; to promote it fully would drop the abort and "
             "give it all the traffic. Start it over if you trust it again.",
@@ -349,6 +349,12 @@ def find(rollout: Rollout, word: str) -> Revision:
 
 def _not_aborted(rollout: Rollout, verb: Verb) -> None:
     """Promoting an aborted rollout does nothing; promoting it fully ships the bad version to everybody."""
+    if rollout.aborted and rollout.strategy == FLAGGER:
+        raise Refused(
+            f"Flagger has rolled {shown(rollout.current)} of {code(rollout.service)} back, and looks at it again only "
+            f"when its template changes; to {verb} it would do nothing. Deploy it again when it is mended.",
+            instead=_show(rollout),
+        )
     if rollout.aborted:
         raise Refused(
             f"{shown(rollout.current)} of {code(rollout.service)} was aborted; to {verb} it would do nothing. "

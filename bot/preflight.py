@@ -78,6 +78,7 @@ class Surroundings:
     """What else is going on around a rollout."""
 
     incident: Incident | None = None  # the one that asks
+    near: bool = True  # that one is of the service, or of one that depends on it, in the same environment
     others: Sequence[Incident] = ()  # every open incident of the service
     changes: Sequence[Change] = ()  # of the service, since the onset
     requests: Sequence[Request] = ()  # not yet settled, for this rollout

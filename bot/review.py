@@ -32,7 +32,8 @@ def what(request: Request) -> str:
 
 
 def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
-    near = [incident for incident in (around.incident, *around.others) if incident and incident.is_open]
+    asking = around.incident if around.near else None  # an incident of something else is no reason for anything here
+    near = [incident for incident in (asking, *around.others) if incident and incident.is_open]
     return Facts(
         intent=meant.intent,
         environment=rollout.environment,
@@ -59,15 +60,15 @@ def reviewed(request: Request, checked: Preflight, consent: Consent, broken_glas
     return shown
 
 
-def blocked(request: Request, checked: Preflight) -> Refused:
-    """Each reason, and whether it may be overridden."""
+def blocked(request: Request, checked: Preflight, flags: str = "") -> Refused:
+    """Each reason, and whether it may be overridden. `flags`: what was asked for beside the verb, as it is typed."""
     lines = [
         f"• {reason} ({'nobody can override this' if reason.firm else 'breaking the glass overrides it'})"
         for reason in checked.reasons
         if reason.weight is Safety.BLOCKED
     ]
     why = "\n".join([f"The {esc(what(request))} is blocked; nothing was changed.", *lines])
-    override = f'/rollout {request.verb} {request.service} {FLAG} "why"'
+    override = f'/rollout {request.verb} {request.service}{flags} {FLAG} "why"'
     return Refused(why, instead=override if checked.overridable else f"/rollout check {request.service}")
 
 
@@ -96,7 +97,11 @@ def void(request: Request, rollout: Rollout, allowed: Collection[str], now: date
         return "whoever asked for it may no longer do that"
     if why := moved(request, rollout):
         return why
-    return f"it is done already; the cluster shows {shows(rollout)}" if fulfilled(request, rollout) else ""
+    if not fulfilled(request, rollout):
+        return ""
+    # An abort lifts the pause, too; what was to go on went back.
+    back = request.intent == Intent.RESUME and rollout.aborted
+    return f"{'it was aborted' if back else 'it is done already'}; the cluster shows {shows(rollout)}"
 
 
 def blocked_since(request: Request, rollout: Rollout, stables: Sequence[Stable], around: Surroundings | None) -> str:

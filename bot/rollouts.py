@@ -99,7 +99,7 @@ def propose(
     consent = needed(facts(meant, rollout, around), rule)
     request = reviewed(request, checked, consent, broken_glass)
     if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
-        raise blocked(request, checked)
+        raise blocked(request, checked, _flags(verb, to, full))
     if request.approvals:
         return _asked(request, rollout, checked, consent, around.incident, set(allowed) - {by})
     return Decision(
@@ -108,6 +108,11 @@ def propose(
         do=live_card(request),
         say=cards.preview(request, rollout, checked, PREVIEW_LASTS),
     )
+
+
+def _flags(verb: Verb, to: str, full: bool) -> str:
+    at_once = " --full" if verb is Verb.PROMOTE else " --now"
+    return (f" --to {to}" if to else "") + (at_once if full else "")
 
 
 def _asks(request: Request) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import news, rollouts
-from bot.changes import CLUSTER, ENDED, STANDING, in_one
+from bot.changes import CLUSTER, ENDED, STANDING
 from bot.decision import Decision, NameSuspects, PostCard, ShowRollout, VerifyRollout, WatchRollout
 from bot.holds import ended, outlived
 from bot.intents import named, replicas, step_in_words
@@ -36,7 +36,9 @@ from bot.model import (
 from bot.policy import Policy
 from bot.proof import judge
 from bot.text import clip, clock, one_line
+from bot.twins import deploy_key
 
+HANDED_OVER = timedelta(hours=2)  # from the beginning of a pipeline to that of its rollout, at most
 QUIET = ("set ", "pause")  # steps whose end is no news: where the rollout comes to rest after them is
 
 
@@ -48,22 +50,16 @@ class Known:
     stables: Sequence[Stable] = ()
     requests: Sequence[Request] = ()
     incidents: Sequence[Incident] = ()  # open ones
-    changes: Mapping[str, Change] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)  # by what the cluster calls them
     cards: Sequence[str] = ()  # ids of the cards that show it live
     vigils: Sequence[str] = ()  # ids of those who look on after an act
     holds: Sequence[Hold] = ()  # that stand
     minutes: Mapping[str, Post] = field(default_factory=dict)  # by incident: this minute's message of changes
 
 
-def change_key(service: str, environment: str, version: str) -> str:
-    """The same that a deploy reported by CI gets, so that both are one."""
-    return f"{ChangeKind.DEPLOY}/{service}/{environment}/{version}"
-
-
-def change_keys(rollout: Rollout, before: Sighting | None) -> tuple[str, ...]:
-    """The deploys that a look may be news about."""
-    versions = [str(rollout.current), *([before.revision_version] if before else [])]
-    return tuple(dict.fromkeys(change_key(rollout.service, rollout.environment, version) for version in versions))
+def versions(rollout: Rollout, before: Sighting | None) -> tuple[str, ...]:
+    """Those whose deploys a look may be news about."""
+    return tuple(dict.fromkeys([str(rollout.current), *([before.revision_version] if before else [])]))
 
 
 def seen(rollout: Rollout, known: Known, policy: Policy, *, read_at: datetime, now: datetime) -> Decision:
@@ -237,7 +233,7 @@ class _Look:
         """The deploy that CI may have reported already; what CI knows of it stays."""
         rollout = self.rollout
         version = str(rollout.current)
-        key = change_key(rollout.service, rollout.environment, version)
+        key = deploy_key(rollout.service, rollout.environment, version)
         began = Change(
             key=key,
             change=ChangeKind.DEPLOY,
@@ -249,16 +245,23 @@ class _Look:
             source=CLUSTER,
         )
         before = self.changes.get(key)
-        if before and in_one(CLUSTER, at, before):
-            self.changes[key] = replace(before, status=ChangeStatus.STARTED, at=min(before.at, at))
-            return
-        if before and (before.status not in ENDED or before.at >= at):
-            self.changes[key] = replace(before, at=min(before.at, at))
-            return
-        self.changes[key] = replace(before, status=ChangeStatus.STARTED, at=at) if before else began
+        if before is None:
+            self.changes[key] = began
+        elif self.reported_whole(before, at):
+            self.changes[key] = replace(before, version=version, status=ChangeStatus.STARTED, at=min(before.at, at))
+        elif before.status not in ENDED or before.at >= at:
+            self.changes[key] = replace(before, version=version, at=min(before.at, at))
+        else:
+            self.changes[key] = replace(before, version=version, status=ChangeStatus.STARTED, at=at)
+
+    def reported_whole(self, change: Change, at: datetime) -> bool:
+        """CI has called it done when it had handed it over, and the cluster begins only now; it was not stable yet."""
+        done = change.source != CLUSTER and change.status is ChangeStatus.SUCCEEDED and at - change.at < HANDED_OVER
+        version = str(self.rollout.current)
+        return done and not any(s.version == version and s.at >= change.at for s in self.known.stables)
 
     def end(self, version: str, status: ChangeStatus, of: frozenset[ChangeStatus] | set[ChangeStatus]) -> None:
-        key = change_key(self.rollout.service, self.rollout.environment, version)
+        key = deploy_key(self.rollout.service, self.rollout.environment, version)
         change = self.changes.get(key)
         if change and change.status in of:
             self.changes[key] = replace(change, status=status)
@@ -307,8 +310,9 @@ def _pause(rollout: Rollout) -> str:
 
 def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy, now: datetime) -> Decision:
     """On the timeline of each open incident of the service and of its neighbours; what begins, in its channel too."""
-    changed = tuple(change for key, change in told.changes.items() if change != known.changes.get(key))
-    begun = [change for change in changed if news.begins(change, known.changes.get(change.key))]
+    moved = {key: change for key, change in told.changes.items() if change != known.changes.get(key)}
+    begun = [change for key, change in moved.items() if news.begins(change, known.changes.get(key))]
+    changed = tuple(moved.values())
     decision = Decision(save=changed)
     for incident in known.incidents:
         if not _concerns(rollout, incident, policy):

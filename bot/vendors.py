@@ -114,14 +114,15 @@ def _news(
     incidents: Iterable[Incident],
     now: datetime,
 ) -> Decision:
-    """On the timeline and the card of everybody who uses it; suspects are weighed anew."""
+    """On the timeline and the card of everybody who uses it."""
     name = page.title or vendor.name
     text = f"{name}: {'; '.join(told)}" if told else f"{name}: all that we use is operational again"
     source = next((trouble.url for trouble in found if trouble.url), vendor.page)
     decision = Decision()
     for incident in incidents:
         entry = Entry(incident=incident.id, at=now, kind=EntryKind.ALERT, by=name, text=text, source=source)
-        decision += Decision(note=(entry,), do=(PostCard(incident.id), NameSuspects(incident.id)))
+        weighed = (NameSuspects(incident.id),) if found else ()  # an alibi is not lost when the outage is over
+        decision += Decision(note=(entry,), do=(PostCard(incident.id), *weighed))
     return decision
 
 
@@ -166,7 +167,7 @@ def hint(trouble: Trouble, service: str) -> str:
     return f"{said}, used by {brief(service, 60)}: {trouble.help}"
 
 
-def line(trouble: Trouble, service: str) -> str:
+def on_card(trouble: Trouble, service: str) -> str:
     """For the card, beside the suspects."""
     name = f"{trouble.vendor} {trouble.component}"
     parts = [
@@ -190,8 +191,9 @@ def template(incident: Incident, found: Sequence[Trouble]) -> str:
     if not found:
         return ""
     what = incident.impact.strip() or f"Some customers cannot use {incident.service or 'us'} as they should."
-    worst, end = found[0], "" if what.endswith((".", "!", "?")) else "."
+    worst = found[0]
+    stop = "" if what.endswith((".", "!", "?")) else "."
     return (
-        f"{what}{end} We are sorry; keeping it working is our job, whoever has the trouble. We are looking for a way "
+        f"{what}{stop} We are sorry; keeping it working is our job, whoever has the trouble. We are looking for a way "
         f"round an outage of {worst.vendor} ({worst.component}), which it needs, since {clock(worst.since)} UTC."
     )

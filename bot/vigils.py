@@ -109,7 +109,7 @@ def _holding(vigil: Vigil, request: Request, unwell: str, probed: bool, policy: 
         return noted + Decision(do=(_again(vigil, policy, now),))
     # A pause is no cure: how the release does that it keeps from going on is for people to see.
     if request.verb is not Verb.PAUSE and unwell:
-        text = f"{promises.title(request)} {HELD}, but all is not well: {unwell}"
+        text = f"{promises.title(request)} {HELD}, but I cannot call it well: {unwell}"
         return _post(vigil, "unwell", cards.words_of(text)) + _ended(back, now, text)
     proof = ", and its probes are good" if probed and not unwell else ""
     return _ended(back, now, f"{promises.title(request)} {HELD}{proof}")

@@ -135,6 +135,8 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
         others = targets.vendor_troubles(world, tx, service.name, now)
         around = targets.surroundings(tx, ask, service, now)
         around = replace(around, figures=figures, doubts=doubts, vendors=others)
+        if around.incident:
+            around = replace(around, near=targets.is_near(world, around.incident, service))
         return _looks(world, service.name, service.environment, now) + rollouts.propose(
             verb,
             rollout,

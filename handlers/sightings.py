@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import sightings
+from bot import sightings, twins
 from bot.decision import Decision
 from bot.errors import ProviderError
-from bot.model import RequestState, Rollout, rollout_id
+from bot.model import Change, RequestState, Rollout, rollout_id
 from bot.policy import Service
 from bot.sightings import Known
 from handlers import targets
@@ -52,7 +52,10 @@ def _take_back(world: World, service: Service, rollout: Rollout) -> None:
 def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
     service, environment = rollout.service, rollout.environment
     before = tx.sighting(rollout_id(service, environment))
-    changes = {key: tx.change(key) for key in sightings.change_keys(rollout, before)}
+    changes = {
+        twins.deploy_key(service, environment, version): deploy(tx, rollout, version, now)
+        for version in sightings.versions(rollout, before)
+    }
     return Known(
         before=before,
         stables=tx.stables(service, environment),
@@ -64,6 +67,13 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         holds=tx.holds(service, environment),
         minutes=tx.told_changes(open_ones, now),
     )
+
+
+def deploy(tx: Tx, rollout: Rollout, version: str, now: datetime) -> Change | None:
+    """The deploy of this version, by whatever name it was told of; read anew by that, since it may be written."""
+    service, environment = rollout.service, rollout.environment
+    twin = twins.of_version(version, tx.deploys(service, environment), now)
+    return tx.change(twin.key if twin else twins.deploy_key(service, environment, version))
 
 
 def look_at(world: World, services: Sequence[Service]) -> list[Service]:

@@ -202,10 +202,13 @@ def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:
 
 def roles_in(world: World, tx: Tx, incident: Incident | None, service: Service) -> tuple[Assignment, ...]:
     """Only a role in an incident of this service, or of one that depends on it, gives a say in its rollout."""
-    if incident is None or incident.environment != service.environment:
-        return ()
+    return tx.assignments(incident.id) if incident and is_near(world, incident, service) else ()
+
+
+def is_near(world: World, incident: Incident, service: Service) -> bool:
+    """It is about this service, or about one that depends on it, in the same environment."""
     near = {incident.service, *world.policy.service(incident.service).depends_on}
-    return tx.assignments(incident.id) if service.name in near else ()
+    return incident.environment == service.environment and service.name in near
 
 
 @dataclass(frozen=True, kw_only=True)

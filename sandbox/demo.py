@@ -32,7 +32,7 @@ from sandbox.world import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = Path(__file__).parent / "demo.yml"
-PATIENCE = 30.0  # seconds for the bot to get ready
+PATIENCE = 90.0  # seconds for the bot to get ready; a busy machine takes its time
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ def wait_until_ready(running: Running) -> None:
             except httpx.TransportError:
                 pass  # it is not listening yet
             time.sleep(0.05)
-    raise SystemExit(f"The bot did not get ready. Its log says:\n{running.log.read_text()[-3000:]}")
+    why = "ended" if running.process.poll() is not None else f"did not get ready within {PATIENCE:.0f} s"
+    raise SystemExit(f"The bot {why}. Its log says:\n{running.log.read_text()[-3000:] or '(nothing)'}")
 
 
 def play(world: Sandbox, url: str, running: Running, chosen: Options) -> int:

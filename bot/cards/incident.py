@@ -47,7 +47,7 @@ from bot.model import (
     Verdict,
 )
 from bot.policy import Policy
-from bot.vendors import Trouble, line
+from bot.vendors import Trouble, on_card
 
 SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
 TOPIC = 250
@@ -253,7 +253,7 @@ def _short(url: str | None) -> bool:
 def _vendors(incident: Incident, vendors: Sequence[Trouble]) -> Iterator[Block]:
     """Beside the suspects: who else may have done it."""
     if vendors:
-        yield section("\n".join(line(trouble, incident.service) for trouble in vendors[:VENDORS]), n=2000)
+        yield section("\n".join(on_card(trouble, incident.service) for trouble in vendors[:VENDORS]), n=2000)
 
 
 def _troubles(troubles: Sequence[str]) -> Iterator[Block]:

@@ -109,7 +109,7 @@ class Question:
     severity: Severity
     at: datetime
     onset_at: datetime
-    roles: Mapping[str, str] = field(default_factory=dict)  # for the incident, as its route says
+    roles: Mapping[str, str] = field(default_factory=dict, hash=False)  # for the incident, as its route says
     count: int = 1
     channel: str = ""
     ts: str = ""

@@ -254,6 +254,31 @@ def test_what_is_blocked_names_each_reason_and_whether_it_may_be_overridden() ->
 
 
 @pytest.mark.parametrize(
+    ("verb", "said", "line"),
+    [
+        (Verb.PROMOTE, {}, "promote checkout"),
+        (Verb.PROMOTE, {"full": True}, "promote checkout --full"),
+    ],
+)
+def test_what_to_type_instead_keeps_what_was_asked_for(verb: Verb, said: dict[str, Any], line: str) -> None:
+    frozen = Freeze(id="FRZ-1", scope="checkout", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60))
+    with pytest.raises(Refused) as refused:
+        propose(
+            verb,
+            in_flight(waiting="CanaryPauseStep"),
+            (),
+            Surroundings(freezes=(frozen,)),
+            by=DANA,
+            channel="C1",
+            allowed=ALLOWED,
+            number=1,
+            now=NOON,
+            **said,
+        )
+    assert refused.value.instead == f'/rollout {line} --break-glass "why"'
+
+
+@pytest.mark.parametrize(
     "consent", [Consent(), Consent(typed=True), Consent(approvals=2, typed=True)], ids=["free", "typed", "two"]
 )
 def test_breaking_the_glass_does_without_the_others(consent: Consent) -> None:

@@ -82,6 +82,14 @@ def test_the_same_version_may_be_shipped_again():
     assert changes.merge(change(status=ChangeStatus.SUCCEEDED, at=NOON), again) == again
 
 
+def test_a_pipeline_that_tells_late_of_what_the_cluster_has_seen_through_begins_nothing():
+    seen = change(status=ChangeStatus.SUCCEEDED, source="cluster", actor="")
+    late = changes.merge(change(at=seen.at + minutes(2)), seen)
+    assert (late.status, late.at, late.actor) == (ChangeStatus.SUCCEEDED, seen.at, "ci")
+    again = changes.merge(change(at=seen.at + minutes(60)), seen)
+    assert (again.status, again.at) == (ChangeStatus.STARTED, seen.at + minutes(60))
+
+
 def test_a_change_of_a_neighbour_is_news_and_of_a_stranger_is_not():
     news = [change("p", service="payments"), change("s", service="search")]
     decision = changes.receive(news, {}, [incident()], POLICY, NOON)

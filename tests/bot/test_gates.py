@@ -259,6 +259,13 @@ def test_trap_a_hold_put_on_again_is_a_new_one() -> None:
     assert not asked(tick(), facts(holds=(replace(HOLD, at=NOON + minutes(5)),), passes=passes)).open
 
 
+@pytest.mark.parametrize(("full", "line"), [(True, "promote checkout --full"), (False, "promote checkout")])
+def test_the_way_over_a_freeze_is_as_far_as_was_asked_for(full: bool, line: str) -> None:
+    with pytest.raises(Refused) as refused:
+        promoted(held(freezes=(FREEZE,)), full=full)
+    assert f'`/rollout {line} --break-glass "why"`' in refused.value.why
+
+
 def test_nobody_promotes_over_a_freeze() -> None:
     with pytest.raises(Refused, match="stock count") as refused:
         promoted(held(freezes=(FREEZE,)))

@@ -98,11 +98,15 @@ def test_when_its_incident_is_over_it_asks_again() -> None:
 def test_a_joined_group_goes_on_in_that_incident_and_no_change_of_it_is_lost() -> None:
     there = incident(9, group="search/production", service="search", onset_at=NOON)
     state = Seen(alerts={}, open={"checkout/production": there, "search/production": there}, recent={}, next_number=10)
-    news = [alert("a", starts_at=NOON - minutes(9)), alert("b", service="search", starts_at=NOON - minutes(3))]
-    for order in (news, news[::-1]):
-        decision = triage(order, state, POLICY, NOON)
+    for early, late in ((9, 3), (3, 9)):
+        news = [
+            alert("a", starts_at=NOON - minutes(early)),
+            alert("b", service="search", starts_at=NOON - minutes(late)),
+        ]
+        decision = triage(news, state, POLICY, NOON)
         assert [i.onset_at for i in incidents(decision)] == [NOON - minutes(9)]
         assert {one.incident for one in alerts(decision)} == {"INC-9"}
+        assert [i.onset_at for i in incidents(triage(news[::-1], state, POLICY, NOON))] == [NOON - minutes(9)]
 
 
 # ---------------------------------------------------------------- answering

@@ -149,6 +149,13 @@ def test_a_rollout_that_moved_since_the_preview_is_left_alone() -> None:
     assert decision.do == ()
 
 
+def test_a_resume_is_not_called_done_where_an_abort_has_lifted_the_pause() -> None:
+    asked = request(verb=Verb.RESUME, intent="resume", reviewed_wait=BY_HAND)
+    said = str(confirmed(asked, in_flight(aborted=True)).say)
+    assert "it was aborted; the cluster shows" in said
+    assert "done already" not in said
+
+
 def test_confirming_needs_the_pressers_own_rights() -> None:
     with pytest.raises(Refused, match="holds a role"):
         confirmed(by=CAROL)

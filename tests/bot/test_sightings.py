@@ -104,6 +104,25 @@ def test_it_joins_with_what_ci_reported() -> None:
     ]
 
 
+def test_what_ci_has_called_done_before_it_was_seen_is_the_same_release() -> None:
+    said = change(status=ChangeStatus.SUCCEEDED, source="deploys")
+    (known,) = [noun for noun in looks(idle(), in_flight(), changes={KEY: said}).save if isinstance(noun, Change)]
+    assert known == replace(said, status=ChangeStatus.STARTED)
+
+
+def test_what_was_stable_since_is_shipped_again() -> None:
+    said = change(status=ChangeStatus.SUCCEEDED, source="deploys", at=NOON - minutes(60))
+    since = replace(stable(V42), at=NOON - minutes(50))
+    decision = looks(idle(), in_flight(), changes={KEY: said}, stables=(since,))
+    assert [noun.at for noun in decision.save if isinstance(noun, Change)] == [NOON + minutes(1)]
+
+
+def test_a_release_that_a_run_of_a_pipeline_reported_keeps_the_name_of_the_run() -> None:
+    said = change("run/17", version="f95f852bd8fca8fcc58a9a2d6c842781e32a215e", source="github")
+    (known,) = [noun for noun in looks(idle(), in_flight(), changes={KEY: said}).save if isinstance(noun, Change)]
+    assert (known.key, known.version, known.at) == ("run/17", "v42", said.at)
+
+
 def test_the_same_version_shipped_again_is_a_new_beginning() -> None:
     said = change(status=ChangeStatus.ROLLED_BACK, at=NOON - minutes(60))
     decision = looks(idle(), in_flight(), changes={KEY: said})

@@ -9,9 +9,10 @@ import pytest
 
 from bot.canaries import FLAGGER, with_gates
 from bot.decision import Decision
+from bot.errors import Refused
 from bot.gated import by_gates
 from bot.gates import Facts, Kind
-from bot.intents import BY_HAND, Intent
+from bot.intents import BY_HAND, Intent, plan
 from bot.model import Gate, Hold, Pass, Request, RequestState, Revision, Rollout, RolloutPhase, Verb
 from bot.policy import Policy
 from bot.preflight import Surroundings, preflight
@@ -242,3 +243,11 @@ def test_what_its_gates_cannot_do_ends_the_request_with_the_reason(asked: Reques
 def test_neither_a_hold_nor_a_suspension_freezes_the_autoscaler_of_a_canary() -> None:
     checked = preflight(Verb.PAUSE, replace(CANARY, autoscaled=True), (), Surroundings())
     assert "autoscaler" not in str(checked.reasons)
+
+
+@pytest.mark.parametrize(("verb", "full"), [(Verb.PROMOTE, True), (Verb.PROMOTE, False), (Verb.RESUME, False)])
+def test_what_flagger_rolled_back_is_not_to_be_retried_which_would_be_refused(verb: Verb, full: bool) -> None:
+    with pytest.raises(Refused, match="Flagger has rolled v42 of `checkout` back") as refused:
+        plan(verb, replace(CANARY, aborted=True, phase=RolloutPhase.DEGRADED), (), "", full=full)
+    assert "Deploy it again" in refused.value.why
+    assert refused.value.instead == "/rollout show checkout"

@@ -88,6 +88,7 @@ def test_its_end_is_told_too() -> None:
     decision = polled(PAY, page(told=OUTAGE), read(over), {said().key: said()}, HERE, NOON)
     assert lines(decision) == ["Paybridge: all that we use is operational again"]
     assert saved(decision, VendorPage).told == ()
+    assert NameSuspects("INC-7") not in decision.do, "who had an alibi keeps it"
 
 
 def test_what_a_webhook_brought_is_told_with_the_next_poll_also_where_that_has_no_news() -> None:
@@ -146,21 +147,21 @@ def test_who_does_not_use_it_is_not_told() -> None:
 
 def test_what_was_read_long_ago_says_so() -> None:
     (fresh,), (old,) = found(NOON + minutes(29)), found(NOON + timedelta(hours=2))
-    assert "as read at" not in vendors.line(fresh, "checkout")
-    assert "as read at" in vendors.line(old, "checkout")
+    assert "as read at" not in vendors.on_card(fresh, "checkout")
+    assert "as read at" in vendors.on_card(old, "checkout")
 
 
 def test_words_for_the_card_and_the_preview() -> None:
     (trouble,) = found()
     hint = "Paybridge Card payments: major outage since 12:00 UTC, used by checkout: a rollback will hardly help"
     assert vendors.hint(trouble, "checkout") == hint
-    assert "Elevated card errors" in vendors.line(trouble, "checkout")
+    assert "Elevated card errors" in vendors.on_card(trouble, "checkout")
     assert "may not help" in vendors.hint(replace(trouble, state=VendorState.DEGRADED), "checkout")
 
 
 def test_a_vendors_words_cannot_ping() -> None:
     (trouble,) = found(NOON, said(title="<!channel> *down*"))
-    assert "<!channel>" not in vendors.line(trouble, "checkout")
+    assert "<!channel>" not in vendors.on_card(trouble, "checkout")
     assert "<!here>" not in vendors.hint(replace(trouble, vendor="<!here>"), "checkout")
 
 

@@ -113,3 +113,48 @@ def test_a_release_that_the_cluster_sees_first_is_told_once(story: Story) -> Non
     story.passes(120)
     ((line,),) = told(story)
     assert "deploy of `checkout v42`" in line
+
+
+COMMIT = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
+
+
+def runs(story: Story, status: str, run: int = 17) -> None:
+    """A pipeline that has a name of its own for what it ships, and a commit for a version."""
+    known = {
+        "key": f"run/{run}",
+        "service": "checkout",
+        "environment": "production",
+        "version": COMMIT,
+        "actor": "dana",
+    }
+    story.hook("deploys", known | {"status": status, "at": story.clock.now().isoformat()})
+
+
+def deploys(story: Story) -> list[tuple[str, str]]:
+    found = story.store.read(lambda tx: tx.deploys("checkout", "production"))
+    return [(deploy.key, deploy.actor) for deploy in found]
+
+
+def test_a_deploy_that_ci_names_first_and_the_cluster_sees_then_is_one_row(story: Story) -> None:
+    story.passes(30)
+    story.alert()
+    runs(story, "started")
+    story.passes(45 * 60)
+    story.cluster.deploy("checkout", image="shop/checkout:main-f95f852")
+    runs(story, "succeeded")
+    story.passes(60)
+    assert deploys(story) == [("run/17", "dana")]
+    assert len(told(story)) == 1
+
+
+def test_a_deploy_that_the_cluster_sees_first_and_ci_names_then_is_one_row(story: Story) -> None:
+    story.passes(30)
+    story.alert()
+    story.cluster.deploy("checkout", image="shop/checkout:main-f95f852")
+    story.passes(60)
+    runs(story, "started")
+    story.passes(60)
+    runs(story, "succeeded")
+    story.passes(60)
+    assert deploys(story) == [("deploy/checkout/production/main-f95f852", "dana")]
+    assert len(told(story)) == 1

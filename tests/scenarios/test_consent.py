@@ -244,3 +244,27 @@ def test_a_guest_approves_nothing(shop: Story) -> None:
     shop.slack.people[CAROL].is_restricted = True
     assert "Only members of this workspace" in shop.types(f"/rollout approve {asked.id}", by=CAROL)
     assert aborts(shop) == 0
+
+
+def test_trap_the_channel_of_another_services_incident_saves_no_approval(story: Story) -> None:
+    """Whoever is alone would only have to type it there."""
+    story.policy = replace(SHOP, consent=())
+    story.world = story.wire()
+    story.cluster.patch("checkout", {"spec": {"strategy": {"canary": {"steps": [{"setWeight": 100}]}}}}, by="setup")
+    story.passes(5)
+    story.ships("v42", seconds=60)
+    story.alert("PaymentsErrorRatioHigh", "payments")
+    assert story.channels == ["inc-1-payments"]
+    story.slack.join(DANA, story.channel)
+    assert "needs 1 approval: all of the traffic" in story.types("/rollout rollback checkout")
+
+
+def test_the_incident_of_what_depends_on_it_does(story: Story) -> None:
+    story.policy = replace(SHOP, consent=())
+    story.world = story.wire()
+    story.cluster.patch("payments", {"spec": {"strategy": {"canary": {"steps": [{"setWeight": 100}]}}}}, by="setup")
+    story.passes(5)
+    story.ships("v42", "payments", seconds=60)
+    story.alert()
+    assert story.channels == ["inc-1-checkout"]
+    assert "Roll back payments?" in story.types("/rollout rollback payments")

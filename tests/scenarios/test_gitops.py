@@ -54,6 +54,7 @@ def test_switched_off_it_sticks_and_somebody_is_reminded_to_restore_it(story: St
     assert "rollback of checkout to v41 held" in story.timeline
     assert not any("did not stick" in text for text in story.said())
     story.passes(4 * 3600)
+    story.settle()  # two reminders at once are posted one after the other
     assert any("is due: restore Argo CD Application shop" in text for text in story.said())
     story.types("/rollout restore checkout")
     assert app(story)["spec"]["syncPolicy"] == {"automated": HEALING}
