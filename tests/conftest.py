@@ -24,6 +24,23 @@ settings.load_profile("any machine")
 gc.set_threshold(100_000, 50, 100)
 
 
+# They begin first: whoever has one of them last keeps everybody waiting.
+LONG = (
+    "test_kill",
+    "test_typed",
+    "test_twice",
+    "test_incident",
+    "test_page",
+    "test_stories",
+    "test_prometheus",
+    "test_start",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in ("scenarios", "browser") or item.path.stem not in LONG)
+
+
 def pytest_collection_finish() -> None:
     """What is loaded stays, and is not looked through again."""
     gc.collect()

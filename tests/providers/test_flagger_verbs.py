@@ -57,8 +57,7 @@ REFUSALS = {
     "-first": "first deploy",
     "-stable": "is fully promoted",
     "-unseen": "has not seen that yet",
-    "-aborted": "was aborted; to",
-    "-dropped": "would drop the abort",
+    "-aborted": "looks at it again only when its template changes; to",
     "-fully": "already being promoted fully",
     "-back": "is already aborted",
     "-retry": "cannot be started over",
@@ -83,7 +82,7 @@ suspended             | -already unsuspend -held    lift+skip…again fail,lift 
 waiting for promotion | hold     once      once     skip…again      order      -retry order      order           order
 analysis skipped      | hold     -running  -fully   -fully          order      -retry order      order           order
 promoting             | -idle    -running  -stable  -stable         -stable    -retry undo       skip,undo…again undo
-failed                | -return  -aborted  -aborted -dropped        -back      -retry -back      -back           undo
+failed                | -return  -aborted  -aborted -aborted        -back      -retry -back      -back           undo
 failed, mended        | -idle    -running  -stable  -stable         -stable    -retry -unknown   -unknown        -here
 not seen yet          | hold     -running  -unseen  -unseen         -unseen    -retry -unseen    -unseen         -unseen
 finished              | -idle    -running  -stable  -stable         -stable    -retry undo       skip,undo…again undo
@@ -97,7 +96,7 @@ suspended             | -already unsuspend -held    lift+skip…again fail,lift 
 waiting for promotion | suspend  -foreign  -foreign skip…again      fail       -retry fail       fail            fail
 analysis skipped      | suspend  -running  -fully   -fully          fail       -retry fail       fail            fail
 promoting             | -idle    -running  -stable  -stable         -stable    -retry undo       skip,undo…again undo
-failed                | -return  -aborted  -aborted -dropped        -back      -retry -back      -back           undo
+failed                | -return  -aborted  -aborted -aborted        -back      -retry -back      -back           undo
 failed, mended        | -idle    -running  -stable  -stable         -stable    -retry -unknown   -unknown        -here
 not seen yet          | suspend  -running  -unseen  -unseen         -unseen    -retry -unseen    -unseen         -unseen
 finished              | -idle    -running  -stable  -stable         -stable    -retry undo       skip,undo…again undo
