@@ -11,7 +11,7 @@ from bot import probes
 from bot.decision import Decision, RunProbe
 from bot.policy import Probe
 from bot.probes import Answer, Outcome
-from bot.routes import take
+from handlers import alerts
 from handlers.world import Prober, Think, World, nothing
 from storage.store import Tx
 
@@ -34,7 +34,7 @@ def run(world: World, name: str) -> Think:
 
     def think(tx: Tx, now: datetime) -> Decision:
         alert = probes.asked_of(probe, now)
-        seen = tx.seen([alert], {take(alert, world.policy).group}, now - world.policy.cooling)
+        seen = alerts.seen(world, tx, now, [alert])
         incident = next(iter(tx.open_incident_of(probe.service, probe.environment)), None)
         return probes.looked(probe, tx.finding(name), outcome, seen, incident, world.policy, now)
 

@@ -49,6 +49,14 @@ def broken(story: Story) -> None:
     story.settle()
 
 
+def test_what_is_silenced_goes_for_a_probe_too(story: Story) -> None:
+    story.types("/incident silence service=search --for 10m --why moving the catalogue")
+    broken(story)
+    assert story.incidents == ()
+    story.passes(15 * 60)
+    assert story.incident.title == "Probe search-prices: “€” is not in it"
+
+
 def test_from_a_wrong_page_to_its_cure_with_the_probe_as_the_proof(plain: Story) -> None:
     broken(plain)
     assert "Probes: :red_circle: search-prices since" in plain.card
