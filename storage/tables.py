@@ -257,6 +257,10 @@ class IncidentRow(Row, table=True):
     announced_in: str = words()
     next_update_at: datetime | None = time()
     resolved_at: datetime | None = time()
+    private: bool
+    drill: str = words()
+    merged_into: str = indexed()
+    cancelled: bool
     version: int
 
 

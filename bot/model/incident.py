@@ -171,6 +171,10 @@ class Incident:
     announced_in: str = ""
     next_update_at: datetime | None = None
     resolved_at: datetime | None = None
+    private: bool = False  # known only in its own channel, to those invited
+    drill: str = ""  # the story that is played; nobody is paged or told in public, and nothing is counted
+    merged_into: str = ""  # the incident that it turned out to be
+    cancelled: bool = False  # it was none
     version: int = 0
 
     @property

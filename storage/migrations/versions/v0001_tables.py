@@ -265,6 +265,10 @@ def incidents() -> None:
         sa.Column("announced_in", sa.Text(), nullable=False),
         sa.Column("next_update_at", TIME, nullable=True),
         sa.Column("resolved_at", TIME, nullable=True),
+        sa.Column("private", sa.Boolean(), nullable=False),
+        sa.Column("drill", sa.Text(), nullable=False),
+        sa.Column("merged_into", sa.Text(), nullable=False),
+        sa.Column("cancelled", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_incident"),
     )
