@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from bot.policy import Policy
 from handlers.app import console
-from tests.databases import database, databases, in_memory, postgres, sqlite_template
-from tests.story import Story, told
+from tests.databases import Shelf, database, databases, postgres, shelf, sqlite_template
+from tests.story import SHOP, Story, told
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,16 +62,17 @@ structlog.configure(
     cache_logger_on_first_use=False,
 )
 
-__all__ = ["database", "databases", "postgres", "sqlite_template"]
+__all__ = ["database", "databases", "postgres", "shelf", "sqlite_template"]
+
+
+Tell = Callable[..., AbstractContextManager[Story]]
 
 
 @contextmanager
-def opened(tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
+def opened(shelf: Shelf, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
     """On SQLite; what differs between the engines is tested in tests/storage."""
-    with in_memory() as folder:
-        shutil.copy(sqlite_template, folder / "bot.db")
-        with told(f"sqlite:///{folder}/bot.db", tmp_path) as story:
-            yield story
+    with shelf.lend() as store, told(store, folder, policy) as story:
+        yield story
 
 
 @pytest.fixture
@@ -82,13 +84,19 @@ def quietly() -> Iterator[None]:
 
 
 @pytest.fixture
-def story(quietly: None, tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
-    with opened(tmp_path, sqlite_template) as story:
+def tell(quietly: None, tmp_path: Path, shelf: Shelf) -> Tell:
+    """Opens a story under a policy: `with tell(POLICY) as story`."""
+    return partial(opened, shelf, tmp_path)
+
+
+@pytest.fixture
+def story(tell: Tell) -> Iterator[Story]:
+    with tell() as story:
         yield story
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Callable[[], Story]]:
+def lasting(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf) -> Iterator[Callable[[], Story]]:
     """Opens stories that the tests of a module share, where each has to leave them as they were."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(opened(tmp_path_factory.mktemp("lasting"), sqlite_template))
+        yield lambda: stack.enter_context(opened(shelf, tmp_path_factory.mktemp("lasting")))

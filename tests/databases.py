@@ -1,6 +1,6 @@
 """Real databases for tests: SQLite files, and PostgreSQL from a server that the tests start themselves.
 
-A conftest takes the fixtures over: `from tests.databases import database, databases, postgres, sqlite_template`.
+A conftest takes the fixtures over: `from tests.databases import database, databases, postgres, shelf, sqlite_template`.
 Then a test that asks for `database` runs once on each of DATABASES and gets the URL of one without a row; `databases`
 makes more.
 """
@@ -152,6 +152,35 @@ def in_memory() -> Iterator[Path]:
     memory = "/dev/shm"
     with tempfile.TemporaryDirectory(prefix="wk-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Path(folder)
+
+
+@dataclass
+class Shelf:
+    """Stores on SQLite, lent again when they are empty: what one story had compiled the next need not compile."""
+
+    folder: Path
+    template: Path
+    free: list[Store] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @contextmanager
+    def lend(self) -> Iterator[Store]:
+        store = self.free.pop() if self.free else Store(f"sqlite:///{self.folder}/{next(self.numbers)}.db")
+        path = Path(str(store.engine.url.database))
+        shutil.copy(self.template, path)
+        try:
+            yield store
+        finally:
+            store.close()
+            for rest in path.parent.glob(f"{path.name}-*"):  # the log of what was not yet in the file
+                rest.unlink()
+            self.free.append(store)
+
+
+@pytest.fixture(scope="session")
+def shelf(sqlite_template: Path) -> Iterator[Shelf]:
+    with in_memory() as folder:
+        yield Shelf(folder, sqlite_template)
 
 
 @contextmanager

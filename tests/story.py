@@ -123,14 +123,13 @@ class Spoiler:
 
 
 class Story:
-    def __init__(self, database: str, folder: Path, policy: Policy = SHOP) -> None:
+    def __init__(self, store: Store, folder: Path, policy: Policy = SHOP) -> None:
         self.clock = FrozenClock(NOON)
         self.sandbox = Sandbox.build(self.clock)
         self.slack, self.cluster, self.shop = self.sandbox.workspace, self.sandbox.cluster, self.sandbox.shop
         self.slack.install(manifest({}))
         self.served = serve(application(self.sandbox))
-        self.store = Store(database)
-        self.store.migrate()
+        self.store = store
         self.policy = policy
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
@@ -210,7 +209,6 @@ class Story:
         self.version_page.close()
         self.prober.close()
         self.vendor_pages.close()
-        self.store.close()
 
     # ------------------------------------------------------------ what happens
 
@@ -457,8 +455,9 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 @contextmanager
-def told(database: str, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
-    story = Story(database, folder, policy)
+def told(store: Store, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
+    """`store` is without a row, and stays the lender's."""
+    story = Story(store, folder, policy)
     try:
         yield story
     finally:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bot.policy import Service
+from tests.conftest import Tell
 from tests.providers.shops import LEDGER
-from tests.story import SHOP, Story, target, told
+from tests.story import SHOP, Story, target
 
 PLAIN = replace(
     SHOP,
@@ -22,10 +22,8 @@ PLAIN = replace(
 
 
 @pytest.fixture
-def plain(tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
-    path = tmp_path / "bot.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with told(f"sqlite:///{path}", tmp_path, PLAIN) as story:
+def plain(tell: Tell) -> Iterator[Story]:
+    with tell(PLAIN) as story:
         story.cluster.create(LEDGER)
         story.passes(30)  # long enough to have seen that v41 is stable
         yield story

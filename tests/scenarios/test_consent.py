@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bot.decision import Decision
 from bot.model import Assignment, Request, RequestState, Role
 from bot.policy import Rule
-from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story, told
+from tests.conftest import Tell
+from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story
 
 ONE = replace(SHOP, consent=(Rule(approvals=1, typed=False),))
 TWO = replace(SHOP, consent=(Rule(approvals=2, typed=False),))
@@ -18,11 +18,9 @@ ASKED = "Rollback of checkout: v42 → v41"
 
 
 @pytest.fixture
-def shop(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
+def shop(request: pytest.FixtureRequest, tell: Tell) -> Iterator[Story]:
     """A bad release under way, and an incident: Dana is in command, Bob and Alice are on call, and Carol is neither."""
-    path = tmp_path / "bot.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with told(f"sqlite:///{path}", tmp_path, getattr(request, "param", ONE)) as story:
+    with tell(getattr(request, "param", ONE)) as story:
         story.ships("v42")
         story.alert()
         for who in (ALICE, CAROL):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +15,8 @@ from bot.policy import GATES, Service, Target
 from handlers.web.gates import pass_of
 from sandbox.kube.store import CANARIES, DEPLOYMENTS
 from tests.canary import NAME, TYPES, hooks, manifests
-from tests.story import DANA, SHOP, TOKEN, Story, target, told
+from tests.conftest import Tell
+from tests.story import DANA, SHOP, TOKEN, Story, target
 from tests.values import NOON
 
 TICK = 10
@@ -89,29 +89,27 @@ class Scene:
 
 
 @contextmanager
-def playing(path: Path, template: Path, provider: str, *types: str) -> Iterator[Scene]:
-    database = path / "bot.db"
-    database.write_bytes(template.read_bytes())
+def playing(tell: Tell, provider: str, *types: str) -> Iterator[Scene]:
     shop = replace(SHOP, services=dict(SHOP.services) | {NAME: released_by(provider)})
-    with told(f"sqlite:///{database}", path, shop) as story:
+    with tell(shop) as story:
         yield Scene(story, *types)
 
 
 @pytest.fixture
-def gated(tmp_path: Path, sqlite_template: Path) -> Iterator[Scene]:
-    with playing(tmp_path, sqlite_template, "flagger", *TYPES) as scene:
+def gated(tell: Tell) -> Iterator[Scene]:
+    with playing(tell, "flagger", *TYPES) as scene:
         yield scene
 
 
 @pytest.fixture
-def bare(tmp_path: Path, sqlite_template: Path) -> Iterator[Scene]:
-    with playing(tmp_path, sqlite_template, "flagger") as scene:
+def bare(tell: Tell) -> Iterator[Scene]:
+    with playing(tell, "flagger") as scene:
         yield scene
 
 
 @pytest.fixture
-def asks_only(tmp_path: Path, sqlite_template: Path) -> Iterator[Scene]:
-    with playing(tmp_path, sqlite_template, GATES, *TYPES) as scene:
+def asks_only(tell: Tell) -> Iterator[Scene]:
+    with playing(tell, GATES, *TYPES) as scene:
         yield scene
 
 
@@ -165,10 +163,10 @@ def test_a_pause_holds_it_at_its_gates_and_its_metrics_still_roll_it_back(gated:
 )
 @pytest.mark.parametrize("fails", [True, False], ids=["failed", "promoted"])
 def test_trap_a_hold_does_not_stop_the_release_after_the_one_it_was_for(
-    tmp_path: Path, sqlite_template: Path, provider: str, types: tuple[str, ...], fails: bool
+    tell: Tell, provider: str, types: tuple[str, ...], fails: bool
 ) -> None:
     """What it was for failed by its metrics, or somebody promoted it in the cluster."""
-    with playing(tmp_path, sqlite_template, provider, *types) as scene:
+    with playing(tell, provider, *types) as scene:
         scene.ships()
         scene.story.types(f"/rollout pause {NAME}")
         if fails:

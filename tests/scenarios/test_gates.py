@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.policy import GATES, Target
 from handlers.web.gates import pass_of
-from tests.story import BOB, DANA, SHOP, TOKEN, Story, told
+from tests.conftest import Tell
+from tests.story import BOB, DANA, SHOP, TOKEN, Story
 
 ASKS_ONLY = replace(
     SHOP,
@@ -27,10 +27,8 @@ ASKS_ONLY = replace(
 
 
 @pytest.fixture
-def canary(tmp_path: Path, sqlite_template: Path) -> Iterator[Story]:
-    path = tmp_path / "bot.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with told(f"sqlite:///{path}", tmp_path, ASKS_ONLY) as story:
+def canary(tell: Tell) -> Iterator[Story]:
+    with tell(ASKS_ONLY) as story:
         yield story
 
 

@@ -1,12 +1,10 @@
 """Whatever responders type, press and submit in a live story: they get an answer, and what is remembered holds."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -20,8 +18,8 @@ from bot.model import Entry, Phase, Request, Role, Severity, Verb, Vote
 from bot.policy import Rule
 from storage.reads import Tx
 from storage.rows import table
-from tests.databases import in_memory
-from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story, flat, told
+from tests.conftest import Tell
+from tests.story import ALICE, BOB, CAROL, DANA, SHOP, flat
 
 NONSENSE = [
     "",
@@ -64,14 +62,12 @@ TITLES = st.sampled_from(["CheckoutErrorRatioHigh", "CheckoutSlow"])
 
 
 class Responders(RuleBasedStateMachine):
-    template: ClassVar[Path]
+    tell: ClassVar[Tell]
 
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        folder = self.stack.enter_context(in_memory())
-        shutil.copy(self.template, folder / "bot.db")
-        self.story: Story = self.stack.enter_context(told(f"sqlite:///{folder}/bot.db", folder, POLICY))
+        self.story = self.stack.enter_context(Responders.tell(POLICY))
         self.story.ships("v42")
         self.story.alert()
         for who in (ALICE, CAROL):
@@ -226,8 +222,8 @@ def entry(element: dict[str, Any], word: str, pick: int) -> Any:
     return None
 
 
-def test_whatever_is_typed_pressed_and_submitted_is_answered_and_holds(sqlite_template: Path) -> None:
-    Responders.template = sqlite_template
+def test_whatever_is_typed_pressed_and_submitted_is_answered_and_holds(tell: Tell) -> None:
+    Responders.tell = tell
     run_state_machine_as_test(
         Responders,
         settings=settings(

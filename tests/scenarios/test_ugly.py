@@ -3,13 +3,13 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.slack.api import METHODS
-from tests.story import ALICE, BOB, DANA, SHOP, Story, told
+from tests.conftest import Tell
+from tests.story import ALICE, BOB, DANA, SHOP, Story
 
 READ_OR_SPECIAL = {"auth.test", "apps.connections.open", "views.open"}  # asked for at the start, or by a person
 
@@ -233,11 +233,8 @@ def test_updates_written_while_slack_is_away_appear_in_the_order_they_were_writt
     assert story.doubled() == []
 
 
-def test_where_nobody_asked_for_announcements_their_channel_may_be_missing(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
-    (tmp_path / "bot.db").write_bytes(sqlite_template.read_bytes())
-    with told(f"sqlite:///{tmp_path}/bot.db", tmp_path, replace(SHOP, must_announce=False)) as story:
+def test_where_nobody_asked_for_announcements_their_channel_may_be_missing(tell: Tell) -> None:
+    with tell(replace(SHOP, must_announce=False)) as story:
         story.slack.leave("U0WATCH", "C0INCIDENTS")
         story.alert()
         assert "not announced" not in story.card
