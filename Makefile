@@ -36,6 +36,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP) ## play a story in a pretend world (ONCE=1: fast, no browser; STORY=…, PORT=…)
 	$(BIN)/python -m sandbox.demo $(if $(ONCE),--once) $(if $(STORY),--story "$(STORY)") $(if $(PORT),--port "$(PORT)")
 
+# Many tests start the bot and the sandbox as processes; each would compile them anew where nothing may be kept.
+test: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
