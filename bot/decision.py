@@ -24,6 +24,7 @@ from bot.model import (
     LiveCard,
     Message,
     Pass,
+    Poll,
     Post,
     Postmortem,
     Question,
@@ -59,6 +60,7 @@ Noun = (
     | LiveCard
     | Message
     | Pass
+    | Poll
     | Post
     | Postmortem
     | Question
@@ -307,6 +309,18 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class ShowPoll(_Effect):
+    """Post the card of poll `subject`, or edit it in place."""
+
+    priority = 2
+
+
+class EndPoll(_Effect):
+    """The time of poll `subject` is up: say how it ended."""
+
+    priority = 2
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -348,6 +362,8 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | ShowPoll
+    | EndPoll
 )
 
 

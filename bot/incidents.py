@@ -24,7 +24,7 @@ from bot.decision import (
 from bot.errors import Refused
 from bot.model import BOT, Assignment, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
 from bot.policy import Policy
-from bot.text import brief, code, paragraph, span
+from bot.text import brief, code, mention, paragraph, span
 
 CHANNEL = "@incident"  # a Post to wherever the incident lives, once it does
 
@@ -72,20 +72,69 @@ def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
 
 
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
-    """Back to investigating, in the channel it had."""
-    again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None)
+    """Back to investigating, in the channel it had, as an incident of its own."""
+    again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None, merged_into="", cancelled=False)
     again = replace(again, next_update_at=policy.next_update(again, now))
+    because = f": {brief(why, 300)}" if why else ""
     # The resolution that did not hold names the post: one post per reopening, however often this is decided.
     post = Post(
         id=f"{incident.id}/reopened/{_stamp(incident.resolved_at)}",
         incident=incident.id,
         channel=CHANNEL,
-        text=f"{incident.id} is open again: {brief(why, 300)}.",
+        text=f"{incident.id} is open again{because}.",
     )
+    text = f"reopened: {why}" if why else "reopened"
     return Decision(
         save=(again, post),
-        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"reopened: {why}"),),
+        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
         do=(SendPost(post.id), *refresh(again), InviteResponders(incident.id), *remind(again)),
+        say=f"{incident.id} is open again, *{again.phase}*.",
+    )
+
+
+def reopened(
+    incident: Incident, why: str, twins: Sequence[Incident], policy: Policy, now: datetime, by: str
+) -> Decision:
+    """As a person asks for it. `twins` are open on the same service: one of them may have its alerts since."""
+    if incident.is_open:
+        raise Refused(f"{incident.id} is open; nothing was changed.")
+    taken = any(incident.group and twin.group == incident.group for twin in twins)
+    return reopen(replace(incident, group="") if taken else incident, why, policy, now, by)
+
+
+def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
+    """It was none: it ends without a postmortem, and counts for nothing."""
+    must_be_open(incident)
+    ended = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, cancelled=True)
+    because = f": {brief(why, 300)}" if why else ""
+    post = Post(
+        id=f"{incident.id}/cancelled/{_stamp(now)}",
+        incident=incident.id,
+        channel=CHANNEL,
+        text=f"{incident.id} is cancelled by {mention(by)}: it was no incident{because}.",
+    )
+    text = f": cancelled, it was no incident{f' ({why})' if why else ''}"
+    return Decision(
+        save=(ended, post),
+        note=(_phase_entry(incident, Phase.RESOLVED, by, now, text),),
+        do=(SendPost(post.id), *refresh(ended)),
+        say=f"{incident.id} is *cancelled*. There will be no postmortem. `/incident reopen` brings it back.",
+    )
+
+
+def impact(incident: Incident, words: str, by: str, now: datetime) -> Decision:
+    """What users see, in their words."""
+    must_be_open(incident)
+    if not words:
+        raise Refused("Say what users see, and who does.", instead="/incident impact one payment in four fails")
+    if words == incident.impact:
+        raise Refused("It says so already; nothing was changed.")
+    changed = replace(incident, impact=words)
+    return Decision(
+        save=(changed,),
+        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"impact: {words}"),),
+        do=refresh(changed),
+        say=f"Impact of {incident.id}: {brief(words, 300)}",
     )
 
 
@@ -100,7 +149,8 @@ def refresh(incident: Incident) -> tuple[PostCard | FurnishChannel | Announce, .
 
 def channel_name(incident: Incident, prefix: str = "") -> str:
     """`inc-7-checkout`: lower case, Slack's characters, at most 80 of them."""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{incident.id}-{incident.service or incident.title}".lower())
+    drill = "drill-" if incident.drill else ""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{drill}{incident.id}-{incident.service or incident.title}".lower())
     return words.strip("-")[:80].rstrip("-")
 
 
@@ -185,8 +235,11 @@ def declare(
 
 
 def must_be_open(incident: Incident) -> None:
+    if incident.merged_into:
+        raise Refused(f"{incident.id} was merged into {incident.merged_into}: go on there. Nothing was changed.")
     if not incident.is_open:
-        raise Refused(f"{incident.id} is already resolved; nothing was changed.")
+        ended = "cancelled" if incident.cancelled else "resolved"
+        raise Refused(f"{incident.id} is already {ended}; nothing was changed.")
 
 
 def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: datetime) -> Decision:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, links, probes, roles, text
+from bot import catchup, incidents, links, probes, roles, text
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
@@ -19,7 +19,7 @@ from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
 REPEATED = 60  # characters of what was typed that a refusal repeats
-READING = frozenset({"show", "timeline", "postmortem"})  # verbs that take no words of their own
+READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
 
@@ -206,10 +206,28 @@ def run(world: World, ask: Ask) -> Decision:
             return Decision(say=cards.incident_list(world.read(lambda tx: tx.incidents(open_only=True))))
         case "show":
             return world.read(lambda tx: Decision(say=card_of(tx, find(tx, ask, words)[0], world)))
+        case "catchup":
+            return world.read(lambda tx: Decision(say=catchup_of(tx, find(tx, ask, words)[0], world)))
         case "timeline":
             return world.read(lambda tx: Decision(say=cards.timeline_card(*last_lines(tx, ask, words))))
         case _:
             return steer(world, ask, verb, words)
+
+
+def catchup_of(tx: Tx, incident: Incident, world: World) -> Card:
+    """For whoever comes late: the same on demand and on joining."""
+    card = world.chat.link(incident.channel, incident.card) if incident.card else ""
+    return catchup.catchup(
+        incident,
+        tx.assignments(incident.id),
+        linked(tx, incident.id),
+        tx.entries(incident.id),
+        tx.updates(incident.id),
+        tx.tasks(incident.id),
+        tx.alerts(incident.id),
+        card,
+        world.now(),
+    )
 
 
 def last_lines(tx: Tx, ask: Ask, words: str) -> tuple[Incident, tuple[Entry, ...]]:
@@ -238,6 +256,13 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
             case "resolve":
                 doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
                 return incidents.resolve(incident, rest, ask.by, now, doubts)
+            case "impact":
+                return incidents.impact(incident, rest, ask.by, now)
+            case "cancel":
+                return incidents.cancel(incident, rest, ask.by, now)
+            case "reopen":
+                twins = tx.open_incident_of(incident.service, incident.environment)
+                return incidents.reopened(incident, rest, twins, world.policy, now, ask.by)
             case "role":
                 return roles.assign(incident, rest, current, ask.by, now)
             case "handoff":

@@ -20,6 +20,7 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndPoll,
     EndSilence,
     ExpireRequest,
     FurnishChannel,
@@ -37,6 +38,7 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowPoll,
     ShowQuestion,
     ShowRequest,
     ShowRollout,
@@ -56,6 +58,7 @@ from handlers import (
     heartbeats,
     incidents,
     live,
+    polls,
     postmortems,
     probes,
     questions,
@@ -147,6 +150,10 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case ShowPoll():
+            return polls.show(world, id, job)
+        case EndPoll():
+            return polls.end(world, id)
         case _:
             assert_never(effect)
 

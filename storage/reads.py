@@ -31,6 +31,7 @@ from bot.model import (
     LiveCard,
     Message,
     Pass,
+    Poll,
     Post,
     Postmortem,
     Question,
@@ -70,7 +71,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
-TASKS, VOTES = table(Task), table(Vote)
+TASKS, VOTES, POLLS = table(Task), table(Vote), table(Poll)
 LIVE = table(LiveCard)
 QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
@@ -90,6 +91,11 @@ RECENT_GROUPS = (
         INCIDENTS.c.resolved_at >= bindparam("since"),
         text(f"NOT ({IS_OPEN})"),
     )
+    .order_by(INCIDENTS.c.resolved_at)
+)
+LATEST_GROUPS = (
+    select(INCIDENTS)
+    .where(INCIDENTS.c.group.in_(SOME), INCIDENTS.c.group != text("''"), text(f"NOT ({IS_OPEN})"))
     .order_by(INCIDENTS.c.resolved_at)
 )
 HIGHEST = select(func.max(INCIDENTS.c.number))
@@ -133,6 +139,11 @@ class Tx:
         """The open incidents of a service, newest first."""
         here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+
+    def merged(self, groups: Collection[str]) -> dict[str, Incident]:
+        """By group the latest of its incidents that is over, where that was merged into another one."""
+        ended = self._of_groups(LATEST_GROUPS, groups)
+        return {group: incident for group, incident in ended.items() if incident.merged_into}
 
     def opened(self, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When alerts opened incidents, newest first: people declare as many as they need."""
@@ -314,6 +325,19 @@ class Tx:
 
     def task(self, id: str) -> Task:
         return self._need(Task, id)
+
+    def find_task(self, id: str) -> Task | None:
+        return self._get(Task, id)
+
+    def poll(self, id: str) -> Poll:
+        return self._need(Poll, id)
+
+    def find_poll(self, id: str) -> Poll | None:
+        return self._get(Poll, id)
+
+    def count_polls(self, incident: str) -> int:
+        mine = select(func.count()).select_from(POLLS).where(POLLS.c.incident == incident)
+        return self.connection.scalar(mine) or 0
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)

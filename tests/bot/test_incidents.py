@@ -83,6 +83,45 @@ def test_a_bad_severity_says_what_is_one(word):
     assert refusal.value.instead == "/incident sev 2"
 
 
+def test_what_was_no_incident_is_cancelled_without_a_postmortem():
+    decision = incidents.cancel(incident(), "a test", "U0DANA", NOON)
+    [ended] = the(Incident, decision)
+    assert (ended.is_open, ended.cancelled) == (False, True)
+    assert [entry.text for entry in decision.note] == [
+        "investigating → resolved: cancelled, it was no incident (a test)"
+    ]
+    assert DraftPostmortem("INC-7") not in decision.do
+    with pytest.raises(Refused, match="already cancelled"):
+        incidents.cancel(ended, "", "U0DANA", NOON)
+
+
+def test_what_is_reopened_is_an_incident_of_its_own_again():
+    over = incident(phase=Phase.RESOLVED, resolved_at=NOON, merged_into="INC-3", cancelled=True)
+    decision = incidents.reopened(over, "", (), POLICY, NOON, "U0DANA")
+    [again] = the(Incident, decision)
+    assert (again.is_open, again.merged_into, again.cancelled, again.group) == (True, "", False, over.group)
+    assert [entry.text for entry in decision.note] == ["reopened"]
+    [post] = the(Post, decision)
+    assert post.text == "INC-7 is open again."
+    with pytest.raises(Refused, match="is open"):
+        incidents.reopened(incident(), "", (), POLICY, NOON, "U0DANA")
+
+
+def test_the_alerts_stay_with_the_incident_that_has_taken_them_since():
+    over, since = incident(phase=Phase.RESOLVED, resolved_at=NOON), incident(9)
+    [again] = the(Incident, incidents.reopened(over, "not over", (since,), POLICY, NOON, "U0DANA"))
+    assert again.group == ""
+
+
+def test_the_impact_is_said_in_words():
+    decision = incidents.impact(incident(), "one in <4> fails", "U0DANA", NOON)
+    assert [noun.impact for noun in the(Incident, decision)] == ["one in <4> fails"]
+    assert decision.say == "Impact of INC-7: one in &lt;4&gt; fails"
+    for words in ("", "one in <4> fails"):
+        with pytest.raises(Refused):
+            incidents.impact(incident(impact="one in <4> fails"), words, "U0DANA", NOON)
+
+
 def test_resolving_drafts_the_postmortem():
     decision = incidents.resolve(incident(), "rolled back", "U1", NOON + timedelta(hours=1, minutes=2))
     assert DraftPostmortem("INC-7") in decision.do

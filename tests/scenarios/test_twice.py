@@ -122,6 +122,8 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.slack.react(BOB, story.channel, said["ts"], "eyes")
     story.passes(20 * 60)
     story.types("/incident role comms", by=BOB)
+    story.types('/incident poll "freeze it all" 30s', by=BOB)
+    story.presses("ask.poll.agree")
     story.ships("v42")
     story.types("/rollout freeze all --for 10m --why CheckoutErrorRatioHigh")
     story.types("/rollout rollback checkout")
