@@ -58,7 +58,7 @@ class Usage:
 
 COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     "incident": {
-        "declare": Usage("[text]", "Open an incident: channel first, questions later"),
+        "declare": Usage("[text] [--private] [--new]", "Open an incident: channel first, questions later"),
         "list": Usage("", "Open incidents"),
         "show": Usage("[INC-n]", "The card, for you alone"),
         "sev": Usage("1-5 [why]", "Change the severity"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.decision import (
@@ -22,7 +22,7 @@ from bot.decision import (
     SendPost,
 )
 from bot.errors import Refused
-from bot.model import BOT, Assignment, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
+from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
 from bot.policy import Policy
 from bot.text import brief, code, mention, paragraph, span
 
@@ -43,7 +43,9 @@ def open_(
     onset_at: datetime | None = None,
     impact: str = "",
     roles: Mapping[Role, str] | Mapping[str, str] | None = None,
+    private: bool = False,
 ) -> Decision:
+    """A private one is nobody's group: alerts that everybody sees do not go where few can read. Nobody is called."""
     incident = Incident(
         id=f"INC-{number}",
         number=number,
@@ -53,9 +55,10 @@ def open_(
         severity=severity,
         opened_at=now,
         by=by,
-        group=group,
+        group="" if private else group,
         onset_at=onset_at,
         impact=impact,
+        private=private,
         roles={str(role): name for role, name in (roles or {}).items()},
     )
     incident = replace(incident, next_update_at=policy.next_update(incident, now))
@@ -63,7 +66,12 @@ def open_(
     return Decision(
         save=(incident,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"{severity} {how}: {title}"),),
-        do=(OpenChannel(incident.id), CallResponders(incident.id), NameSuspects(incident.id), *remind(incident)),
+        do=(
+            OpenChannel(incident.id),
+            *(() if private else (CallResponders(incident.id),)),
+            NameSuspects(incident.id),
+            *remind(incident),
+        ),
     )
 
 
@@ -173,65 +181,6 @@ def announced(incident: Incident, channel: str, ts: str) -> Decision:
     if (incident.announced_in, incident.announcement) == (channel, ts):
         return Decision()
     return Decision(save=(replace(incident, announced_in=channel, announcement=ts),))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Declaration:
-    """What can be read out of `/incident declare checkout is down sev2`."""
-
-    title: str
-    service: str = ""
-    severity: Severity = Severity.SEV3
-    impact: str = ""
-    new: bool = False
-
-
-SEVERITY_IN_TEXT = re.compile(r"(?<!\w)sev-?([1-5])(?!\w)", re.IGNORECASE)
-
-
-def parse_declaration(text: str, policy: Policy) -> Declaration:
-    """Severity and service are taken from the words; what is left out gets a default and can be changed."""
-    new = text.startswith("--new")
-    text = text.removeprefix("--new").strip()
-    severity = SEVERITY_IN_TEXT.search(text)
-    title = " ".join(SEVERITY_IN_TEXT.sub("", text).split())
-    words = set(re.findall(r"[\w.-]+", title.lower()))
-    service = next((name for name in policy.services if name.lower() in words), "")
-    level = Severity(int(severity[1])) if severity else Severity.SEV3
-    return Declaration(title=title or "Unnamed incident", service=service, severity=level, new=new)
-
-
-def declare(
-    what: Declaration, open_ones: tuple[Incident, ...], number: int, by: str, policy: Policy, now: datetime
-) -> Decision:
-    """Refuses a second incident on a service unless `--new` says that it is another one."""
-    service = policy.service(what.service) if what.service else None
-    if open_ones and not what.new:
-        twin = open_ones[0]
-        where = f" in <#{twin.channel}>" if twin.channel else ""
-        severity = "" if what.severity is Declaration.severity else f" {str(what.severity).lower()}"
-        raise Refused(
-            f"{twin.id} is open on `{twin.service}`{where}: {brief(twin.title, 200)}. Is it this again?",
-            instead=f"/incident declare --new {what.title}{severity}",
-        )
-    decision = open_(
-        number,
-        what.title,
-        what.service,
-        service.environment if service else "production",
-        what.severity,
-        policy,
-        now,
-        by=by,
-        impact=what.impact,
-        group=f"{service.name}/{service.environment}" if service and not open_ones else "",
-    )
-    incident = next(noun for noun in decision.save if isinstance(noun, Incident))
-    name = channel_name(incident, policy.channel_prefix)
-    say = f"{incident.id} ({incident.severity}) is declared. I am opening #{name} and will invite you."
-    me = Assignment(incident=incident.id, role=Role.COMMANDER, user=by, by=by, at=now)
-    lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text="is commander")
-    return decision + Decision(save=(me,), note=(lead,), say=say)
 
 
 def must_be_open(incident: Incident) -> None:

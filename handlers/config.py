@@ -17,6 +17,7 @@ from bot import matching
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import (
+    EVERYBODY,
     GATES,
     GROUP,
     SEVERITY_WORDS,
@@ -179,6 +180,19 @@ class OnCall(Part):
             return Group(id=self.usergroup)
         start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
         return Rota(people=tuple(self.people), start=start, turn=self.turn)
+
+
+Allowed = Annotated[list[Annotated[str, Field(pattern=rf"^{EVERYBODY}$|{WHO_MAY}")]], Field(min_length=1)]
+
+
+class PeoplePart(Part):
+    declare: Allowed = [EVERYBODY]
+    update: Allowed = [EVERYBODY]
+    publish: Allowed = [EVERYBODY]
+    resolve: Allowed = [EVERYBODY]
+
+    def policy(self) -> dict[str, tuple[str, ...]]:
+        return {act: tuple(who) for act, who in self.model_dump().items()}
 
 
 class RolloutPart(Part):
@@ -485,6 +499,7 @@ class Config(Part):
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
+    people: PeoplePart = PeoplePart()
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
@@ -554,6 +569,7 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
+            people=self.people.policy(),
             vendors={name: part.policy(name) for name, part in self.vendors.items()},
             probes={
                 name: part.policy(

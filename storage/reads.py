@@ -77,7 +77,7 @@ QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
-OPEN = text(IS_OPEN)
+OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
 # Made once: these run for every alert.
 SOME = bindparam("some", expanding=True, type_=ALERTS.c.key.type)
@@ -136,8 +136,8 @@ class Tx:
         return self._all(Incident, query.where(OPEN) if open_only else query)
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
-        """The open incidents of a service, newest first."""
-        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
+        """The open incidents of a service that everybody may know of, newest first."""
+        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN, PUBLIC)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
 
     def merged(self, groups: Collection[str]) -> dict[str, Incident]:

@@ -17,6 +17,7 @@ from bot.cards.update import update_card
 from bot.catchup import catchup
 from bot.commands import COMMANDS, Ask
 from bot.decision import Card, Modal
+from bot.declaring import Declaration
 from bot.model import (
     BOT,
     Answer,
@@ -254,6 +255,9 @@ GALLERY = {
     "update_responders": update_card(OPEN, UPDATE, "responders"),
     "update_broadcast": update_card(OPEN, UPDATE, "broadcast"),
     "form_declare": cards.declare_modal(("checkout", "prices"), "Customers cannot pay"),
+    "form_declare_again": cards.declare_modal(
+        ("checkout", "prices"), "cannot pay", Declaration(title="cannot pay", service="checkout", impact="many"), OPEN
+    ),
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update_vendor": cards.update_modal(OPEN, None, template(OPEN, (PAYBRIDGE,))),
     "form_update": cards.update_modal(OPEN, UPDATE),
@@ -505,6 +509,7 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
         update_card(hurt, update, "responders"),
         update_card(hurt, update, "broadcast"),
         cards.declare_modal([name, "b"], some()),
+        cards.declare_modal([name], some(), Declaration(title=some(), impact=some(), service=name), hurt),
         cards.update_modal(hurt, update),
         cards.resolve_modal(hurt),
         cards.handoff_modal(hurt, Role.OPS),

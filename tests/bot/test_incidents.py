@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bot import incidents, roles, updates
+from bot import declaring, incidents, roles, updates
 from bot.commands import Invalid, incident_id, person
 from bot.decision import Card, DraftPostmortem, RemindUpdate, SendPost
 from bot.errors import Refused
@@ -33,12 +33,12 @@ def render(_incident, update, audience):
     ],
 )
 def test_a_declaration_is_read_from_its_words(text, service, severity, title):
-    what = incidents.parse_declaration(text, POLICY)
+    what = declaring.parse(text, POLICY)
     assert (what.service, what.severity, what.title) == (service, severity, title)
 
 
 def test_who_declares_commands():
-    decision = incidents.declare(incidents.parse_declaration("checkout down", POLICY), (), 3, "U0DANA", POLICY, NOON)
+    decision = declaring.declare(declaring.parse("checkout down", POLICY), (), 3, "U0DANA", POLICY, NOON)
     [lead] = the(Assignment, decision)
     assert (lead.role, lead.user) == (Role.COMMANDER, "U0DANA")
     assert [entry.text for entry in decision.note] == ["SEV3 declared: checkout down", "is commander"]
@@ -46,15 +46,17 @@ def test_who_declares_commands():
 
 
 def test_a_twin_is_asked_about_not_opened():
-    what = incidents.parse_declaration("checkout down", POLICY)
+    what = declaring.parse("checkout down", POLICY)
+    known = declaring.twin(what, (incident(channel="C1"),), ())
     with pytest.raises(Refused, match="Is it this again"):
-        incidents.declare(what, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
-    worse = incidents.parse_declaration("checkout down sev1", POLICY)
+        declaring.must_be_news(what, known)
+    worse = declaring.parse("checkout down sev1", POLICY)
     with pytest.raises(Refused) as refused:
-        incidents.declare(worse, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
+        declaring.must_be_news(worse, known)
     assert refused.value.instead == "/incident declare --new checkout down sev1"
-    anyway = incidents.parse_declaration("--new checkout down", POLICY)
-    [opened] = the(Incident, incidents.declare(anyway, (incident(),), 8, "U0DANA", POLICY, NOON))
+    anyway = declaring.parse("--new checkout down", POLICY)
+    assert declaring.twin(anyway, (incident(),), ()) is None
+    [opened] = the(Incident, declaring.declare(anyway, (incident(),), 8, "U0DANA", POLICY, NOON))
     assert opened.group == ""
 
 

@@ -33,6 +33,16 @@ def opened(desk: Desk, name: str = "inc-7-checkout") -> Any:
     return desk.in_the_end(lambda again: desk.chat.open_channel(name, SINCE, again=again))
 
 
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html500", "ratelimited", "race"])
+def test_what_is_private_stays_so_whatever_happens_to_the_call(desk: Desk, fault: Any) -> None:
+    public = opened(desk)
+    desk.workspace.faults.add("conversations.create", fault)
+    made = desk.in_the_end(lambda again: desk.chat.open_channel("inc-7-checkout", SINCE, again=again, private=True))
+    ours = [channel for channel in desk.workspace.channels.values() if channel.name.startswith("inc-")]
+    assert {channel.id: channel.is_private for channel in ours} == {public.id: False, made.id: True}
+    assert desk.chat.inside(made.id) == (desk.me.user,)
+
+
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html500", "ratelimited"])
 def test_whatever_happens_to_the_call_there_is_one_channel(desk: Desk, fault: Any) -> None:
     desk.workspace.faults.add("conversations.create", fault)
