@@ -22,6 +22,7 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Mark,
     Message,
     Pass,
     Poll,
@@ -58,6 +59,7 @@ Noun = (
     | Incident
     | Link
     | LiveCard
+    | Mark
     | Message
     | Pass
     | Poll
@@ -309,6 +311,12 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class ShowMark(_Effect):
+    """Show on message `subject` whether it carries a mark: the receipt for whoever set it."""
+
+    priority = 6
+
+
 class ShowPoll(_Effect):
     """Post the card of poll `subject`, or edit it in place."""
 
@@ -362,6 +370,7 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | ShowMark
     | ShowPoll
     | EndPoll
 )

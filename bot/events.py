@@ -23,6 +23,7 @@ KINDS = frozenset(
         "channel_id_changed",
     }
 )
+REACTIONS = ("reaction_added", "reaction_removed")
 SPOKEN = frozenset({"", "bot_message", "file_share", "me_message", "thread_broadcast"})  # the rest is Slack talking
 
 Raw = Mapping[str, Any]
@@ -115,6 +116,8 @@ def is_wanted(body: Raw, ours: tuple[str, ...]) -> bool:
     said_by = (event.get("user"), event.get("bot_id"), _inner(event).get("user"), _inner(event).get("bot_id"))
     if event["type"] == "message" and any(who in ours for who in said_by):
         return False
+    if event["type"] in REACTIONS and event.get("user") in ours:
+        return False  # our own receipt
     if event["type"] != "message":
         return bool(subject_of(event)) and event.get("item_user") not in ours
     subtype = str(event.get("subtype") or "")

@@ -11,6 +11,7 @@ from handlers import (
     consent,
     declaring,
     incidents,
+    marks,
     merging,
     polls,
     postmortems,
@@ -80,6 +81,8 @@ def submit(world: World, form: Submission) -> Decision:
             return consent.submit(world, form)
         case "incident.update":
             return updates.submit(world, form)
+        case "task.add":
+            return marks.submit(world, form)
         case "incident.declare":
             return declaring.submit(world, form)
         case "incident.resolve" | "role.handoff":

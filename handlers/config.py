@@ -21,6 +21,7 @@ from bot.policy import (
     GATES,
     GROUP,
     SEVERITY_WORDS,
+    TIMELINE,
     UPDATE_MINUTES,
     WHO,
     Expect,
@@ -193,6 +194,28 @@ class PeoplePart(Part):
 
     def policy(self) -> dict[str, tuple[str, ...]]:
         return {act: tuple(who) for act, who in self.model_dump().items()}
+
+
+Emoji = Annotated[str, Field(pattern=r"^[a-z0-9_+'-]{0,100}$")]
+
+
+class EmojiPart(Part):
+    timeline: Emoji = "pushpin"
+    task: Emoji = "star"
+    followup: Emoji = "repeat"
+    question: Emoji = "question"
+    receipt: Emoji = "white_check_mark"
+
+    @model_validator(mode="after")
+    def _apart(self) -> EmojiPart:
+        used = [name for name in self.model_dump().values() if name]
+        if twice := next((name for name in used if used.count(name) > 1), ""):
+            raise ValueError(f"{twice} stands here twice; one emoji means one thing")
+        return self
+
+    def policy(self) -> dict[str, str]:
+        means = {self.timeline: TIMELINE, self.task: "task", self.followup: "follow-up", self.question: "question"}
+        return {name: what for name, what in means.items() if name}
 
 
 class RolloutPart(Part):
@@ -500,6 +523,7 @@ class Config(Part):
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
     people: PeoplePart = PeoplePart()
+    emoji: EmojiPart = EmojiPart()
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
@@ -570,6 +594,8 @@ class Config(Part):
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
             people=self.people.policy(),
+            emoji=self.emoji.policy(),
+            receipt=self.emoji.receipt,
             vendors={name: part.policy(name) for name, part in self.vendors.items()},
             probes={
                 name: part.policy(

@@ -38,6 +38,7 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowMark,
     ShowPoll,
     ShowQuestion,
     ShowRequest,
@@ -58,6 +59,7 @@ from handlers import (
     heartbeats,
     incidents,
     live,
+    marks,
     polls,
     postmortems,
     probes,
@@ -150,6 +152,8 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case ShowMark():
+            return marks.show(world, id)
         case ShowPoll():
             return polls.show(world, id, job)
         case EndPoll():

@@ -229,6 +229,7 @@ EXPECTED = {
     **dict.fromkeys(
         ("declare", "update", "publish", "resolve"), f"everybody, {', '.join((*WHO, *Role))} or group:S0614TZR7"
     ),
+    "emoji": "an emoji's name without colons, such as pushpin",
     "apology": "http:// or https://, and a host",
     "page": "http:// or https://, and a host",
     "probes": "small letters, digits, - and _",

@@ -29,6 +29,7 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Mark,
     Message,
     Pass,
     Poll,
@@ -76,6 +77,7 @@ LIVE = table(LiveCard)
 QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
+MARKS = table(Mark)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
 OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
@@ -364,6 +366,13 @@ class Tx:
 
     def message(self, channel: str, ts: str) -> Message | None:
         return self._get(Message, f"{channel}/{ts}")
+
+    def mark(self, id: str) -> Mark | None:
+        """One that was taken back, too."""
+        return self._get(Mark, id)
+
+    def marks(self, message: str) -> tuple[Mark, ...]:
+        return self._all(Mark, select(MARKS).where(MARKS.c.message == message).order_by(MARKS.c.id))
 
     # ------------------------------------------------------------ rollouts
 

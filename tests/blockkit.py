@@ -131,7 +131,8 @@ def limited(node: Node) -> Any:
         case "checkboxes":
             return CheckboxGroup(node["action_id"], many("options", Option.from_dict))
         case "radio_buttons":
-            return RadioButtonGroup(node["action_id"], many("options", Option.from_dict))
+            first = Option.from_dict(node["initial_option"]) if "initial_option" in node else None
+            return RadioButtonGroup(node["action_id"], many("options", Option.from_dict), first)
         case "users_select":
             return UserSelectMenu(node["action_id"], placeholder=text("placeholder"))
         case "plain_text_input":

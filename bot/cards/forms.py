@@ -173,3 +173,28 @@ def handoff_modal(incident: Incident, role: Role) -> Modal:
             (field("user", f"Who takes over as {role.title.lower()}?", who, hint),),
         )
     )
+
+
+def task_modal(incident: Incident, message: str, said: str) -> Modal:
+    """What is made of a message. `message` is its id, `said` what stands in it."""
+    who = {"type": "users_select", "placeholder": text.plain("You", 150)}
+    kinds = [
+        option("A task, for now", "task"),
+        option("A follow-up, for when it is over", "follow-up"),
+        option("An open question", "question"),
+    ]
+    return Modal(
+        view=form(
+            "task.add",
+            f"{incident.id}|{message}",
+            f"Task of {incident.id}",
+            "Add",
+            (
+                field(
+                    "text", "What is to be done?", words("Look at the payment logs", said, most=1000, multiline=True)
+                ),
+                field("user", "Who does it?", who, "Without a choice, you.", optional=True),
+                field("kind", "What is it?", radio("kind", kinds) | {"initial_option": kinds[0]}),
+            ),
+        )
+    )

@@ -34,6 +34,7 @@ INVITED_AT_ONCE = 30
 LONGEST_TEXT, LONGEST_TOPIC, LONGEST_NAME = 3_900, 250, 80  # chat.update refuses more than 4,000 characters
 HOPELESS = frozenset({"channel_not_found", "not_in_channel", "is_archived", "missing_scope"})  # for everybody
 DELETED = frozenset({"message_not_found", "cant_update_message"})  # the second: a stone stands where it was
+SETTLED = frozenset({"already_reacted", "no_reaction", "message_not_found"})  # the message may be gone
 ALREADY_THERE = frozenset({"already_in_channel", "cant_invite_self"})
 QUIET = {"unfurl_links": False, "unfurl_media": False}  # nobody's address is fetched because an alert named it
 PERSON = re.compile(r"[UW][A-Z0-9]{2,}")
@@ -225,6 +226,24 @@ class SlackChat:
         except Answered as error:
             if error.code != "already_pinned":
                 raise
+
+    def react(self, channel: str, ts: str, name: str, *, there: bool) -> None:
+        """Our own reaction with this emoji, there or not."""
+        try:
+            if there:
+                self.api.call("reactions.add", channel=channel, timestamp=ts, name=name)
+            else:
+                self.api.call("reactions.remove", channel=channel, timestamp=ts, name=name)
+        except Answered as error:
+            if error.code not in SETTLED:
+                raise
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        """What was said there then, in the channel itself; None where there is nothing that somebody said."""
+        here = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": True, "limit": 1}
+        found = self.api.call("conversations.history", **here).get("messages") or ()
+        raw = next((one for one in found if one.get("ts") == ts and events.is_spoken(one)), None)
+        return events.message(channel, raw, link=self.link(channel, ts)) if raw else None
 
     def link(self, channel: str, ts: str) -> str:
         """The permalink, put together rather than asked for."""

@@ -65,6 +65,8 @@ METHODS: Mapping[str, Method] = {
     "files.info": Method(per_minute=100, scope="files:read", read=True),
     "pins.add": Method(per_minute=20, scope="pins:write"),
     "pins.list": Method(per_minute=20, scope="pins:read", read=True),
+    "reactions.add": Method(per_minute=50, scope="reactions:write"),
+    "reactions.remove": Method(per_minute=20, scope="reactions:write"),
     "usergroups.users.list": Method(per_minute=20, scope="usergroups:read", read=True),
     "users.conversations": Method(per_minute=50, scope="channels:read", private="groups:read", read=True),
     "users.info": Method(per_minute=100, scope="users:read", read=True),

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards import incident as cards
+from bot.cards.forms import task_modal
 from bot.cards.kit import option, press, select
 from bot.cards.marking import marked
 from bot.cards.poll import poll_card
@@ -258,6 +259,7 @@ GALLERY = {
     "form_declare_again": cards.declare_modal(
         ("checkout", "prices"), "cannot pay", Declaration(title="cannot pay", service="checkout", impact="many"), OPEN
     ),
+    "form_task": task_modal(OPEN, "C0INC7/1.2", "can somebody look at the payment logs?"),
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update_vendor": cards.update_modal(OPEN, None, template(OPEN, (PAYBRIDGE,))),
     "form_update": cards.update_modal(OPEN, UPDATE),
@@ -509,6 +511,7 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
         update_card(hurt, update, "responders"),
         update_card(hurt, update, "broadcast"),
         cards.declare_modal([name, "b"], some()),
+        task_modal(hurt, "C0INC7/1.2", some()),
         cards.declare_modal([name], some(), Declaration(title=some(), impact=some(), service=name), hurt),
         cards.update_modal(hurt, update),
         cards.resolve_modal(hurt),

@@ -120,6 +120,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.slack.join(ALICE, story.channel)
     said = story.slack.post(ALICE, story.channel, "I see 500s from the payment client")
     story.slack.react(BOB, story.channel, said["ts"], "eyes")
+    story.slack.react(BOB, story.channel, said["ts"], "pushpin")
     story.passes(20 * 60)
     story.types("/incident role comms", by=BOB)
     story.types('/incident poll "freeze it all" 30s', by=BOB)

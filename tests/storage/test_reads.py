@@ -19,6 +19,7 @@ from tests.storage.helpers import entry, keep, later
 from tests.storage.test_nouns import (
     ASSIGNMENT,
     LINK,
+    MARK,
     MESSAGE,
     POLL,
     QUESTION,
@@ -67,6 +68,12 @@ def test_a_group_leads_to_the_latest_of_its_incidents_that_is_over(store: Store)
     keep(store, incident(5, **over, group="", resolved_at=NOON, merged_into="INC-3"))
     found = store.read(lambda tx: tx.merged({"a", "b", "", "c"}))
     assert {group: one.id for group, one in found.items()} == {"a": "INC-1"}
+
+
+def test_marks_are_those_of_a_message(store: Store) -> None:
+    keep(store, MARK, replace(MARK, id="C/1.3/task", message="C/1.3"))
+    assert store.read(lambda tx: [mark.id for mark in tx.marks("C/1.2")]) == ["C/1.2/task"]
+    assert store.read(lambda tx: tx.mark("C/1.4/task")) is None
 
 
 def test_polls_are_counted_by_incident(store: Store) -> None:

@@ -165,6 +165,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "TellChanges",
         "SetGitOps",
         "SharePostmortem",
+        "ShowMark",
         "ShowPoll",
         "ShowQuestion",
         "ShowRequest",

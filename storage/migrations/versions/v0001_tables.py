@@ -627,6 +627,20 @@ def slack() -> None:
     )
     op.create_index("ix_poll_incident", "poll", ["incident"])
     op.create_table(
+        "mark",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("undone_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_mark"),
+    )
+    op.create_index("ix_mark_message", "mark", ["message"])
+    op.create_table(
         "message",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
