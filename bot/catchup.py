@@ -33,7 +33,7 @@ def catchup(
         ("", _going_on(incident, updates, now)),
         ("Who leads", _who(assignments)),
         ("What may have done it", _suspects(linked)),
-        ("What was tried and seen", _tried(entries)),
+        ("What was tried and seen", _tried(incident, entries)),
         ("What is left to do", _left(tasks)),
     )
     sections = [_part(title, list(lines)) for title, lines in parts]
@@ -84,9 +84,12 @@ def _suspects(linked: Sequence[tuple[Link, Change]]) -> Iterator[str]:
         yield f"Not it: {', '.join(text.code(f'{c.service} {c.version}', 60) for _, c in out)}"
 
 
-def _tried(entries: Sequence[Entry]) -> Iterator[str]:
-    for entry in [entry for entry in entries if entry.kind in TRIALS][-TRIED:]:
-        by = f" ({text.mention(entry.by)})" if text.is_person(entry.by) else ""
+def _tried(incident: Incident, entries: Sequence[Entry]) -> Iterator[str]:
+    """Tasks stand below."""
+    tried = [e for e in entries if e.kind in TRIALS and not e.source.startswith(f"{incident.id}/task/")]
+    for entry in tried[-TRIED:]:
+        who = entry.whom or entry.by
+        by = f" ({text.mention(who)})" if text.is_person(who) else ""
         yield f"{text.when(entry.at)} {text.brief(entry.text, 160)}{by}"
 
 

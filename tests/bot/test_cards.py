@@ -524,3 +524,11 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
     ):
         check(shown)
     assert 1 <= len(cards.topic(hurt, name)) <= 250
+
+
+def test_a_catch_up_names_a_task_once_and_says_whose_words_they_are():
+    made = Entry(at=NOON, kind=EntryKind.NOTE, by="U0DANA", text="task: look at the payment logs", source=TASKS[0].id)
+    said = Entry(at=NOON, kind=EntryKind.NOTE, by="U0DANA", whom="U0EVE", text="vouchers", source="https://x.example/1")
+    shown = str(catchup(OPEN, (), (), (made, said), (), TASKS, (), "", LATE).blocks)
+    assert shown.count("look at the payment logs") == 1
+    assert "vouchers (<@U0EVE>)" in shown
