@@ -58,7 +58,7 @@ class Usage:
 
 COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     "incident": {
-        "declare": Usage("[text]", "Open an incident: channel first, questions later"),
+        "declare": Usage("[text] [--private] [--new]", "Open an incident: channel first, questions later"),
         "list": Usage("", "Open incidents"),
         "show": Usage("[INC-n]", "The card, for you alone"),
         "sev": Usage("1-5 [why]", "Change the severity"),
@@ -73,6 +73,17 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
             "CHANGE suspect|caused|fixed|dismissed [why]",
             "What a change has to do with it: its number on the card, version or key",
         ),
+        "impact": Usage("text", "What users see, in their words"),
+        "task": Usage("[text] [@who]", "Something to do now; without text, what is left to do"),
+        "followup": Usage("text [@who]", "Something to do afterwards, with a reminder"),
+        "poll": Usage('"proposal" [60s]', "Any strong objections? Silence is consent when the time is up"),
+        "catchup": Usage("[INC-n]", "What goes on, who leads, what was tried, what to read; for you alone"),
+        "merge": Usage("INC-n", "This turned out to be INC-n: alerts and people go on there"),
+        "reopen": Usage("[why]", "It is not over"),
+        "cancel": Usage("[why]", "It was no incident: no postmortem, not counted"),
+        "join": Usage("INC-n", "Be invited to its channel"),
+        "done": Usage("INC-n/task/n", "A task is done", hidden=True),
+        "vote": Usage("INC-n/poll/n agree|object", "Say yes or no to a proposal", hidden=True),
         "resolve": Usage(
             "[summary] [--anyway why]", "Resolve; without a summary, a form; --anyway where a probe is still red"
         ),
@@ -146,7 +157,10 @@ def incident_id(word: str) -> str | None:
     return f"INC-{int(match[1])}" if match else None
 
 
-STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "link", "resolve"})
+STEERING = frozenset(
+    {"sev", "status", "update", "role", "handoff", "note", "link", "resolve"}
+    | {"impact", "task", "followup", "poll", "reopen", "cancel"}
+)
 
 
 def naming(instead: str, words: str) -> str:

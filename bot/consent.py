@@ -53,12 +53,12 @@ def must_be_allowed(
     """`incident`: the open one of the service, or "". Raises Refused."""
     if by not in allowed:
         raise Refused(
-            f"Only who {_in_words(who, service)} may do that; nothing was changed. Everybody may pause.",
+            f"Only who {in_words(who, service)} may do that; nothing was changed. Everybody may pause.",
             instead=f"/incident role {incident} ops" if incident else f"/incident declare {service} …",
         )
 
 
-def _in_words(who: Sequence[str], service: str) -> str:
+def in_words(who: Sequence[str], service: str) -> str:
     words = [_is(word, service) for word in who]
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 

@@ -22,8 +22,10 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Mark,
     Message,
     Pass,
+    Poll,
     Post,
     Postmortem,
     Question,
@@ -57,8 +59,10 @@ Noun = (
     | Incident
     | Link
     | LiveCard
+    | Mark
     | Message
     | Pass
+    | Poll
     | Post
     | Postmortem
     | Question
@@ -307,6 +311,24 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class ShowMark(_Effect):
+    """Show on message `subject` whether it carries a mark: the receipt for whoever set it."""
+
+    priority = 6
+
+
+class ShowPoll(_Effect):
+    """Post the card of poll `subject`, or edit it in place."""
+
+    priority = 2
+
+
+class EndPoll(_Effect):
+    """The time of poll `subject` is up: say how it ended."""
+
+    priority = 2
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -348,6 +370,9 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | ShowMark
+    | ShowPoll
+    | EndPoll
 )
 
 

@@ -19,9 +19,11 @@ KINDS = frozenset(
         "pin_added",
         "pin_removed",
         "channel_rename",
+        "group_rename",
         "channel_id_changed",
     }
 )
+REACTIONS = ("reaction_added", "reaction_removed")
 SPOKEN = frozenset({"", "bot_message", "file_share", "me_message", "thread_broadcast"})  # the rest is Slack talking
 
 Raw = Mapping[str, Any]
@@ -109,11 +111,13 @@ def is_wanted(body: Raw, ours: tuple[str, ...]) -> bool:
         return False
     if event.get("type") not in KINDS or not channel_of(event):
         return False
-    if event["type"] in ("channel_rename", "channel_id_changed"):
+    if event["type"] in ("channel_rename", "group_rename", "channel_id_changed"):
         return True
     said_by = (event.get("user"), event.get("bot_id"), _inner(event).get("user"), _inner(event).get("bot_id"))
     if event["type"] == "message" and any(who in ours for who in said_by):
         return False
+    if event["type"] in REACTIONS and event.get("user") in ours:
+        return False  # our own receipt
     if event["type"] != "message":
         return bool(subject_of(event)) and event.get("item_user") not in ours
     subtype = str(event.get("subtype") or "")
@@ -142,7 +146,7 @@ def handle(event: Event, incident: Incident | None, known: Message | None, link:
             changed = _pinned(body, incident, known, link, event.kind == "pin_added")
         case "reaction_added" | "reaction_removed":
             changed = _reacted(body, known, event.kind == "reaction_added")
-        case "channel_rename":
+        case "channel_rename" | "group_rename":
             return renamed(incident, str(body["channel"].get("name") or ""), event.received_at)
         case "channel_id_changed":
             return moved(incident, str(body.get("new_channel_id") or ""))

@@ -96,10 +96,8 @@ def _incidents(facts: Facts, policy: Policy) -> Iterator[Closer]:
         severe = policy.closes_gates_at is not None and incident.severity <= policy.closes_gates_at
         if incident.is_open and here and severe:
             # The severity is part of it: leave that was given over a SEV2 is none for a SEV1.
-            yield Closer(
-                f"{incident.id}/{incident.severity}",
-                f"{incident.id} ({incident.severity}) is open for {incident.service}",
-            )
+            name = "an incident" if incident.private else f"{incident.id} ({incident.severity})"
+            yield Closer(f"{incident.id}/{incident.severity}", f"{name} is open for {incident.service}")
 
 
 def _freezes(facts: Facts, now: datetime) -> Iterator[Closer]:
@@ -254,7 +252,8 @@ def _told(gate: Gate, before: Gate | None, facts: Facts) -> Decision:
 
 def home(facts: Facts) -> str:
     """The incident on whose timeline it goes: the newest open one of this service."""
-    return next((i.id for i in facts.incidents if i.is_open and i.service == facts.service.name), "")
+    mine = (i.id for i in facts.incidents if i.is_open and i.service == facts.service.name and not i.private)
+    return next(mine, "")
 
 
 # ---------------------------------------------------------------- steered by people

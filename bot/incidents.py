@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.decision import (
@@ -22,9 +22,9 @@ from bot.decision import (
     SendPost,
 )
 from bot.errors import Refused
-from bot.model import BOT, Assignment, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
+from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
 from bot.policy import Policy
-from bot.text import brief, code, paragraph, span
+from bot.text import brief, code, mention, paragraph, span
 
 CHANNEL = "@incident"  # a Post to wherever the incident lives, once it does
 
@@ -43,7 +43,9 @@ def open_(
     onset_at: datetime | None = None,
     impact: str = "",
     roles: Mapping[Role, str] | Mapping[str, str] | None = None,
+    private: bool = False,
 ) -> Decision:
+    """A private one is nobody's group: alerts that everybody sees do not go where few can read. Nobody is called."""
     incident = Incident(
         id=f"INC-{number}",
         number=number,
@@ -53,9 +55,10 @@ def open_(
         severity=severity,
         opened_at=now,
         by=by,
-        group=group,
+        group="" if private else group,
         onset_at=onset_at,
         impact=impact,
+        private=private,
         roles={str(role): name for role, name in (roles or {}).items()},
     )
     incident = replace(incident, next_update_at=policy.next_update(incident, now))
@@ -63,7 +66,12 @@ def open_(
     return Decision(
         save=(incident,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"{severity} {how}: {title}"),),
-        do=(OpenChannel(incident.id), CallResponders(incident.id), NameSuspects(incident.id), *remind(incident)),
+        do=(
+            OpenChannel(incident.id),
+            *(() if private else (CallResponders(incident.id),)),
+            NameSuspects(incident.id),
+            *remind(incident),
+        ),
     )
 
 
@@ -72,20 +80,69 @@ def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
 
 
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
-    """Back to investigating, in the channel it had."""
-    again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None)
+    """Back to investigating, in the channel it had, as an incident of its own."""
+    again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None, merged_into="", cancelled=False)
     again = replace(again, next_update_at=policy.next_update(again, now))
+    because = f": {brief(why, 300)}" if why else ""
     # The resolution that did not hold names the post: one post per reopening, however often this is decided.
     post = Post(
         id=f"{incident.id}/reopened/{_stamp(incident.resolved_at)}",
         incident=incident.id,
         channel=CHANNEL,
-        text=f"{incident.id} is open again: {brief(why, 300)}.",
+        text=f"{incident.id} is open again{because}.",
     )
+    text = f"reopened: {why}" if why else "reopened"
     return Decision(
         save=(again, post),
-        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"reopened: {why}"),),
+        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
         do=(SendPost(post.id), *refresh(again), InviteResponders(incident.id), *remind(again)),
+        say=f"{incident.id} is open again, *{again.phase}*.",
+    )
+
+
+def reopened(
+    incident: Incident, why: str, twins: Sequence[Incident], policy: Policy, now: datetime, by: str
+) -> Decision:
+    """As a person asks for it. `twins` are open on the same service: one of them may have its alerts since."""
+    if incident.is_open:
+        raise Refused(f"{incident.id} is open; nothing was changed.")
+    taken = any(incident.group and twin.group == incident.group for twin in twins)
+    return reopen(replace(incident, group="") if taken else incident, why, policy, now, by)
+
+
+def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
+    """It was none: it ends without a postmortem, and counts for nothing."""
+    must_be_open(incident)
+    ended = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, cancelled=True)
+    because = f": {brief(why, 300)}" if why else ""
+    post = Post(
+        id=f"{incident.id}/cancelled/{_stamp(now)}",
+        incident=incident.id,
+        channel=CHANNEL,
+        text=f"{incident.id} is cancelled by {mention(by)}: it was no incident{because}.",
+    )
+    text = f": cancelled, it was no incident{f' ({why})' if why else ''}"
+    return Decision(
+        save=(ended, post),
+        note=(_phase_entry(incident, Phase.RESOLVED, by, now, text),),
+        do=(SendPost(post.id), *refresh(ended)),
+        say=f"{incident.id} is *cancelled*. There will be no postmortem. `/incident reopen` brings it back.",
+    )
+
+
+def impact(incident: Incident, words: str, by: str, now: datetime) -> Decision:
+    """What users see, in their words."""
+    must_be_open(incident)
+    if not words:
+        raise Refused("Say what users see, and who does.", instead="/incident impact one payment in four fails")
+    if words == incident.impact:
+        raise Refused("It says so already; nothing was changed.")
+    changed = replace(incident, impact=words)
+    return Decision(
+        save=(changed,),
+        note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"impact: {words}"),),
+        do=refresh(changed),
+        say=f"Impact of {incident.id}: {brief(words, 300)}",
     )
 
 
@@ -100,7 +157,8 @@ def refresh(incident: Incident) -> tuple[PostCard | FurnishChannel | Announce, .
 
 def channel_name(incident: Incident, prefix: str = "") -> str:
     """`inc-7-checkout`: lower case, Slack's characters, at most 80 of them."""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{incident.id}-{incident.service or incident.title}".lower())
+    drill = "drill-" if incident.drill else ""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{drill}{incident.id}-{incident.service or incident.title}".lower())
     return words.strip("-")[:80].rstrip("-")
 
 
@@ -125,68 +183,12 @@ def announced(incident: Incident, channel: str, ts: str) -> Decision:
     return Decision(save=(replace(incident, announced_in=channel, announcement=ts),))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Declaration:
-    """What can be read out of `/incident declare checkout is down sev2`."""
-
-    title: str
-    service: str = ""
-    severity: Severity = Severity.SEV3
-    impact: str = ""
-    new: bool = False
-
-
-SEVERITY_IN_TEXT = re.compile(r"(?<!\w)sev-?([1-5])(?!\w)", re.IGNORECASE)
-
-
-def parse_declaration(text: str, policy: Policy) -> Declaration:
-    """Severity and service are taken from the words; what is left out gets a default and can be changed."""
-    new = text.startswith("--new")
-    text = text.removeprefix("--new").strip()
-    severity = SEVERITY_IN_TEXT.search(text)
-    title = " ".join(SEVERITY_IN_TEXT.sub("", text).split())
-    words = set(re.findall(r"[\w.-]+", title.lower()))
-    service = next((name for name in policy.services if name.lower() in words), "")
-    level = Severity(int(severity[1])) if severity else Severity.SEV3
-    return Declaration(title=title or "Unnamed incident", service=service, severity=level, new=new)
-
-
-def declare(
-    what: Declaration, open_ones: tuple[Incident, ...], number: int, by: str, policy: Policy, now: datetime
-) -> Decision:
-    """Refuses a second incident on a service unless `--new` says that it is another one."""
-    service = policy.service(what.service) if what.service else None
-    if open_ones and not what.new:
-        twin = open_ones[0]
-        where = f" in <#{twin.channel}>" if twin.channel else ""
-        severity = "" if what.severity is Declaration.severity else f" {str(what.severity).lower()}"
-        raise Refused(
-            f"{twin.id} is open on `{twin.service}`{where}: {brief(twin.title, 200)}. Is it this again?",
-            instead=f"/incident declare --new {what.title}{severity}",
-        )
-    decision = open_(
-        number,
-        what.title,
-        what.service,
-        service.environment if service else "production",
-        what.severity,
-        policy,
-        now,
-        by=by,
-        impact=what.impact,
-        group=f"{service.name}/{service.environment}" if service and not open_ones else "",
-    )
-    incident = next(noun for noun in decision.save if isinstance(noun, Incident))
-    name = channel_name(incident, policy.channel_prefix)
-    say = f"{incident.id} ({incident.severity}) is declared. I am opening #{name} and will invite you."
-    me = Assignment(incident=incident.id, role=Role.COMMANDER, user=by, by=by, at=now)
-    lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text="is commander")
-    return decision + Decision(save=(me,), note=(lead,), say=say)
-
-
 def must_be_open(incident: Incident) -> None:
+    if incident.merged_into:
+        raise Refused(f"{incident.id} was merged into {incident.merged_into}: go on there. Nothing was changed.")
     if not incident.is_open:
-        raise Refused(f"{incident.id} is already resolved; nothing was changed.")
+        ended = "cancelled" if incident.cancelled else "resolved"
+        raise Refused(f"{incident.id} is already {ended}; nothing was changed.")
 
 
 def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: datetime) -> Decision:

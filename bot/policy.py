@@ -146,6 +146,15 @@ class Vendor:
 
 GROUP = "group:"  # before a Slack group's id, among who may
 WHO = ("roles", "owners", "oncall")
+TIMELINE = "timeline"
+# An emoji on a message → what it makes of it: a line of the timeline, or a task of that kind.
+EMOJI: Mapping[str, str] = MappingProxyType(
+    {"pushpin": TIMELINE, "star": "task", "repeat": "follow-up", "question": "question"}
+)
+EVERYBODY = "everybody"
+ANYBODY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    dict.fromkeys(("declare", "update", "publish", "resolve"), (EVERYBODY,))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +226,9 @@ class Policy:
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
     probes: Mapping[str, Probe] = field(default_factory=dict)
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: ANYBODY)  # who may do what
+    emoji: Mapping[str, str] = field(default_factory=lambda: EMOJI)
+    receipt: str = "white_check_mark"  # our reaction to a message that was marked; "": none
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:

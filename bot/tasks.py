@@ -1,17 +1,20 @@
-"""What is left to do after the fire is out, and the reminder when it is due."""
+"""What is to be done, now or after the fire is out, and the reminder when it is due."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.commands import PERSON, person
 from bot.decision import Decision, PostCard, RemindTask, SendPost
+from bot.errors import Refused
 from bot.incidents import CHANNEL
-from bot.model import Entry, EntryKind, Post, Task
+from bot.model import Entry, EntryKind, Incident, Post, Task
 from bot.text import brief, mention
 
-FOLLOW_UP = "follow-up"
+TASK, FOLLOW_UP, QUESTION = "task", "follow-up", "question"
 DUE_AFTER = timedelta(hours=24)
+AFTERWARDS = timedelta(days=7)  # what a person puts off until the fire is out
 
 
 def followup(
@@ -33,6 +36,53 @@ def followup(
         note=(Entry(incident=incident, at=now, kind=EntryKind.NOTE, by=by, text=f"follow-up: {text}", source=task.id),),
         do=(RemindTask(task.id, due=task.due_at), *_card(task)),
     )
+
+
+def parse(words: str, verb: str, by: str) -> tuple[str, str]:
+    """What is to be done and by whom, of `check the logs @bob`; without a name by who says so. Raises Refused."""
+    *said, last = words.split() or [""]
+    if said and PERSON.match(last):
+        return " ".join(said), person(last)
+    if not words:
+        raise Refused("Say what is to be done.", instead=f"/incident {verb} look at the payment logs @who")
+    return words, by
+
+
+def add(incident: Incident, kind: str, number: int, text: str, *, owner: str, by: str, now: datetime) -> Decision:
+    """A task for now, a question that is open, or a follow-up for afterwards; only this one is reminded of."""
+    due = now + AFTERWARDS if kind == FOLLOW_UP else None
+    task = Task(
+        id=f"{incident.id}/task/{number}",
+        incident=incident.id,
+        kind=kind,
+        text=text,
+        owner=owner,
+        by=by,
+        at=now,
+        due_at=due,
+    )
+    return Decision(
+        save=(task,),
+        note=(_entry(task, kind, by, now),),
+        do=(*(RemindTask(task.id, due=at) for at in (due,) if at), *_card(task)),
+        say=f"{kind.capitalize()} of {mention(owner)}: {brief(text, 300)}",
+    )
+
+
+def done(task: Task, by: str, now: datetime) -> Decision:
+    if task.done_at:
+        raise Refused("That is done already; nothing was changed.")
+    return Decision(
+        save=(replace(task, done_at=now),),
+        note=(_entry(task, "answered" if task.kind == QUESTION else "done", by, now),),
+        do=_card(task),
+        say=f"Done: {brief(task.text, 300)}",
+    )
+
+
+def _entry(task: Task, said: str, by: str, now: datetime) -> Entry:
+    text = f"{said}: {task.text}"
+    return Entry(incident=task.incident, at=now, kind=EntryKind.NOTE, by=by, text=text, source=task.id)
 
 
 def remind(task: Task, elsewhere: str, now: datetime) -> Decision:

@@ -68,6 +68,8 @@ def publish(
 
 
 def channels(incident: Incident, policy: Policy) -> tuple[str, ...]:
+    if incident.private or incident.drill:
+        return ()
     return tuple(dict.fromkeys((*policy.broadcast, *policy.service(incident.service).broadcast)))
 
 

@@ -6,7 +6,21 @@ from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
-from handlers import consent, incidents, postmortems, questions, rollouts, silences, updates
+from handlers import (
+    authority,
+    consent,
+    declaring,
+    incidents,
+    marks,
+    merging,
+    polls,
+    postmortems,
+    questions,
+    rollouts,
+    silences,
+    tasks,
+    updates,
+)
 from handlers.world import World
 
 
@@ -27,6 +41,7 @@ def _run(world: World, ask: Ask) -> Decision:
         return Decision(say=cards.help_card(world.commands[ask.command], COMMANDS[ask.command]))
     if verb not in COMMANDS[ask.command]:
         raise unknown_verb(ask.command, verb)
+    authority.admit(world, ask)
     match ask.command, verb:
         case "rollout", _:
             return rollouts.run(world, ask)
@@ -34,6 +49,14 @@ def _run(world: World, ask: Ask) -> Decision:
             return updates.update(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
+        case _, "task" | "followup" | "done":
+            return tasks.run(world, ask)
+        case _, "poll" | "vote":
+            return polls.run(world, ask)
+        case _, "merge":
+            return merging.run(world, ask)
+        case _, "declare" | "join":
+            return declaring.run(world, ask)
         case _, "answer":
             return questions.run(world, ask)
         case _, "postmortem":
@@ -52,12 +75,17 @@ def tray(world: World, ask: Ask) -> Decision:
 
 def submit(world: World, form: Submission) -> Decision:
     """A submitted form. Raises Invalid (a Refused) with the field to mend."""
+    authority.admit_form(world, form)
     match form.callback:
         case "rollout.confirm" | "rollout.object":
             return consent.submit(world, form)
         case "incident.update":
             return updates.submit(world, form)
-        case "incident.declare" | "incident.resolve" | "role.handoff":
+        case "task.add":
+            return marks.submit(world, form)
+        case "incident.declare":
+            return declaring.submit(world, form)
+        case "incident.resolve" | "role.handoff":
             return incidents.submit(world, form)
         case _:
             raise Refused("I do not know this form any more. Please open it again.")

@@ -17,9 +17,11 @@ from bot import matching
 from bot.commands import nearest
 from bot.model import Phase, Role, Severity, Verb
 from bot.policy import (
+    EVERYBODY,
     GATES,
     GROUP,
     SEVERITY_WORDS,
+    TIMELINE,
     UPDATE_MINUTES,
     WHO,
     Expect,
@@ -179,6 +181,41 @@ class OnCall(Part):
             return Group(id=self.usergroup)
         start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
         return Rota(people=tuple(self.people), start=start, turn=self.turn)
+
+
+Allowed = Annotated[list[Annotated[str, Field(pattern=rf"^{EVERYBODY}$|{WHO_MAY}")]], Field(min_length=1)]
+
+
+class PeoplePart(Part):
+    declare: Allowed = [EVERYBODY]
+    update: Allowed = [EVERYBODY]
+    publish: Allowed = [EVERYBODY]
+    resolve: Allowed = [EVERYBODY]
+
+    def policy(self) -> dict[str, tuple[str, ...]]:
+        return {act: tuple(who) for act, who in self.model_dump().items()}
+
+
+Emoji = Annotated[str, Field(pattern=r"^[a-z0-9_+'-]{0,100}$")]
+
+
+class EmojiPart(Part):
+    timeline: Emoji = "pushpin"
+    task: Emoji = "star"
+    followup: Emoji = "repeat"
+    question: Emoji = "question"
+    receipt: Emoji = "white_check_mark"
+
+    @model_validator(mode="after")
+    def _apart(self) -> EmojiPart:
+        used = [name for name in self.model_dump().values() if name]
+        if twice := next((name for name in used if used.count(name) > 1), ""):
+            raise ValueError(f"{twice} stands here twice; one emoji means one thing")
+        return self
+
+    def policy(self) -> dict[str, str]:
+        means = {self.timeline: TIMELINE, self.task: "task", self.followup: "follow-up", self.question: "question"}
+        return {name: what for name, what in means.items() if name}
 
 
 class RolloutPart(Part):
@@ -485,6 +522,8 @@ class Config(Part):
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
+    people: PeoplePart = PeoplePart()
+    emoji: EmojiPart = EmojiPart()
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
@@ -554,6 +593,9 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
+            people=self.people.policy(),
+            emoji=self.emoji.policy(),
+            receipt=self.emoji.receipt,
             vendors={name: part.policy(name) for name, part in self.vendors.items()},
             probes={
                 name: part.policy(

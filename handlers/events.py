@@ -8,6 +8,7 @@ from typing import Any
 
 from bot import events
 from bot.decision import Decision
+from handlers import marks
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -36,9 +37,10 @@ def handle(world: World, id: str) -> Think:
         return nothing
     channel, ts = events.channel_of(event.body), events.subject_of(event.body)
     link = world.chat.link(channel, ts) if ts else ""
+    meant = marks.reacted(world, event) if event.kind in events.REACTIONS else nothing
 
     def think(tx: Tx, now: datetime) -> Decision:
         known = tx.message(channel, ts) if ts else None
-        return events.handle(event, tx.incident_in(channel), known, link)
+        return events.handle(event, tx.incident_in(channel), known, link) + meant(tx, now)
 
     return think

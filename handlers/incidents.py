@@ -7,19 +7,19 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, links, probes, roles, text
+from bot import catchup, incidents, links, probes, roles, text
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
-from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role, Severity
+from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role
 from bot.policy import Group
-from handlers import targets
+from handlers import authority, targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
 REPEATED = 60  # characters of what was typed that a refusal repeats
-READING = frozenset({"show", "timeline", "postmortem"})  # verbs that take no words of their own
+READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ def open_channel(world: World, id: str, job: Job) -> Think:
     if incident.channel:
         return lambda tx, now: incidents.channel_opened(tx.incident(id), incident.channel, incident.channel_name, now)
     name = incidents.channel_name(incident, world.policy.channel_prefix)
-    channel = world.chat.open_channel(name, incident.opened_at, again=job.again)
+    channel = world.chat.open_channel(name, incident.opened_at, again=job.again, private=incident.private)
     return lambda tx, now: incidents.channel_opened(tx.incident(id), channel.id, channel.name, now)
 
 
@@ -152,7 +152,7 @@ def announce(world: World, id: str, job: Job) -> Think:
     if incident.announcement:
         edited(world, incident.announced_in, incident.announcement, card)  # one that was taken away stays away
         return nothing
-    if not world.policy.announce:
+    if not world.policy.announce or incident.private:
         return nothing
     channel = world.chat.find_channel(world.policy.announce)
     if channel is None and not world.policy.must_announce:
@@ -197,19 +197,36 @@ def failed(kind: str, subject: str, error: str) -> str:
 
 
 def run(world: World, ask: Ask) -> Decision:
-    """Every verb of /incident but update, postmortem and help."""
+    """The verbs of /incident that no other module has."""
     verb, words = ask.split()
     match verb:
-        case "declare":
-            return declare(world, ask, words)
         case "list":
-            return Decision(say=cards.incident_list(world.read(lambda tx: tx.incidents(open_only=True))))
+            open_ones = world.read(lambda tx: tx.incidents(open_only=True))
+            return Decision(say=cards.incident_list(authority.known(world, open_ones, ask.by, ask.channel)))
         case "show":
             return world.read(lambda tx: Decision(say=card_of(tx, find(tx, ask, words)[0], world)))
+        case "catchup":
+            return world.read(lambda tx: Decision(say=catchup_of(tx, find(tx, ask, words)[0], world)))
         case "timeline":
             return world.read(lambda tx: Decision(say=cards.timeline_card(*last_lines(tx, ask, words))))
         case _:
             return steer(world, ask, verb, words)
+
+
+def catchup_of(tx: Tx, incident: Incident, world: World) -> Card:
+    """For whoever comes late: the same on demand and on joining."""
+    card = world.chat.link(incident.channel, incident.card) if incident.card else ""
+    return catchup.catchup(
+        incident,
+        tx.assignments(incident.id),
+        linked(tx, incident.id),
+        tx.entries(incident.id),
+        tx.updates(incident.id),
+        tx.tasks(incident.id),
+        tx.alerts(incident.id),
+        card,
+        world.now(),
+    )
 
 
 def last_lines(tx: Tx, ask: Ask, words: str) -> tuple[Incident, tuple[Entry, ...]]:
@@ -238,6 +255,13 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
             case "resolve":
                 doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
                 return incidents.resolve(incident, rest, ask.by, now, doubts)
+            case "impact":
+                return incidents.impact(incident, rest, ask.by, now)
+            case "cancel":
+                return incidents.cancel(incident, rest, ask.by, now)
+            case "reopen":
+                twins = tx.open_incident_of(incident.service, incident.environment)
+                return incidents.reopened(incident, rest, twins, world.policy, now, ask.by)
             case "role":
                 return roles.assign(incident, rest, current, ask.by, now)
             case "handoff":
@@ -294,35 +318,16 @@ def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
         return tx.incident(id), rest.strip()
     if incident := tx.incident_in(ask.channel) if ask.channel else None:
         return incident, words
-    newest = next(iter(tx.incidents(open_only=True, limit=1) or tx.incidents(limit=1)), None)
+    newest = next((one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not one.private), None)
     verb = ask.split()[0] or "show"
     said = words if verb not in READING and len(words) <= REPEATED else ""
     again = f"/incident {verb} {newest.id} {said}".rstrip() if newest else ""
     raise Refused("This is not an incident's channel: name the incident.", instead=again or "/incident declare")
 
 
-def declare(world: World, ask: Ask, words: str) -> Decision:
-    if not words and ask.trigger:
-        return Decision(say=cards.declare_modal(tuple(world.policy.services)))
-    if not words:
-        raise Refused("Say what is wrong in a few words.", instead="/incident declare checkout is down sev2")
-    return _declare(world, incidents.parse_declaration(words, world.policy), ask.by)
-
-
-def _declare(world: World, what: incidents.Declaration, by: str) -> Decision:
-    def think(tx: Tx, now: datetime) -> Decision:
-        service = world.policy.service(what.service)
-        open_ones = tx.open_incident_of(service.name, service.environment) if what.service else ()
-        return incidents.declare(what, open_ones, tx.next_number(), by, world.policy, now)
-
-    return world.decide(think)
-
-
 def submit(world: World, form: Submission) -> Decision:
     """A submitted form of /incident."""
     match form.callback:
-        case "incident.declare":
-            return _declare(world, _declaration(form), form.by)
         case "incident.resolve":
             return _submit_resolve(world, form)
         case "role.handoff":
@@ -340,19 +345,6 @@ def _submit_resolve(world: World, form: Submission) -> Decision:
         return incidents.resolve(incident, words, form.by, now, doubts)
 
     return world.decide(think)
-
-
-def _declaration(form: Submission) -> incidents.Declaration:
-    title = form.values.get("title", "").strip()
-    if not title:
-        raise Invalid({"title": "A few words are enough."})
-    service = form.values.get("service", "")
-    return incidents.Declaration(
-        title=title,
-        service="" if service == "other" else service,
-        severity=Severity(int(form.values.get("severity") or Severity.SEV3)),
-        impact=form.values.get("impact", "").strip(),
-    )
 
 
 def _submit_handoff(world: World, form: Submission) -> Decision:

@@ -17,7 +17,9 @@ PLACES = (HERE / "manifest.yml", HERE.parent / "manifest.yml")  # in the wheel, 
 EVENT_SCOPES: Mapping[str, str] = {
     "channel_id_changed": "channels:read",
     "channel_rename": "channels:read",
+    "group_rename": "groups:read",
     "message.channels": "channels:history",
+    "message.groups": "groups:history",
     "pin_added": "pins:read",
     "pin_removed": "pins:read",
     "reaction_added": "reactions:read",
@@ -26,8 +28,8 @@ EVENT_SCOPES: Mapping[str, str] = {
 
 
 def subscriptions() -> frozenset[str]:
-    """The events that we use, under the names of a manifest. Only public channels are listened to."""
-    return frozenset("message.channels" if kind == "message" else kind for kind in KINDS)
+    """The events that we use, under the names of a manifest."""
+    return KINDS - {"message"} | {"message.channels", "message.groups"}
 
 
 def manifest(commands: Mapping[str, str]) -> dict[str, Any]:

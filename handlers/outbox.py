@@ -20,6 +20,7 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndPoll,
     EndSilence,
     ExpireRequest,
     FurnishChannel,
@@ -37,6 +38,8 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowMark,
+    ShowPoll,
     ShowQuestion,
     ShowRequest,
     ShowRollout,
@@ -56,6 +59,8 @@ from handlers import (
     heartbeats,
     incidents,
     live,
+    marks,
+    polls,
     postmortems,
     probes,
     questions,
@@ -147,6 +152,12 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case ShowMark():
+            return marks.show(world, id)
+        case ShowPoll():
+            return polls.show(world, id, job)
+        case EndPoll():
+            return polls.end(world, id)
         case _:
             assert_never(effect)
 

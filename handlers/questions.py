@@ -38,7 +38,8 @@ def card_of(tx: Tx, question: Question) -> Card:
     firing = [alert for alert in tx.asked(question.id) if alert.firing]
     incident = tx.find_incident(question.incident) if question.incident else None
     where = text.channel(incident.channel, incident.channel_name) if incident else ""
-    return question_card(question, firing, len(firing), tx.incidents(open_only=True), where)
+    others = [one for one in tx.incidents(open_only=True) if not one.private]
+    return question_card(question, firing, len(firing), others, where)
 
 
 # ---------------------------------------------------------------- commands

@@ -226,6 +226,10 @@ EXPECTED = {
     "topics": "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alarms",
     "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
+    **dict.fromkeys(
+        ("declare", "update", "publish", "resolve"), f"everybody, {', '.join((*WHO, *Role))} or group:S0614TZR7"
+    ),
+    "emoji": "an emoji's name without colons, such as pushpin",
     "apology": "http:// or https://, and a host",
     "page": "http:// or https://, and a host",
     "probes": "small letters, digits, - and _",

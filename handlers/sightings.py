@@ -60,7 +60,7 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         before=before,
         stables=tx.stables(service, environment),
         requests=tx.requests_of(service, environment, now - JUST_NOW),
-        incidents=(open_ones := tx.incidents(open_only=True)),
+        incidents=(open_ones := [one for one in tx.incidents(open_only=True) if not one.private]),
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
         vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot import incidents, review, rollouts, updates, vendors
 from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
+from bot.cards.marking import marked
 from bot.cards.update import update_card
 from bot.commands import Ask, Invalid, Submission
 from bot.decision import Card, Decision
@@ -35,7 +36,7 @@ def send(world: World, id: str, job: Job) -> Think:
     if any(other.channel == post.channel for other in earlier):
         raise NotYet(IN_TURN, "what was written before it goes first")
     channel = _channel(world, post, incident.channel if incident else "")
-    card = Card(text=post.text, blocks=post.blocks)
+    card = marked(incident, Card(text=post.text, blocks=post.blocks))
     ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again, thread=post.thread)
     return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
 
@@ -49,7 +50,7 @@ def show_request(world: World, id: str, job: Job) -> Think:
         return post, consent.incident_of(tx, request), card
 
     post, incident, card = world.read(ask)
-    channel = _channel(world, post, incident.channel if incident else "")
+    channel, card = _channel(world, post, incident.channel if incident else ""), marked(incident, card)
     if post.ts:
         edited(world, channel, post.ts, card)  # one that was taken away stays away
         return nothing
@@ -60,7 +61,8 @@ def show_request(world: World, id: str, job: Job) -> Think:
 def tell_changes(world: World, id: str, job: Job) -> Think:
     """The message of one minute, as it reads now."""
     post, incident = world.read(lambda tx: (tx.post(id), tx.incident(tx.post(id).incident)))
-    channel, card = _channel(world, post, incident.channel), Card(text=fallback(post.text), blocks=post.blocks)
+    channel = _channel(world, post, incident.channel)
+    card = marked(incident, Card(text=fallback(post.text), blocks=post.blocks))
     if post.ts:
         edited(world, channel, post.ts, card)  # one that was taken away stays away
         return nothing

@@ -29,8 +29,10 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Mark,
     Message,
     Pass,
+    Poll,
     Post,
     Postmortem,
     Question,
@@ -70,13 +72,14 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
-TASKS, VOTES = table(Task), table(Vote)
+TASKS, VOTES, POLLS = table(Task), table(Vote), table(Poll)
 LIVE = table(LiveCard)
 QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
+MARKS = table(Mark)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
-OPEN = text(IS_OPEN)
+OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
 # Made once: these run for every alert.
 SOME = bindparam("some", expanding=True, type_=ALERTS.c.key.type)
@@ -90,6 +93,11 @@ RECENT_GROUPS = (
         INCIDENTS.c.resolved_at >= bindparam("since"),
         text(f"NOT ({IS_OPEN})"),
     )
+    .order_by(INCIDENTS.c.resolved_at)
+)
+LATEST_GROUPS = (
+    select(INCIDENTS)
+    .where(INCIDENTS.c.group.in_(SOME), INCIDENTS.c.group != text("''"), text(f"NOT ({IS_OPEN})"))
     .order_by(INCIDENTS.c.resolved_at)
 )
 HIGHEST = select(func.max(INCIDENTS.c.number))
@@ -130,9 +138,14 @@ class Tx:
         return self._all(Incident, query.where(OPEN) if open_only else query)
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
-        """The open incidents of a service, newest first."""
-        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN)
+        """The open incidents of a service that everybody may know of, newest first."""
+        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN, PUBLIC)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+
+    def merged(self, groups: Collection[str]) -> dict[str, Incident]:
+        """By group the latest of its incidents that is over, where that was merged into another one."""
+        ended = self._of_groups(LATEST_GROUPS, groups)
+        return {group: incident for group, incident in ended.items() if incident.merged_into}
 
     def opened(self, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When alerts opened incidents, newest first: people declare as many as they need."""
@@ -315,6 +328,19 @@ class Tx:
     def task(self, id: str) -> Task:
         return self._need(Task, id)
 
+    def find_task(self, id: str) -> Task | None:
+        return self._get(Task, id)
+
+    def poll(self, id: str) -> Poll:
+        return self._need(Poll, id)
+
+    def find_poll(self, id: str) -> Poll | None:
+        return self._get(Poll, id)
+
+    def count_polls(self, incident: str) -> int:
+        mine = select(func.count()).select_from(POLLS).where(POLLS.c.incident == incident)
+        return self.connection.scalar(mine) or 0
+
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
 
@@ -340,6 +366,13 @@ class Tx:
 
     def message(self, channel: str, ts: str) -> Message | None:
         return self._get(Message, f"{channel}/{ts}")
+
+    def mark(self, id: str) -> Mark | None:
+        """One that was taken back, too."""
+        return self._get(Mark, id)
+
+    def marks(self, message: str) -> tuple[Mark, ...]:
+        return self._all(Mark, select(MARKS).where(MARKS.c.message == message).order_by(MARKS.c.id))
 
     # ------------------------------------------------------------ rollouts
 

@@ -317,6 +317,35 @@ class PostRow(Row, table=True):
     version: int
 
 
+class PollRow(Row, table=True):
+    __tablename__ = "poll"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    text: str = words()
+    by: str = words()
+    at: datetime = time()
+    ends_at: datetime = time()
+    votes: dict[str, bool] = Field(sa_type=Json)
+    ts: str = words()
+    ended_at: datetime | None = time()
+    version: int
+
+
+class MarkRow(Row, table=True):
+    __tablename__ = "mark"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed()
+    message: str = indexed(index=True)
+    what: str = words()
+    by: str = words()
+    at: datetime = time()
+    task: str = words()
+    undone_at: datetime | None = time()
+    version: int
+
+
 class MessageRow(Row, table=True):
     __tablename__ = "message"
     __table_args__ = (Index("ix_message_channel_at", "channel", "at"),)

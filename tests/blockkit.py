@@ -16,6 +16,7 @@ from slack_sdk.models.views import View
 from slackblocks import (
     ActionsBlock,
     Button,
+    CheckboxGroup,
     ContextBlock,
     DividerBlock,
     HeaderBlock,
@@ -25,6 +26,7 @@ from slackblocks import (
     OptionGroup,
     OverflowMenu,
     PlainTextInput,
+    RadioButtonGroup,
     SectionBlock,
     StaticSelectMenu,
     Text,
@@ -126,6 +128,11 @@ def limited(node: Node) -> Any:
             groups = many("option_groups", OptionGroup.from_dict)
             options = many("options", Option.from_dict)
             return StaticSelectMenu(node["action_id"], options, groups, first, placeholder=text("placeholder"))
+        case "checkboxes":
+            return CheckboxGroup(node["action_id"], many("options", Option.from_dict))
+        case "radio_buttons":
+            first = Option.from_dict(node["initial_option"]) if "initial_option" in node else None
+            return RadioButtonGroup(node["action_id"], many("options", Option.from_dict), first)
         case "users_select":
             return UserSelectMenu(node["action_id"], placeholder=text("placeholder"))
         case "plain_text_input":

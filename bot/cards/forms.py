@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot import text
-from bot.cards.kit import OPTION, context, field, form, option, select, words
+from bot.cards.kit import OPTION, Block, checkboxes, context, field, form, option, radio, section, select, words
 from bot.decision import Modal
+from bot.declaring import Declaration
 from bot.model import Incident, Phase, Role, Severity, Update
 
 OPEN_PHASES: tuple[Phase, ...] = tuple(phase for phase in Phase if phase is not Phase.RESOLVED)
@@ -27,38 +28,72 @@ NEXT: Mapping[str, str] = {
 }
 
 
-def declare_modal(services: Sequence[str], title: str = "") -> Modal:
-    """Channel first, questions later: only the title is asked for."""
+EXAMPLES: Mapping[Severity, str] = {
+    Severity.SEV1: "nobody can pay, or customers see each other's data",
+    Severity.SEV2: "one payment in four fails, and trying again does not help",
+    Severity.SEV3: "search is slow, or pictures are missing in one country",
+    Severity.SEV4: "a report comes an hour late",
+    Severity.SEV5: "a canary was stopped before anybody saw it",
+}
+
+
+def declare_modal(
+    services: Sequence[str], title: str = "", what: Declaration | None = None, twin: Incident | None = None
+) -> Modal:
+    """Channel first, questions later: only the title is asked for. `what` was entered before; `twin` is the open
+    incident that it may be.
+    """
+    what = what or Declaration(title=title)
     listed = [option(name, name) for name in services if is_choice(name)]
     severities = [option(f"{s}", str(s.value), GUIDE[s]) for s in Severity]
+    private = option("Private", "private", "Its channel is for those you invite. It is announced nowhere.")
+    guide = "\n".join(f"*{severity}* {example}" for severity, example in EXAMPLES.items())
     return Modal(
         view=form(
             "incident.declare",
             "",
             "Declare an incident",
-            "Declare",
+            "Declare" if twin is None else "Go on",
             (
+                *(_again(twin) if twin else ()),
                 field("title", "What is wrong?", words("Customers cannot pay", title, most=200)),
                 field(
                     "service",
                     "Which service?",
-                    select("service", "Choose", [*listed, option("Another, or I do not know", "other")]),
+                    select("service", "Choose", [*listed, option("Another, or I do not know", "other")], what.service),
                     optional=True,
                 ),
                 field(
                     "severity",
                     "How bad is it?",
-                    select("severity", "Choose", severities, str(Severity.SEV3.value)),
+                    select("severity", "Choose", severities, str(what.severity.value)),
                     "When in doubt, the worse one. It can be changed at any time.",
                 ),
+                context(f"For example\n{guide}"),
                 field(
                     "impact",
                     "What do users see, and who?",
-                    words("One in four payments fails, in Europe only", most=1000, multiline=True),
+                    words("One in four payments fails, in Europe only", what.impact, most=1000, multiline=True),
                     optional=True,
                 ),
+                field("private", "Who may know?", checkboxes("private", [private]), optional=True),
             ),
         )
+    )
+
+
+def _again(twin: Incident) -> tuple[Block, ...]:
+    """Is it this one again? Answered before a second channel is opened."""
+    place = text.code(twin.service, 60) if twin.service else ""
+    where = text.channel(twin.channel, twin.channel_name)
+    known = text.dotted([f"*{twin.id}* {twin.severity}", place, text.brief(twin.title, 200), where])
+    choices = [
+        option(f"Yes, take me to {twin.id}", twin.id),
+        option("No, this is another one", "new"),
+    ]
+    return (
+        section(f":mag: This is open: {known}"),
+        field("again", f"Is it {twin.id} again?", radio("again", choices)),
     )
 
 
@@ -136,5 +171,30 @@ def handoff_modal(incident: Incident, role: Role) -> Modal:
             f"Hand off {role}",
             "Hand off",
             (field("user", f"Who takes over as {role.title.lower()}?", who, hint),),
+        )
+    )
+
+
+def task_modal(incident: Incident, message: str, said: str) -> Modal:
+    """What is made of a message. `message` is its id, `said` what stands in it."""
+    who = {"type": "users_select", "placeholder": text.plain("You", 150)}
+    kinds = [
+        option("A task, for now", "task"),
+        option("A follow-up, for when it is over", "follow-up"),
+        option("An open question", "question"),
+    ]
+    return Modal(
+        view=form(
+            "task.add",
+            f"{incident.id}|{message}",
+            f"Task of {incident.id}",
+            "Add",
+            (
+                field(
+                    "text", "What is to be done?", words("Look at the payment logs", said, most=1000, multiline=True)
+                ),
+                field("user", "Who does it?", who, "Without a choice, you.", optional=True),
+                field("kind", "What is it?", radio("kind", kinds) | {"initial_option": kinds[0]}),
+            ),
         )
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import text
-from bot.cards import probe
+from bot.cards import probe, task
 from bot.cards.forms import OPEN_PHASES
 from bot.cards.forms import declare_modal as declare_modal
 from bot.cards.forms import handoff_modal as handoff_modal
@@ -28,6 +28,7 @@ from bot.cards.kit import (
     select,
     visit,
 )
+from bot.cards.marking import mark
 from bot.commands import Usage
 from bot.decision import Card
 from bot.model import (
@@ -126,7 +127,7 @@ def _name(incident: Incident) -> str:
     """ "INC-7 · SEV2 · checkout"."""
     where = f"{incident.service} ({incident.environment})" if incident.environment else incident.service
     place = incident.service if incident.environment == "production" or not incident.service else where
-    return text.dotted([incident.id, str(incident.severity), place])
+    return text.dotted([mark(incident), incident.id, str(incident.severity), place])
 
 
 def _state(incident: Incident, holders: Mapping[Role, str]) -> Iterator[str]:
@@ -265,17 +266,11 @@ def _troubles(troubles: Sequence[str]) -> Iterator[Block]:
 
 
 def _tasks(tasks: Sequence[Task]) -> Iterator[Block]:
-    """What is left to do, the earliest due first."""
-    left = sorted((t for t in tasks if not t.done_at), key=lambda t: (t.due_at is None, t.due_at or t.at, t.id))
-    if left:
-        lines = [_task(task) for task in left[:TASKS]]
+    """What is left to do."""
+    if left := task.left(tasks):
+        lines = [task.line(one) for one in left[:TASKS]]
         lines += [f"and {len(left) - TASKS} more"] if len(left) > TASKS else []
         yield section("\n".join(lines), n=1000)
-
-
-def _task(task: Task) -> str:
-    due = f", due {task.due_at:%d %b %H:%M} UTC" if task.due_at else ""
-    return f":pushpin: {text.brief(task.text, 200)} ({text.mention(task.owner)}{due})"
 
 
 def _entry(entry: Entry, n: int = 160) -> str:
@@ -293,7 +288,7 @@ def _resolved_card(
     found = [_suspect(link, change) for link, change in suspects if link.verdict in FOUND][:SUSPECTS]
     lines = [
         f"*{text.brief(incident.title, 200)}*",
-        f":white_check_mark: *Resolved* {_took(incident)}",
+        f"{_lamp(incident)} *{_standing(incident).capitalize()}* {_took(incident)}",
         text.brief(incident.summary, 500),
     ]
     blocks = (
@@ -302,9 +297,20 @@ def _resolved_card(
         *(section(line, n=1000) for line in found),
         *_troubles(troubles),
         *_tasks(tasks),
-        actions(press("Draft postmortem anew", f"incident postmortem {incident.id}", "postmortem")),
+        actions(_postmortem(incident) or _reopen(incident)),
     )
     return Card(text=text.fallback(_line(incident)), blocks=blocks)
+
+
+def _postmortem(incident: Incident) -> Block | None:
+    """There is none of what was no incident, and of two that were one there is the other's."""
+    if incident.cancelled or incident.merged_into:
+        return None
+    return press("Draft postmortem anew", f"incident postmortem {incident.id}", "postmortem")
+
+
+def _reopen(incident: Incident) -> Block | None:
+    return press("Reopen", f"incident reopen {incident.id}", "reopen")
 
 
 def _took(incident: Incident) -> str:
@@ -321,12 +327,26 @@ def _line(incident: Incident) -> str:
     """The incident in one line of mrkdwn."""
     place = text.code(incident.service, 60) if incident.service else ""
     name = f"*{incident.id}* {incident.severity}"
-    return text.dotted([name, place, text.brief(incident.title, 100), f"*{incident.phase}*"])
+    facts = [name, place, text.brief(incident.title, 100), f"*{_standing(incident)}*"]
+    return text.dotted([f"*{mark(incident)}*" if incident.drill else "", *facts])
+
+
+def _standing(incident: Incident) -> str:
+    """Its phase, or how else it ended."""
+    if incident.merged_into:
+        return f"merged into {incident.merged_into}"
+    return "cancelled" if incident.cancelled else str(incident.phase)
+
+
+def _lamp(incident: Incident) -> str:
+    if incident.merged_into or incident.cancelled:
+        return ":heavy_minus_sign:"
+    return LAMP[incident.severity] if incident.is_open else ":white_check_mark:"
 
 
 def announcement(incident: Incident) -> Card:
     """For people who are not in the channel; one line, edited in place."""
-    lamp = LAMP[incident.severity] if incident.is_open else ":white_check_mark:"
+    lamp = _lamp(incident)
     began = f"since {text.when(incident.began)}" if incident.is_open else _took(incident)
     where = text.channel(incident.channel, incident.channel_name)
     line = text.dotted([f"{lamp} {_line(incident)}", began, where])
@@ -337,7 +357,7 @@ def announcement(incident: Incident) -> Card:
 def topic(incident: Incident, commander: str) -> str:
     """Of the channel: what a newcomer must know, in 250 characters."""
     who = f"commander {text.mention(commander)}" if commander else "no commander yet"
-    known = text.dotted([incident.id, str(incident.severity), str(incident.phase), who])
+    known = text.dotted([mark(incident), incident.id, str(incident.severity), _standing(incident), who])
     return text.cut(text.dotted([known, text.brief(incident.title, 120)]), TOPIC)
 
 
@@ -389,11 +409,13 @@ def _tray(incident: Incident | None) -> Card:
         return Card(text=line, blocks=(section(line), actions(_declare(), _list(), _help())))
     id, line = incident.id, _line(incident)
     if not incident.is_open:
-        postmortem = press("Draft postmortem anew", f"incident postmortem {id}", "postmortem")
-        return Card(text=line, blocks=(section(line), actions(postmortem, _timeline(id), _list(), _declare(), _help())))
+        row = actions(_postmortem(incident), _reopen(incident), _timeline(id), _list(), _declare(), _help())
+        return Card(text=line, blocks=(section(line), row))
     row = actions(
         press("Update", f"incident update {id}", "update", "primary"),
         press("Show card", f"incident show {id}", "show"),
+        press("Catch up", f"incident catchup {id}", "catchup"),
+        press("Tasks", f"incident task {id}", "task"),
         _timeline(id),
         press("Resolve", f"incident resolve {id}", "resolve"),
         _list(),

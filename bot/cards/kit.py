@@ -62,6 +62,15 @@ def select(id: str, placeholder: str, options: Sequence[Block], initial: str = "
     return menu | {"initial_option": chosen} if chosen else menu
 
 
+def radio(id: str, options: Sequence[Block]) -> Block:
+    """Few choices, all of them seen at once."""
+    return {"type": "radio_buttons", "action_id": id, "options": list(options)}
+
+
+def checkboxes(id: str, options: Sequence[Block]) -> Block:
+    return {"type": "checkboxes", "action_id": id, "options": list(options)}
+
+
 def _range(options: Sequence[Block]) -> Block:
     first, last = options[0]["text"]["text"], options[-1]["text"]["text"]
     return plain(f"{first[:30]} to {last[:30]}", BUTTON)

@@ -254,6 +254,37 @@ class Post:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Poll:
+    """A proposal, and who objects to it until it ends: silence is consent. `votes` is user → whether they agree."""
+
+    id: str  # "INC-7/poll/2"
+    incident: str
+    text: str
+    by: str
+    at: datetime
+    ends_at: datetime
+    votes: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    ts: str = ""
+    ended_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What somebody said of a message: it belongs on the timeline, or is a task, a follow-up, an open question."""
+
+    id: str  # "C0INC7/1732172400.000200/task"
+    incident: str
+    message: str
+    what: str
+    by: str
+    at: datetime
+    task: str = ""
+    undone_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """What somebody wrote in an incident's channel. `thread` is the ts of the thread's first message, or ""."""
 

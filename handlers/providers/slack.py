@@ -29,10 +29,12 @@ from storage.store import Store
 EVENT_TYPE = "watchkeeper"  # of the metadata that our posts carry
 SLACK_AND_WE = timedelta(minutes=1)  # how far apart the two clocks may be
 SUFFIXES = 20
+CHANNELS = "public_channel,private_channel"
 INVITED_AT_ONCE = 30
 LONGEST_TEXT, LONGEST_TOPIC, LONGEST_NAME = 3_900, 250, 80  # chat.update refuses more than 4,000 characters
 HOPELESS = frozenset({"channel_not_found", "not_in_channel", "is_archived", "missing_scope"})  # for everybody
 DELETED = frozenset({"message_not_found", "cant_update_message"})  # the second: a stone stands where it was
+SETTLED = frozenset({"already_reacted", "no_reaction", "message_not_found"})  # the message may be gone
 ALREADY_THERE = frozenset({"already_in_channel", "cant_invite_self"})
 QUIET = {"unfurl_links": False, "unfurl_media": False}  # nobody's address is fetched because an alert named it
 PERSON = re.compile(r"[UW][A-Z0-9]{2,}")
@@ -81,29 +83,35 @@ class SlackChat:
 
     # ------------------------------------------------------------ channels
 
-    def open_channel(self, name: str, since: datetime, *, again: bool) -> Channel:
-        """The channel of that name that we created since then, or a new one; a name that others hold gets a number."""
+    def open_channel(self, name: str, since: datetime, *, again: bool, private: bool = False) -> Channel:
+        """The channel of that name that we created since then, or a new one; a name that others hold gets a number.
+
+        What is to be private is never looked for, or made, among what all can read.
+        """
         names = candidates(channel_name(name))
-        if again and (found := self.opened(names, since)):
+        if again and (found := self.opened(names, since, private)):
             return found
+        secret = {"is_private": True} if private else {}
         for wanted in names:
             try:
-                made = self.api.call("conversations.create", name=wanted)["channel"]
+                made = self.api.call("conversations.create", name=wanted, **secret)["channel"]
                 return Channel(id=made["id"], name=made.get("name") or wanted)
             except Answered as error:
                 if error.code != "name_taken":
                     raise
-            if found := self.opened([wanted], since):
+            if found := self.opened([wanted], since, private):
                 return found
         raise ProviderError("Slack", f"{names[0]} and {SUFFIXES - 1} numbered names are taken", permanent=True)
 
-    def opened(self, names: Sequence[str], since: datetime) -> Channel | None:
+    def opened(self, names: Sequence[str], since: datetime, private: bool) -> Channel | None:
         """One of these channels, if it is our own creation and recent enough to be this incident's."""
         earliest = int((since - SLACK_AND_WE).timestamp())  # Slack counts whole seconds
         ours = {
             channel["name"]: channel
             for channel in self.mine(fresh=True)
-            if channel.get("creator") == self.me.user and float(channel.get("created") or 0) >= earliest
+            if channel.get("creator") == self.me.user
+            and bool(channel.get("is_private")) is private
+            and float(channel.get("created") or 0) >= earliest
         }
         found = next((ours[name] for name in names if name in ours), None)
         return Channel(id=found["id"], name=found["name"]) if found else None
@@ -112,7 +120,7 @@ class SlackChat:
         """The channels that the bot is in."""
         if not fresh and (kept := self.channels.get("")) is not None:
             return kept
-        listed = self.api.pages("users.conversations", "channels", types="public_channel", exclude_archived=True)
+        listed = self.api.pages("users.conversations", "channels", types=CHANNELS, exclude_archived=True)
         return self.channels.put("", list(listed))
 
     def find_channel(self, name: str) -> Channel | None:
@@ -124,6 +132,10 @@ class SlackChat:
                 if wanted in (channel["id"], channel.get("name")):
                     return Channel(id=channel["id"], name=channel.get("name") or "")
         return None
+
+    def inside(self, channel: str) -> tuple[str, ...]:
+        """Who is in it, now: whoever was let in or taken out a moment ago counts."""
+        return tuple(map(str, self.api.pages("conversations.members", "members", channel=channel)))
 
     def set_topic(self, channel: str, topic: str) -> None:
         """Only where it changes: each setting is a line in the channel that people have to read past."""
@@ -215,6 +227,24 @@ class SlackChat:
             if error.code != "already_pinned":
                 raise
 
+    def react(self, channel: str, ts: str, name: str, *, there: bool) -> None:
+        """Our own reaction with this emoji, there or not."""
+        try:
+            if there:
+                self.api.call("reactions.add", channel=channel, timestamp=ts, name=name)
+            else:
+                self.api.call("reactions.remove", channel=channel, timestamp=ts, name=name)
+        except Answered as error:
+            if error.code not in SETTLED:
+                raise
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        """What was said there then, in the channel itself; None where there is nothing that somebody said."""
+        here = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": True, "limit": 1}
+        found = self.api.call("conversations.history", **here).get("messages") or ()
+        raw = next((one for one in found if one.get("ts") == ts and events.is_spoken(one)), None)
+        return events.message(channel, raw, link=self.link(channel, ts)) if raw else None
+
     def link(self, channel: str, ts: str) -> str:
         """The permalink, put together rather than asked for."""
         return f"{self.me.url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if self.me.url else ""
@@ -269,7 +299,8 @@ class SlackChat:
     def is_guest(self, user: str) -> bool:
         """Whether Slack lets them into a few channels only, or they belong to another organisation."""
         found = self.person(user)
-        return any(found.get(flag) for flag in ("is_restricted", "is_ultra_restricted", "is_stranger"))
+        strange = not self.me.is_home(str(found.get("team_id") or ""))
+        return strange or any(found.get(flag) for flag in ("is_restricted", "is_ultra_restricted", "is_stranger"))
 
     def person(self, user: str) -> dict[str, Any]:
         """What Slack knows of them; nothing where it knows nobody of that id."""

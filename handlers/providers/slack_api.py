@@ -28,6 +28,7 @@ class Method:
 
     per_minute: int
     scope: str = ""
+    private: str = ""  # the scope that it takes in a private channel
     read: bool = False
     json: bool = False  # nested arguments travel as JSON, and not as a form
     per_channel: bool = False  # Slack shows about one message a second in a channel
@@ -52,19 +53,22 @@ METHODS: Mapping[str, Method] = {
     "chat.postMessage": Method(per_minute=240, scope="chat:write", json=True, per_channel=True),
     "chat.update": Method(per_minute=50, scope="chat:write", json=True, per_channel=True),
     "conversations.canvases.create": Method(per_minute=20, scope="canvases:write", json=True),
-    "conversations.create": Method(per_minute=20, scope="channels:manage"),
-    "conversations.history": Method(per_minute=50, scope="channels:history", read=True),
-    "conversations.info": Method(per_minute=50, scope="channels:read", read=True),
-    "conversations.invite": Method(per_minute=50, scope="channels:manage"),
-    "conversations.replies": Method(per_minute=50, scope="channels:history", read=True),
-    "conversations.setTopic": Method(per_minute=20, scope="channels:manage"),
+    "conversations.create": Method(per_minute=20, scope="channels:manage", private="groups:write"),
+    "conversations.history": Method(per_minute=50, scope="channels:history", private="groups:history", read=True),
+    "conversations.info": Method(per_minute=50, scope="channels:read", private="groups:read", read=True),
+    "conversations.invite": Method(per_minute=50, scope="channels:manage", private="groups:write"),
+    "conversations.members": Method(per_minute=100, scope="channels:read", private="groups:read", read=True),
+    "conversations.replies": Method(per_minute=50, scope="channels:history", private="groups:history", read=True),
+    "conversations.setTopic": Method(per_minute=20, scope="channels:manage", private="groups:write"),
     "files.completeUploadExternal": Method(per_minute=100, scope="files:write"),
     "files.getUploadURLExternal": Method(per_minute=100, scope="files:write", read=True),
     "files.info": Method(per_minute=100, scope="files:read", read=True),
     "pins.add": Method(per_minute=20, scope="pins:write"),
     "pins.list": Method(per_minute=20, scope="pins:read", read=True),
+    "reactions.add": Method(per_minute=50, scope="reactions:write"),
+    "reactions.remove": Method(per_minute=20, scope="reactions:write"),
     "usergroups.users.list": Method(per_minute=20, scope="usergroups:read", read=True),
-    "users.conversations": Method(per_minute=50, scope="channels:read", read=True),
+    "users.conversations": Method(per_minute=50, scope="channels:read", private="groups:read", read=True),
     "users.info": Method(per_minute=100, scope="users:read", read=True),
     "views.open": Method(per_minute=100, json=True),
 }

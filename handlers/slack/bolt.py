@@ -13,7 +13,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from handlers import events
-from handlers.slack import buttons, commands, modals
+from handlers.slack import buttons, commands, modals, shortcuts
 from handlers.slack.answers import Answers
 from handlers.slack.identity import Identity, preflight
 from handlers.world import World
@@ -41,6 +41,7 @@ def build(
     commands.register(app, world, answers, identity)
     buttons.register(app, world, answers, identity)
     modals.register(app, world, answers, identity)
+    shortcuts.register(app, world, answers, identity)
     app.event(re.compile(""))(heard)  # last: an event that nobody takes is sent again and again
     return app
 

@@ -8,11 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards import incident as cards
+from bot.cards.forms import task_modal
 from bot.cards.kit import option, press, select
+from bot.cards.marking import marked
+from bot.cards.poll import poll_card
 from bot.cards.question import question_card
+from bot.cards.task import task_list
 from bot.cards.update import update_card
+from bot.catchup import catchup
 from bot.commands import COMMANDS, Ask
 from bot.decision import Card, Modal
+from bot.declaring import Declaration
 from bot.model import (
     BOT,
     Answer,
@@ -24,9 +30,11 @@ from bot.model import (
     Finding,
     Link,
     Phase,
+    Poll,
     Question,
     Role,
     Severity,
+    Task,
     Update,
     VendorState,
     Verdict,
@@ -151,6 +159,51 @@ PAYBRIDGE = Trouble(
     url="https://stspg.example/paybridge",
 )
 
+LATE = NOON + minutes(20)
+TASKS = (
+    Task(
+        id="INC-7/task/1",
+        incident="INC-7",
+        kind="task",
+        text="look at the payment logs",
+        owner="U0BOB",
+        by="U0DANA",
+        at=NOON,
+    ),
+    Task(
+        id="INC-7/task/2",
+        incident="INC-7",
+        kind="follow-up",
+        text="alert on vouchers",
+        owner="U0DANA",
+        by="U0DANA",
+        at=NOON,
+        due_at=NOON + minutes(60 * 24 * 7),
+    ),
+    Task(
+        id="INC-7/task/3",
+        incident="INC-7",
+        kind="question",
+        text="are refunds hit?",
+        owner="U0BOB",
+        by="U0BOB",
+        at=NOON,
+    ),
+    Task(
+        id="INC-7/task/4", incident="INC-7", kind="task", text="done", owner="U0BOB", by="U0BOB", at=NOON, done_at=NOON
+    ),
+)
+TRIED = Entry(at=NOON + minutes(4), kind=EntryKind.ACTION, by="U0DANA", text="rollback of checkout v42 → v41: done")
+POLL = Poll(
+    id="INC-7/poll/1",
+    incident="INC-7",
+    text="roll back checkout now",
+    by="U0DANA",
+    at=NOON,
+    ends_at=NOON + minutes(1),
+    votes={"U0BOB": True, "U0EVE": False},
+)
+
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
@@ -177,9 +230,36 @@ GALLERY = {
     "tray_with_odd": cards.tray(None, 3),
     "help_incident": cards.help_card("/incident", COMMANDS["incident"]),
     "help_rollout": cards.help_card("/rollout", COMMANDS["rollout"]),
+    "catchup": catchup(
+        OPEN,
+        ROLES,
+        SUSPECTS,
+        (*ENTRIES, TRIED),
+        (UPDATE,),
+        TASKS,
+        FIRING,
+        "https://shop.slack.com/archives/C0INC7/p1",
+        LATE,
+    ),
+    "catchup_bare": catchup(incident(), (), (), (), (), (), (), "", LATE),
+    "tasks": task_list(OPEN, TASKS),
+    "tasks_none": task_list(OPEN, ()),
+    "poll_open": poll_card(POLL),
+    "poll_agreed": poll_card(replace(POLL, votes={"U0BOB": True}, ended_at=NOON + minutes(1))),
+    "poll_objected": poll_card(replace(POLL, ended_at=NOON + minutes(1))),
+    "incident_merged": cards.incident_card(replace(RESOLVED, merged_into="INC-3"), (), (), (), POLICY),
+    "incident_cancelled": cards.incident_card(replace(RESOLVED, cancelled=True, summary=""), (), (), (), POLICY),
+    "announcement_cancelled": cards.announcement(replace(RESOLVED, cancelled=True)),
+    "incident_drill": cards.incident_card(replace(OPEN, drill="amazon-checkout"), ROLES, (), (), POLICY),
+    "announcement_drill": cards.announcement(replace(OPEN, drill="amazon-checkout")),
+    "reminder_drill": marked(replace(OPEN, drill="amazon-checkout"), cards.reminder(OPEN, 3)),
     "update_responders": update_card(OPEN, UPDATE, "responders"),
     "update_broadcast": update_card(OPEN, UPDATE, "broadcast"),
     "form_declare": cards.declare_modal(("checkout", "prices"), "Customers cannot pay"),
+    "form_declare_again": cards.declare_modal(
+        ("checkout", "prices"), "cannot pay", Declaration(title="cannot pay", service="checkout", impact="many"), OPEN
+    ),
+    "form_task": task_modal(OPEN, "C0INC7/1.2", "can somebody look at the payment logs?"),
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update_vendor": cards.update_modal(OPEN, None, template(OPEN, (PAYBRIDGE,))),
     "form_update": cards.update_modal(OPEN, UPDATE),
@@ -414,6 +494,8 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
     entries = [Entry(at=NOON, kind=kind, text=some(), by=name, whom=name, source=some()) for kind in EntryKind]
     policy = Policy(services={name: replace(POLICY.services["checkout"], name=name)})
     update = replace(UPDATE, text=some(), by=name)
+    todo = [replace(task, text=some(), owner=some()) for task in TASKS]
+    firing = [replace(one, title=some(), url=some(), runbook=f"https://x.example/{some()}") for one in FIRING]
     for shown in (
         cards.incident_card(hurt, roles, links, entries, policy, [some()] * 4),
         cards.incident_card(
@@ -429,9 +511,24 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
         update_card(hurt, update, "responders"),
         update_card(hurt, update, "broadcast"),
         cards.declare_modal([name, "b"], some()),
+        task_modal(hurt, "C0INC7/1.2", some()),
+        cards.declare_modal([name], some(), Declaration(title=some(), impact=some(), service=name), hurt),
         cards.update_modal(hurt, update),
         cards.resolve_modal(hurt),
         cards.handoff_modal(hurt, Role.OPS),
+        catchup(hurt, roles, links, entries, [update], todo, firing, some(), LATE),
+        task_list(hurt, todo * 9),
+        poll_card(replace(POLL, text=some(), by=name, votes={some(): False, name: True})),
+        marked(replace(hurt, drill=some()), cards.reminder(hurt, 3)),
+        cards.incident_card(replace(hurt, drill=some()), roles, links, entries, policy, tasks=todo),
     ):
         check(shown)
     assert 1 <= len(cards.topic(hurt, name)) <= 250
+
+
+def test_a_catch_up_names_a_task_once_and_says_whose_words_they_are():
+    made = Entry(at=NOON, kind=EntryKind.NOTE, by="U0DANA", text="task: look at the payment logs", source=TASKS[0].id)
+    said = Entry(at=NOON, kind=EntryKind.NOTE, by="U0DANA", whom="U0EVE", text="vouchers", source="https://x.example/1")
+    shown = str(catchup(OPEN, (), (), (made, said), (), TASKS, (), "", LATE).blocks)
+    assert shown.count("look at the payment logs") == 1
+    assert "vouchers (<@U0EVE>)" in shown

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bot import incidents, roles, updates
+from bot import declaring, incidents, roles, updates
 from bot.commands import Invalid, incident_id, person
 from bot.decision import Card, DraftPostmortem, RemindUpdate, SendPost
 from bot.errors import Refused
@@ -33,12 +33,12 @@ def render(_incident, update, audience):
     ],
 )
 def test_a_declaration_is_read_from_its_words(text, service, severity, title):
-    what = incidents.parse_declaration(text, POLICY)
+    what = declaring.parse(text, POLICY)
     assert (what.service, what.severity, what.title) == (service, severity, title)
 
 
 def test_who_declares_commands():
-    decision = incidents.declare(incidents.parse_declaration("checkout down", POLICY), (), 3, "U0DANA", POLICY, NOON)
+    decision = declaring.declare(declaring.parse("checkout down", POLICY), (), 3, "U0DANA", POLICY, NOON)
     [lead] = the(Assignment, decision)
     assert (lead.role, lead.user) == (Role.COMMANDER, "U0DANA")
     assert [entry.text for entry in decision.note] == ["SEV3 declared: checkout down", "is commander"]
@@ -46,15 +46,17 @@ def test_who_declares_commands():
 
 
 def test_a_twin_is_asked_about_not_opened():
-    what = incidents.parse_declaration("checkout down", POLICY)
+    what = declaring.parse("checkout down", POLICY)
+    known = declaring.twin(what, (incident(channel="C1"),), ())
     with pytest.raises(Refused, match="Is it this again"):
-        incidents.declare(what, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
-    worse = incidents.parse_declaration("checkout down sev1", POLICY)
+        declaring.must_be_news(what, known)
+    worse = declaring.parse("checkout down sev1", POLICY)
     with pytest.raises(Refused) as refused:
-        incidents.declare(worse, (incident(channel="C1"),), 8, "U0DANA", POLICY, NOON)
+        declaring.must_be_news(worse, known)
     assert refused.value.instead == "/incident declare --new checkout down sev1"
-    anyway = incidents.parse_declaration("--new checkout down", POLICY)
-    [opened] = the(Incident, incidents.declare(anyway, (incident(),), 8, "U0DANA", POLICY, NOON))
+    anyway = declaring.parse("--new checkout down", POLICY)
+    assert declaring.twin(anyway, (incident(),), ()) is None
+    [opened] = the(Incident, declaring.declare(anyway, (incident(),), 8, "U0DANA", POLICY, NOON))
     assert opened.group == ""
 
 
@@ -81,6 +83,45 @@ def test_a_bad_severity_says_what_is_one(word):
     with pytest.raises(Refused) as refusal:
         incidents.set_severity(incident(), word, "U1", POLICY, NOON)
     assert refusal.value.instead == "/incident sev 2"
+
+
+def test_what_was_no_incident_is_cancelled_without_a_postmortem():
+    decision = incidents.cancel(incident(), "a test", "U0DANA", NOON)
+    [ended] = the(Incident, decision)
+    assert (ended.is_open, ended.cancelled) == (False, True)
+    assert [entry.text for entry in decision.note] == [
+        "investigating → resolved: cancelled, it was no incident (a test)"
+    ]
+    assert DraftPostmortem("INC-7") not in decision.do
+    with pytest.raises(Refused, match="already cancelled"):
+        incidents.cancel(ended, "", "U0DANA", NOON)
+
+
+def test_what_is_reopened_is_an_incident_of_its_own_again():
+    over = incident(phase=Phase.RESOLVED, resolved_at=NOON, merged_into="INC-3", cancelled=True)
+    decision = incidents.reopened(over, "", (), POLICY, NOON, "U0DANA")
+    [again] = the(Incident, decision)
+    assert (again.is_open, again.merged_into, again.cancelled, again.group) == (True, "", False, over.group)
+    assert [entry.text for entry in decision.note] == ["reopened"]
+    [post] = the(Post, decision)
+    assert post.text == "INC-7 is open again."
+    with pytest.raises(Refused, match="is open"):
+        incidents.reopened(incident(), "", (), POLICY, NOON, "U0DANA")
+
+
+def test_the_alerts_stay_with_the_incident_that_has_taken_them_since():
+    over, since = incident(phase=Phase.RESOLVED, resolved_at=NOON), incident(9)
+    [again] = the(Incident, incidents.reopened(over, "not over", (since,), POLICY, NOON, "U0DANA"))
+    assert again.group == ""
+
+
+def test_the_impact_is_said_in_words():
+    decision = incidents.impact(incident(), "one in <4> fails", "U0DANA", NOON)
+    assert [noun.impact for noun in the(Incident, decision)] == ["one in <4> fails"]
+    assert decision.say == "Impact of INC-7: one in &lt;4&gt; fails"
+    for words in ("", "one in <4> fails"):
+        with pytest.raises(Refused):
+            incidents.impact(incident(impact="one in <4> fails"), words, "U0DANA", NOON)
 
 
 def test_resolving_drafts_the_postmortem():

@@ -33,6 +33,16 @@ def opened(desk: Desk, name: str = "inc-7-checkout") -> Any:
     return desk.in_the_end(lambda again: desk.chat.open_channel(name, SINCE, again=again))
 
 
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html500", "ratelimited", "race"])
+def test_what_is_private_stays_so_whatever_happens_to_the_call(desk: Desk, fault: Any) -> None:
+    public = opened(desk)
+    desk.workspace.faults.add("conversations.create", fault)
+    made = desk.in_the_end(lambda again: desk.chat.open_channel("inc-7-checkout", SINCE, again=again, private=True))
+    ours = [channel for channel in desk.workspace.channels.values() if channel.name.startswith("inc-")]
+    assert {channel.id: channel.is_private for channel in ours} == {public.id: False, made.id: True}
+    assert desk.chat.inside(made.id) == (desk.me.user,)
+
+
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html500", "ratelimited"])
 def test_whatever_happens_to_the_call_there_is_one_channel(desk: Desk, fault: Any) -> None:
     desk.workspace.faults.add("conversations.create", fault)
@@ -497,3 +507,25 @@ def test_nothing_is_kept_for_longer_than_it_is_true(desk: Desk) -> None:
 def test_a_message_shows_what_was_posted(desk: Desk) -> None:
     posted(desk)
     assert "Checkout is slow" in text_of(desk.messages(INCIDENTS)[0])
+
+
+def test_a_reaction_of_ours_is_there_once_and_gone_once(desk: Desk) -> None:
+    said = desk.workspace.post("U0DANA", INCIDENTS, "look")
+    for there, left in ((True, ["white_check_mark"]), (False, [])):
+        for _ in range(2):
+            desk.in_the_end(
+                lambda again, there=there: desk.chat.react(INCIDENTS, said["ts"], "white_check_mark", there=there)
+            )
+        message = desk.workspace.channel(INCIDENTS).messages[said["ts"]]
+        assert [one["name"] for one in message.get("reactions", ())] == left
+    desk.workspace.delete("U0DANA", INCIDENTS, said["ts"])
+    desk.chat.react(INCIDENTS, said["ts"], "eyes", there=True)
+
+
+def test_one_message_is_read_by_its_time(desk: Desk) -> None:
+    first = desk.workspace.post("U0DANA", INCIDENTS, "look")
+    desk.workspace.post("U0BOB", INCIDENTS, "where?")
+    found = desk.chat.message(INCIDENTS, first["ts"])
+    assert found
+    assert (found.text, found.user) == ("look", "U0DANA")
+    assert desk.chat.message(INCIDENTS, "1.000001") is None

@@ -203,7 +203,7 @@ def test_broken_glass_is_loud_and_leaves_a_follow_up(shop: Story) -> None:
     assert any(text.startswith(loud) for text in shop.said())
     assert any(text.startswith(loud) for text in shop.said("C0INCIDENTS"))
     assert any("breaking the glass: nobody else is awake" in line for line in shop.timeline)
-    assert ":pushpin: look at why the glass was broken" in shop.card
+    assert ":repeat: look at why the glass was broken" in shop.card
     shop.types("/incident resolve Rolled back")
     draft = shop.store.read(lambda tx: tx.postmortem("INC-1"))
     assert draft

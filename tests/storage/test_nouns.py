@@ -22,8 +22,10 @@ from bot.model import (
     Heard,
     Heartbeat,
     Link,
+    Mark,
     Message,
     Phase,
+    Poll,
     Post,
     Postmortem,
     Question,
@@ -58,6 +60,8 @@ LINK = Link(
     incident="INC-7", change="c", verdict=Verdict.SUSPECT, reasons=("2 min before", "ü"), by="U", at=NOON, score=0.1
 )
 UPDATE = Update(incident="INC-7", number=1, phase=Phase.IDENTIFIED, severity=Severity.SEV1, text="t", by="U", at=NOON)
+MARK = Mark(id="C/1.2/task", incident="INC-7", message="C/1.2", what="task", by="U", at=NOON, task="INC-7/task/1")
+POLL = Poll(id="INC-7/poll/1", incident="INC-7", text="t", by="U", at=NOON, ends_at=NOON, votes={"U": True})
 POST = Post(id="p", incident="INC-7", channel="#incidents", text="x", blocks=BLOCKS, thread="1.2")
 MESSAGE = Message(
     channel="C", ts="1.2", incident="INC-7", user="U", text="hi", at=NOON, reactions=("eyes", "+1"), pinned=True
@@ -144,6 +148,8 @@ CASES: list[tuple[Noun, Any]] = [
     (ASSIGNMENT, lambda tx: tx.assignment("INC-7", Role.OPS)),
     (LINK, lambda tx: tx.links("INC-7")[0]),
     (UPDATE, lambda tx: tx.updates("INC-7")[0]),
+    (MARK, lambda tx: tx.mark("C/1.2/task")),
+    (POLL, lambda tx: tx.poll("INC-7/poll/1")),
     (POST, lambda tx: tx.post("p")),
     (MESSAGE, lambda tx: tx.message("C", "1.2")),
     (EVENT, lambda tx: tx.event("Ev1")),

@@ -16,7 +16,20 @@ from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
 from tests.storage.helpers import entry, keep, later
-from tests.storage.test_nouns import ASSIGNMENT, LINK, MESSAGE, QUESTION, REQUEST, SILENCE, STABLE, TASK, UPDATE, VOTE
+from tests.storage.test_nouns import (
+    ASSIGNMENT,
+    LINK,
+    MARK,
+    MESSAGE,
+    POLL,
+    QUESTION,
+    REQUEST,
+    SILENCE,
+    STABLE,
+    TASK,
+    UPDATE,
+    VOTE,
+)
 from tests.values import NOON, alert, change, incident, minutes
 
 
@@ -45,6 +58,29 @@ def test_incidents_newest_first(store: Store) -> None:
     assert [i.number for i in store.read(lambda tx: tx.incidents())] == [11, 10, 9, 2]
     assert [i.number for i in store.read(lambda tx: tx.incidents(open_only=True, limit=2))] == [10, 9]
     assert store.read(lambda tx: tx.next_number()) == 12
+
+
+def test_a_group_leads_to_the_latest_of_its_incidents_that_is_over(store: Store) -> None:
+    over = {"version": 0, "phase": Phase.RESOLVED}
+    keep(store, incident(1, **over, group="a", resolved_at=NOON, merged_into="INC-3"))
+    keep(store, incident(2, **over, group="b", resolved_at=NOON, merged_into="INC-3"))
+    keep(store, incident(4, **over, group="b", resolved_at=later(1)))
+    keep(store, incident(5, **over, group="", resolved_at=NOON, merged_into="INC-3"))
+    found = store.read(lambda tx: tx.merged({"a", "b", "", "c"}))
+    assert {group: one.id for group, one in found.items()} == {"a": "INC-1"}
+
+
+def test_marks_are_those_of_a_message(store: Store) -> None:
+    keep(store, MARK, replace(MARK, id="C/1.3/task", message="C/1.3"))
+    assert store.read(lambda tx: [mark.id for mark in tx.marks("C/1.2")]) == ["C/1.2/task"]
+    assert store.read(lambda tx: tx.mark("C/1.4/task")) is None
+
+
+def test_polls_are_counted_by_incident(store: Store) -> None:
+    keep(store, replace(POLL, id="INC-7/poll/1"), replace(POLL, id="INC-8/poll/1", incident="INC-8"))
+    assert store.read(lambda tx: tx.count_polls("INC-7")) == 1
+    assert store.read(lambda tx: tx.poll("INC-7/poll/1").votes) == {"U": True}
+    assert store.read(lambda tx: (tx.find_poll("x"), tx.find_task("x"))) == (None, None)
 
 
 def test_the_first_number_is_one(store: Store) -> None:

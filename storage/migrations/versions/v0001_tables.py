@@ -612,6 +612,35 @@ def slack() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_post"),
     )
     op.create_table(
+        "poll",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("ends_at", TIME, nullable=False),
+        sa.Column("votes", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_poll"),
+    )
+    op.create_index("ix_poll_incident", "poll", ["incident"])
+    op.create_table(
+        "mark",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("undone_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_mark"),
+    )
+    op.create_index("ix_mark_message", "mark", ["message"])
+    op.create_table(
         "message",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),

@@ -1,0 +1,61 @@
+"""Polls: a proposal's card, its votes and its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot import polls
+from bot.cards.marking import marked
+from bot.cards.poll import poll_card
+from bot.commands import Ask
+from bot.decision import Decision
+from bot.errors import NotYet, Refused
+from bot.model import Poll
+from bot.text import code
+from handlers.incidents import edited, find
+from handlers.world import Think, World, nothing
+from storage.store import Job, Tx
+
+IN_TURN = 5  # seconds: how soon it looks again whether there is a channel
+
+# ---------------------------------------------------------------- effects
+
+
+def show(world: World, id: str, job: Job) -> Think:
+    poll, incident = world.read(lambda tx: (tx.poll(id), tx.incident(tx.poll(id).incident)))
+    if not incident.channel:
+        raise NotYet(IN_TURN, "the incident's channel is not open yet")
+    card = marked(incident, poll_card(poll))
+    if poll.ts:
+        edited(world, incident.channel, poll.ts, card)  # one that was taken away stays away
+        return nothing
+    ts = world.chat.post(incident.channel, card, poll.id, since=poll.at, again=job.again)
+    return lambda tx, now: polls.shown(tx.poll(id), ts)
+
+
+def end(world: World, id: str) -> Think:
+    return lambda tx, now: polls.end(tx.poll(id), now)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run(world: World, ask: Ask) -> Decision:
+    verb, words = ask.split()
+    if verb == "vote":
+        id, _, word = words.partition(" ")
+        return world.decide(lambda tx, now: polls.vote(named(tx, id), word.strip().lower(), ask.by, now))
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, proposal = find(tx, ask, words)
+        return polls.ask(incident, proposal, tx.count_polls(incident.id) + 1, ask.by, now)
+
+    return world.decide(think)
+
+
+def named(tx: Tx, id: str) -> Poll:
+    """Raises Refused where there is none of that name."""
+    found = tx.find_poll(id)
+    if found is None:
+        raise Refused(f"There is no poll {code(id, 60)}; nothing was changed.", instead=polls.USAGE)
+    return found

@@ -1,0 +1,68 @@
+"""A declaration is read from its words, and is asked about where it is open already."""
+
+import pytest
+
+from bot import declaring
+from bot.decision import CallResponders
+from bot.errors import Refused
+from bot.model import Incident
+from bot.policy import Policy, Service
+from tests.values import NOON, incident
+
+POLICY = Policy(services={"checkout": Service(name="checkout", oncall="shop")})
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "new", "private"),
+    [
+        ("--new checkout down", "checkout down", True, False),
+        ("checkout down —private sev1 --new", "checkout down", True, True),
+        ("a--new thing", "a--new thing", False, False),
+    ],
+)
+def test_flags_may_stand_anywhere(text, title, new, private):
+    what = declaring.parse(text, POLICY)
+    assert (what.title, what.new, what.private) == (title, new, private)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Customers cannot pay", "customers cannot pay!", True),
+        ("payments fail in Europe", "in Europe payments fail", True),
+        ("Search is slow", "Payments fail", False),
+        ("", "", False),
+        ("a b", "a b", False),  # words that say nothing
+        ("disk full on db-1", "cannot log in", False),
+    ],
+)
+def test_titles_that_say_the_same_are_alike(one, other, same):
+    assert declaring.alike(one, other) is same
+
+
+def test_who_says_that_it_is_another_one_or_private_is_not_asked():
+    here = (incident(title="checkout down"),)
+    for text in ("checkout down", "checkout odd"):
+        assert declaring.twin(declaring.parse(text, POLICY), here, ()) == here[0]
+    for text in ("checkout down --new", "checkout down --private"):
+        assert declaring.twin(declaring.parse(text, POLICY), here, here) is None
+
+
+def test_nobody_is_asked_about_what_is_private_or_a_drill():
+    what = declaring.parse("customers cannot pay", POLICY)
+    for hidden in ({"private": True}, {"drill": "amazon-checkout"}):
+        assert declaring.twin(what, (), (incident(title="Customers cannot pay", **hidden),)) is None
+    alike = incident(title="Customers cannot pay", channel="C1")
+    with pytest.raises(Refused, match=r"INC-7 is open on `checkout` in <#C1>.*Is it this again"):
+        declaring.must_be_news(what, declaring.twin(what, (), (alike,)))
+
+
+def test_a_private_one_calls_nobody_and_takes_in_no_alerts():
+    what = declaring.parse("checkout leaks --private", POLICY)
+    decision = declaring.declare(what, (), 3, "U0DANA", POLICY, NOON)
+    [opened] = [noun for noun in decision.save if isinstance(noun, Incident)]
+    assert (opened.private, opened.group) == (True, "")
+    assert CallResponders("INC-3") not in decision.do
+    assert "for you alone" in str(decision.say)
+    public = declaring.declare(declaring.parse("checkout leaks", POLICY), (), 3, "U0DANA", POLICY, NOON)
+    assert CallResponders("INC-3") in public.do
