@@ -13,6 +13,7 @@ from bot.model import (
     Entry,
     Event,
     Evidence,
+    Export,
     Finding,
     Freeze,
     Gate,
@@ -22,10 +23,12 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Maintenance,
     Message,
     Pass,
     Post,
     Postmortem,
+    PublicUpdate,
     Question,
     Request,
     Sighting,
@@ -48,6 +51,7 @@ Noun = (
     | Change
     | Event
     | Evidence
+    | Export
     | Finding
     | Freeze
     | Gate
@@ -57,10 +61,12 @@ Noun = (
     | Incident
     | Link
     | LiveCard
+    | Maintenance
     | Message
     | Pass
     | Post
     | Postmortem
+    | PublicUpdate
     | Question
     | Request
     | Sighting
@@ -307,6 +313,16 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class ExportStatus(_Effect):
+    """Put the status page, as it is now, to the place named `subject`."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:  # of its own: one that hangs must not hold up the other places
+        return f"export {self.subject}"
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -348,6 +364,7 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | ExportStatus
 )
 
 

@@ -27,7 +27,9 @@ from handlers import heartbeats, providers, schedule
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.fetch import Fetch
+from handlers.providers.places import Bucket, Command, Folder
 from handlers.providers.probing import HttpProber
+from handlers.providers.sigv4 import Keys
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.vendor_pages import StatuspagePages
@@ -40,7 +42,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import ByVersion, Metrics, Neighbourhood, Pods, Rollouts, World
+from handlers.world import ByVersion, Metrics, Neighbourhood, Place, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -167,6 +169,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         neighbourhood=neighbourhood(settings),
         prober=prober(settings),
         vendor_pages=StatuspagePages() if settings.policy.vendors else None,
+        exports=places(settings, now),
+        status_since=status_since(store, now()) if settings.policy.status else None,
         fetch=Fetch(),
     )
     web = server.build(
@@ -275,6 +279,24 @@ def metrics_provider(settings: Settings) -> Metrics | None:
     if part:
         made = providers.load("prometheus", providers.METRICS)(part.url, settings.prometheus_token)
     return made
+
+
+def places(settings: Settings, now: Callable[[], datetime]) -> dict[str, Place]:
+    """Where copies of the status page go."""
+    found: dict[str, Place] = {}
+    for name, part in (settings.config.status.exports if settings.config.status else {}).items():
+        if part.bucket:
+            access, secret = settings.place_secrets[name]
+            keys = Keys(access=access, secret=secret, region=part.region)
+            found[name] = Bucket(part.endpoint, part.bucket, part.prefix, keys, now)
+        else:
+            found[name] = Folder(part.folder) if part.folder else Command(part.command)
+    return found
+
+
+def status_since(store: Store, now: datetime) -> datetime:
+    """When the status page was served first: of the days before nothing is known."""
+    return datetime.fromisoformat(store.remember("status page since", now.isoformat()))
 
 
 def prober(settings: Settings) -> HttpProber | None:

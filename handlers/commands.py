@@ -6,7 +6,7 @@ from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
-from handlers import consent, incidents, postmortems, questions, rollouts, silences, updates
+from handlers import consent, incidents, postmortems, questions, rollouts, silences, status, updates
 from handlers.world import World
 
 
@@ -32,6 +32,8 @@ def _run(world: World, ask: Ask) -> Decision:
             return rollouts.run(world, ask)
         case _, "update":
             return updates.update(world, ask)
+        case _, "publish" | "maintenance":
+            return status.run(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
         case _, "answer":
@@ -55,6 +57,8 @@ def submit(world: World, form: Submission) -> Decision:
     match form.callback:
         case "rollout.confirm" | "rollout.object":
             return consent.submit(world, form)
+        case "incident.publish":
+            return status.submit(world, form)
         case "incident.update":
             return updates.submit(world, form)
         case "incident.declare" | "incident.resolve" | "role.handoff":

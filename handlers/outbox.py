@@ -22,6 +22,7 @@ from bot.decision import (
     EndFreeze,
     EndSilence,
     ExpireRequest,
+    ExportStatus,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
@@ -61,6 +62,7 @@ from handlers import (
     questions,
     rollouts,
     silences,
+    status,
     suspensions,
     tasks,
     updates,
@@ -145,6 +147,8 @@ def perform(world: World, job: Job) -> Think:
             return silences.end(world, id)
         case CheckHeartbeat():
             return heartbeats.look(world, id)
+        case ExportStatus():
+            return status.export(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
         case _:

@@ -20,6 +20,7 @@ from bot.model import (
     Entry,
     Event,
     Evidence,
+    Export,
     Finding,
     Freeze,
     Gate,
@@ -29,10 +30,12 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Maintenance,
     Message,
     Pass,
     Post,
     Postmortem,
+    PublicUpdate,
     Question,
     Request,
     RequestState,
@@ -76,6 +79,7 @@ QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
+MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -317,6 +321,34 @@ class Tx:
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
+
+    # ------------------------------------------------------------ what customers are told
+
+    def published(self, incident: str) -> tuple[PublicUpdate, ...]:
+        """Oldest first."""
+        mine = select(PUBLISHED).where(PUBLISHED.c.incident == incident)
+        return self._all(PublicUpdate, mine.order_by(PUBLISHED.c.number))
+
+    def published_since(self, since: datetime) -> tuple[PublicUpdate, ...]:
+        """All that was told of incidents that were told of since, or are open; of secret ones and drills nothing."""
+        told = select(PUBLISHED.c.incident).where(PUBLISHED.c.at >= since)
+        ours = select(INCIDENTS.c.id).where(INCIDENTS.c.private.is_(False), INCIDENTS.c.drill == text("''"))
+        recent = PUBLISHED.c.incident.in_(ours.where(or_(OPEN, INCIDENTS.c.id.in_(told))))
+        return self._all(PublicUpdate, select(PUBLISHED).where(recent).order_by(PUBLISHED.c.at, PUBLISHED.c.id))
+
+    def maintenance(self, id: str) -> Maintenance | None:
+        return self._get(Maintenance, id)
+
+    def maintenances(self, since: datetime) -> tuple[Maintenance, ...]:
+        """Those that are planned, under way, or ended since; the first to begin first."""
+        late = select(MAINTENANCES).where(MAINTENANCES.c.until >= since)
+        return self._all(Maintenance, late.order_by(MAINTENANCES.c.starts_at, MAINTENANCES.c.id))
+
+    def count_maintenances(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(MAINTENANCES)) or 0
+
+    def export(self, id: str) -> Export | None:
+        return self._get(Export, id)
 
     # ------------------------------------------------------------ Slack
 

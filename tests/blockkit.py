@@ -26,6 +26,7 @@ from slackblocks import (
     OverflowMenu,
     PlainTextInput,
     SectionBlock,
+    StaticMultiSelectMenu,
     StaticSelectMenu,
     Text,
     UserSelectMenu,
@@ -126,6 +127,10 @@ def limited(node: Node) -> Any:
             groups = many("option_groups", OptionGroup.from_dict)
             options = many("options", Option.from_dict)
             return StaticSelectMenu(node["action_id"], options, groups, first, placeholder=text("placeholder"))
+        case "multi_static_select":
+            chosen = many("initial_options", Option.from_dict)
+            options = many("options", Option.from_dict)
+            return StaticMultiSelectMenu(node["action_id"], options, None, chosen, placeholder=text("placeholder"))
         case "users_select":
             return UserSelectMenu(node["action_id"], placeholder=text("placeholder"))
         case "plain_text_input":
@@ -165,7 +170,7 @@ def check_node(node: Node) -> None:
             assert 1 <= len(node["elements"]) <= (25 if kind == "actions" else 10)
         case "button" | "option":
             check_lengths(node, LONGEST[kind])
-        case "static_select":
+        case "static_select" | "multi_static_select":
             check_select(node)
         case "input":
             assert len(node["block_id"]) <= 255
@@ -185,7 +190,8 @@ def check_select(node: Node) -> None:
     assert 1 <= len(groups) <= 100
     assert all(1 <= len(group["options"]) <= 100 for group in groups)
     options = [option for group in groups for option in group["options"]]
-    assert "initial_option" not in node or node["initial_option"] in options
+    chosen = [*node.get("initial_options", ()), *([node["initial_option"]] if "initial_option" in node else ())]
+    assert all(one in options for one in chosen)
 
 
 def check_markup(text: str) -> None:

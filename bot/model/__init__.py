@@ -65,6 +65,7 @@ from bot.model.rollout import (
     Vote,
     rollout_id,
 )
+from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 
 __all__ = [
     "BOT",
@@ -74,10 +75,12 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangeStatus",
+    "ComponentState",
     "Entry",
     "EntryKind",
     "Event",
     "Evidence",
+    "Export",
     "Finding",
     "Freeze",
     "Gate",
@@ -88,12 +91,14 @@ __all__ = [
     "Keeper",
     "Link",
     "LiveCard",
+    "Maintenance",
     "Message",
     "Migration",
     "Pass",
     "Phase",
     "Post",
     "Postmortem",
+    "PublicUpdate",
     "Question",
     "Request",
     "RequestState",

@@ -13,7 +13,7 @@ from slack_bolt import App
 from starlette.exceptions import HTTPException
 
 from handlers.intake import Source, pagerduty_events
-from handlers.web import enqueue, gates, hooks, pages, slack, unparsed
+from handlers.web import enqueue, gates, hooks, pages, slack, status, unparsed
 from handlers.world import World
 from storage.store import Busy
 
@@ -38,11 +38,12 @@ def build(
             app.include_router(own(world, source), tags=["hooks"])
     app.include_router(gates.router(world, gate_tokens), tags=["gates"])
     app.include_router(pages.router(world, api_token, ready, heard))
+    app.include_router(status.router(world), tags=["status page"])
     app.include_router(unparsed.router(world, api_token, sources))
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _unclear)
-    for status in (404, 405):
-        app.add_exception_handler(status, _nowhere)
+    for code in (404, 405):
+        app.add_exception_handler(code, _nowhere)
     app.add_exception_handler(Exception, _bug)
     return app
 

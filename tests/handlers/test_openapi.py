@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.policy import Policy
+from bot.policy import Policy, StatusPage
 from handlers.intake import SENDERS, STAND_INS, Source
 from handlers.web import server
 from handlers.world import World
@@ -34,7 +34,7 @@ def application(world: World) -> FastAPI:
 @pytest.fixture(scope="module")
 def http() -> Iterator[TestClient]:
     store = memory_store()
-    world = World(store, None, {}, Policy(), lambda: NOON)  # type: ignore[arg-type]
+    world = World(store, None, {}, Policy(status=StatusPage()), lambda: NOON)  # type: ignore[arg-type]
     with TestClient(application(world), raise_server_exceptions=False) as http:
         yield http
     store.close()
@@ -42,7 +42,7 @@ def http() -> Iterator[TestClient]:
 
 def operations() -> dict[str, Any]:
     """Each route as the application describes it."""
-    described = application(World(None, None, {}, Policy(), lambda: NOON)).openapi()  # type: ignore[arg-type]
+    described = application(World(None, None, {}, Policy(status=StatusPage()), lambda: NOON)).openapi()  # type: ignore[arg-type]
     found = (result.ok() for result in schemathesis.openapi.from_dict(described).get_all_operations())
     return {operation.label: operation for operation in found}
 

@@ -148,6 +148,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "EndFreeze",
         "EndSilence",
         "ExpireRequest",
+        "ExportStatus",
         "FurnishChannel",
         "HandleEvent",
         "InviteResponders",
