@@ -42,6 +42,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
+from handlers.web.signin import Entrance, networks
 from handlers.world import ByVersion, Metrics, Neighbourhood, Place, Pods, Rollouts, World
 from storage.store import Busy, Store
 
@@ -121,6 +122,7 @@ class Bot:
     workers: Workers
     watchers: Watchers
     new_hook_token: str
+    new_pages_token: str = ""
 
     def start(self) -> None:
         self.line.connect()
@@ -152,6 +154,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     asking = gate_tokens(settings, sources)
     base = settings.config.url.rstrip("/")
     measured = metrics_provider(settings)
+    door, new_pages_token = entrance(settings, store)
     world = World(
         store=store,
         chat=chat,
@@ -180,9 +183,11 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         ready=lambda: why_not(bot),
         heard=lambda: bot.line.trouble(),
         gate_tokens=asking,
+        entrance=door,
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
     bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
+    bot.new_pages_token = new_pages_token
     return bot
 
 
@@ -333,6 +338,21 @@ def hook_sources(settings: Settings, store: Store) -> tuple[dict[str, Source], s
     )
 
 
+def entrance(settings: Settings, store: Store) -> tuple[Entrance, str]:
+    """How people get to the internal pages, and the token that was made now because none was given (else "")."""
+    proxy, token, made = settings.config.pages.proxy, settings.environment.watchkeeper_pages_token, ""
+    if not token and proxy is None:
+        new = secrets.token_urlsafe(24)
+        kept = store.remember("pages token", digest(new))
+        token, made = f"sha256:{kept}", new if kept == digest(new) else ""
+    return Entrance(
+        token=token,
+        header=proxy.header if proxy else "",
+        trusted=networks(proxy.trusted) if proxy else (),
+        secure=settings.config.url.startswith("https://"),
+    ), made
+
+
 def keyed(source: Source, token: str) -> Source:
     """With the general token where no other is set."""
     return replace(source, secrets=tuple(secret or token for secret in source.secrets))
@@ -401,13 +421,17 @@ def serve(settings: Settings, door: socket.socket) -> None:
     bot = build(settings)
     if bot.new_hook_token:  # before anything can go wrong: it is not kept
         print(f"Senders use this token, shown only now: {bot.new_hook_token}", file=sys.stderr)
+    if bot.new_pages_token:
+        print(f"People sign in to /incidents with this token, shown only now: {bot.new_pages_token}", file=sys.stderr)
     try:
         bot.start()
     except ProviderError as error:
         bot.stop()
         raise CannotStart(str(error)) from None
     log.info("listening", address=f"http://{host}:{port}", configuration=where(settings))
-    web = uvicorn.Server(uvicorn.Config(bot.web, log_config=None, access_log=False, timeout_graceful_shutdown=10))
+    web = uvicorn.Server(
+        uvicorn.Config(bot.web, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10)
+    )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)  # uvicorn raises it again when it has ended; what follows must still run
     try:

@@ -25,7 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"utc": utc, "iso": iso, "span": span}
+    made.filters |= {"utc": utc, "short": short, "iso": iso, "span": span}
     return made
 
 
@@ -54,6 +54,11 @@ def utc(at: datetime) -> str:
     """ "5 March 2026, 12:04 UTC"."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def short(at: datetime) -> str:
+    """ "2026-03-05 12:04"."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def iso(at: datetime) -> str:

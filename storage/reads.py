@@ -40,6 +40,7 @@ from bot.model import (
     Request,
     RequestState,
     Role,
+    Severity,
     Sighting,
     Silence,
     Skew,
@@ -132,6 +133,23 @@ class Tx:
         """Newest first: of the open ones all, unless limited, else the latest 50."""
         query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit or (None if open_only else LATEST))
         return self._all(Incident, query.where(OPEN) if open_only else query)
+
+    def found_incidents(
+        self, *, open: bool | None, service: str, severity: Severity | None, words: str, private: bool, limit: int
+    ) -> tuple[Incident, ...]:
+        """Newest first. None, "" and no words are any; `private`: those too."""
+        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit)
+        if open is not None:
+            query = query.where(OPEN if open else text(f"NOT ({IS_OPEN})"))
+        if not private:
+            query = query.where(INCIDENTS.c.private.is_(False))
+        if service:
+            query = query.where(INCIDENTS.c.service == service)
+        if severity:
+            query = query.where(INCIDENTS.c.severity == severity.value)
+        if words:
+            query = query.where(INCIDENTS.c.title.icontains(words, autoescape=True))
+        return self._all(Incident, query)
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
         """The open incidents of a service, newest first."""
@@ -237,6 +255,11 @@ class Tx:
         row = self.connection.execute(query.with_for_update() if self.writes else query).mappings().first()
         return None if row is None else to_noun(Change, row)
 
+    def changes_of(self, keys: Iterable[str]) -> dict[str, Change]:
+        """By key, those that are known."""
+        found = self._by(select(CHANGES).where(CHANGES.c.key.in_(SOME)), keys, "key")
+        return {key: to_noun(Change, found[kept]) for key in keys if (kept := fit(key)) in found}
+
     def vendor_status(self, key: str) -> VendorStatus | None:
         return self._get(VendorStatus, key)
 
@@ -299,6 +322,12 @@ class Tx:
     def assignments(self, incident: str) -> tuple[Assignment, ...]:
         mine = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident == incident)
         return self._all(Assignment, mine.order_by(ASSIGNMENTS.c.role))
+
+    def commanders(self, incidents: Collection[str]) -> dict[str, str]:
+        """By incident, for those that have one."""
+        held = (ASSIGNMENTS.c.incident.in_(incidents), ASSIGNMENTS.c.role == Role.COMMANDER.value)
+        found = self._all(Assignment, select(ASSIGNMENTS).where(*held))
+        return {one.incident: one.user for one in found if one.user}
 
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from bot.model import Export, Phase
+from bot.model import Assignment, Export, Phase, Role, Severity
 from storage.store import Conflict, Store
 from tests.bot.status_values import ago, maintenance, update
 from tests.storage.helpers import keep
-from tests.values import NOON, incident
+from tests.values import NOON, change, incident
 
 QUARTER = NOON - timedelta(days=90)
 
@@ -69,3 +70,35 @@ def test_how_copies_do_is_kept(store: Store) -> None:
     keep(store, Export(id="disk", done_at=NOON, failing_since=NOON, failures=2, trouble="full"))
     found = store.read(lambda tx: tx.export("disk"))
     assert found == Export(id="disk", done_at=NOON, failing_since=NOON, failures=2, trouble="full", version=1)
+
+
+# ---------------------------------------------------------------- what the internal pages ask
+
+
+def test_incidents_are_found_by_what_one_knows_of_them(store: Store) -> None:
+    keep(
+        store,
+        incident(1, version=0, group="", title="100% of Payments fail", severity=Severity.SEV1),
+        incident(2, version=0, group="", service="search", phase=Phase.RESOLVED),
+        incident(3, version=0, group="", private=True),
+    )
+
+    def found(**asked: Any) -> list[int]:
+        anything = {"open": None, "service": "", "severity": None, "words": "", "private": False, "limit": 9}
+        return [one.number for one in store.read(lambda tx: tx.found_incidents(**anything | asked))]
+
+    assert found() == [2, 1]
+    assert found(private=True) == [3, 2, 1]
+    assert (found(open=True), found(open=False)) == ([1], [2])
+    assert (found(service="search"), found(severity=Severity.SEV1), found(limit=1)) == ([2], [1], [2])
+    assert (found(words="PAYMENTS"), found(words="0%"), found(words="_")) == ([1], [1], [])
+
+
+def test_commanders_and_changes_of_many_are_read_at_once(store: Store) -> None:
+    held = [
+        Assignment(incident=f"INC-{n}", role=role, user=user, by="U", at=NOON)
+        for n, role, user in ((1, Role.COMMANDER, "U1"), (2, Role.COMMANDER, ""), (3, Role.OPS, "U3"))
+    ]
+    keep(store, *held, change("a"), change("b"))
+    assert store.read(lambda tx: tx.commanders(["INC-1", "INC-2", "INC-3"])) == {"INC-1": "U1"}
+    assert set(store.read(lambda tx: tx.changes_of(["a", "c"]))) == {"a"}
