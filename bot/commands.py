@@ -64,6 +64,12 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "sev": Usage("1-5 [why]", "Change the severity"),
         "status": Usage("investigating|identified|mitigating|monitoring|resolved", "Change the phase"),
         "update": Usage("[text]", "Publish a status update; without text, a form"),
+        "publish": Usage(
+            "[--on COMPONENT=STATE] [--title …] [--phase …] [text]", "Tell customers on the status page; or a form"
+        ),
+        "maintenance": Usage(
+            "[COMPONENT --from 22:00 --for 2h text | end MNT-n]", "Announce maintenance to customers, or see what is"
+        ),
         "role": Usage(
             "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
         ),
@@ -158,7 +164,7 @@ def incident_id(word: str) -> str | None:
 
 
 STEERING = frozenset(
-    {"sev", "status", "update", "role", "handoff", "note", "link", "resolve"}
+    {"sev", "status", "update", "publish", "role", "handoff", "note", "link", "resolve"}
     | {"impact", "task", "followup", "poll", "reopen", "cancel"}
 )
 

@@ -13,6 +13,7 @@ from bot.model import (
     Entry,
     Event,
     Evidence,
+    Export,
     Finding,
     Freeze,
     Gate,
@@ -22,12 +23,14 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Maintenance,
     Mark,
     Message,
     Pass,
     Poll,
     Post,
     Postmortem,
+    PublicUpdate,
     Question,
     Request,
     Sighting,
@@ -50,6 +53,7 @@ Noun = (
     | Change
     | Event
     | Evidence
+    | Export
     | Finding
     | Freeze
     | Gate
@@ -60,11 +64,13 @@ Noun = (
     | Link
     | LiveCard
     | Mark
+    | Maintenance
     | Message
     | Pass
     | Poll
     | Post
     | Postmortem
+    | PublicUpdate
     | Question
     | Request
     | Sighting
@@ -329,6 +335,16 @@ class EndPoll(_Effect):
     priority = 2
 
 
+class ExportStatus(_Effect):
+    """Put the status page, as it is now, to the place named `subject`."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:  # of its own: one that hangs must not hold up the other places
+        return f"export {self.subject}"
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -373,6 +389,7 @@ Effect = (
     | ShowMark
     | ShowPoll
     | EndPoll
+    | ExportStatus
 )
 
 

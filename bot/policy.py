@@ -144,6 +144,29 @@ class Vendor:
     every: timedelta = timedelta(minutes=2)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A part of the product, as customers know it. `services` are those of ours that it is made of."""
+
+    name: str
+    title: str
+    group: str = ""
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusPage:
+    """What customers are shown. `exports` names the places that copies of it go to."""
+
+    title: str = "Status"
+    url: str = ""  # where customers read it
+    support: str = ""  # a page, or mailto:
+    components: Mapping[str, Component] = field(default_factory=dict)
+    every: timedelta = timedelta(minutes=1)  # a new copy, though nothing has changed
+    stale_after: timedelta = timedelta(minutes=10)  # a copy older than this says so itself
+    exports: tuple[str, ...] = ()
+
+
 GROUP = "group:"  # before a Slack group's id, among who may
 WHO = ("roles", "owners", "oncall")
 TIMELINE = "timeline"
@@ -229,6 +252,8 @@ class Policy:
     people: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: ANYBODY)  # who may do what
     emoji: Mapping[str, str] = field(default_factory=lambda: EMOJI)
     receipt: str = "white_check_mark"  # our reaction to a message that was marked; "": none
+    status: StatusPage | None = None  # None: customers are told nothing
+    pages_show_private: bool = False  # private incidents are on the internal pages
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.model import LiveCard, Request
+from bot.model import Change, LiveCard, Request
 
 BEFORE = timedelta(minutes=3)  # of what was measured before the first mark
 LONGEST = timedelta(hours=2)  # what is further back is too small to read
@@ -15,6 +15,7 @@ POINTS = 150  # across the width
 FINEST = timedelta(seconds=5)
 MOST_LINES = 8  # of one side
 KEPT_MARKS = 40
+AROUND = timedelta(minutes=15)  # an incident, so that one sees how it was before
 
 Point = tuple[datetime, float]
 
@@ -142,6 +143,31 @@ def chart(
         end=now,
         step=max(FINEST, timedelta(seconds=round((now - start).total_seconds() / POINTS))),
         marks=tuple(sorted([*(m for m in release if start <= m.at <= now), *acts], key=lambda mark: mark.at)),
+        panels=tuple(Panel(signal=signal) for signal in signals),
+    )
+
+
+def incident_chart(
+    service: str,
+    began: datetime,
+    end: datetime,
+    changes: Iterable[Change],
+    requests: Iterable[Request],
+    signals: Iterable[Signal],
+) -> Chart:
+    """What was measured around an incident, with its deploys and the actions on its rollouts marked."""
+    start = began - AROUND
+    released = (Mark(at=one.at, kind=MarkKind.BEGIN, text=f"{one.change} {one.version}".strip()) for one in changes)
+    acted = (mark for request in requests if (mark := _act(request)))
+    marks = [mark for mark in (*released, *acted) if start <= mark.at <= end]
+    return Chart(
+        service=service,
+        title="around the incident",
+        at=began,
+        start=start,
+        end=end,
+        step=max(FINEST, timedelta(seconds=round((end - start).total_seconds() / POINTS))),
+        marks=tuple(sorted(marks, key=lambda mark: mark.at)),
         panels=tuple(Panel(signal=signal) for signal in signals),
     )
 

@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from bot import matching
+from bot import matching, times
 from bot.decision import Decision, EndSilence, Proclaim
 from bot.errors import Refused
 from bot.matching import Match
@@ -19,14 +19,12 @@ from bot.text import brief, clip, code, mention, one_line, plural, span
 LASTS = timedelta(hours=2)  # where nobody says how long
 AHEAD = timedelta(days=30)  # that one may begin from now
 REASON, TERMS = 300, 10
+UNCHANGED = "Nothing was silenced."
 USAGE = "/incident silence LABEL=VALUE --for 2h --why REASON"
 
 OPTION = re.compile(r"(?:^|\s)--(for|from|why)(?:[=\s]+|$)")
 DASH = re.compile(r"(?<!\S)[—–](?=\w)")  # some keyboards make one of two
 TERM = re.compile(r"""([\w./-]+)=("[^"]*"|“[^”]*”|'[^']*'|\S+)|(\S+)""")
-DURATION = re.compile(r"(\d{1,6})\s*(m|h|d)", re.ASCII)
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 ID = re.compile(r"(?:sil-?)?(\d{1,9})", re.IGNORECASE)
 
 
@@ -72,7 +70,7 @@ def parse(words: str, policy: Policy, now: datetime) -> Wanted:
     reason = said.get("why", "").strip().strip("\"'“”")
     if not reason:
         raise Refused("Say why: whoever misses an alert will ask. Nothing was silenced.", instead=USAGE)
-    starts_at = _start(said.get("from", "").strip(), now)
+    starts_at = times.starting(said.get("from", "").strip(), now, AHEAD, UNCHANGED)
     return Wanted(
         terms=terms, starts_at=starts_at, lasts=_lasts(said.get("for", ""), policy), reason=clip(reason, REASON)
     )
@@ -101,10 +99,7 @@ def _checked(value: str) -> str:
 def _lasts(word: str, policy: Policy) -> timedelta:
     if not word.strip():
         return min(LASTS, policy.longest_silence)
-    match = DURATION.fullmatch(word.strip())
-    if not match or not int(match[1]):
-        raise Refused(f"{code(word, 40)} is no duration: write 30m, 2h or 1d. Nothing was silenced.", instead=USAGE)
-    lasts = int(match[1]) * UNITS[match[2]]
+    lasts = times.lasting(word, UNCHANGED, USAGE)
     if lasts > policy.longest_silence:
         raise Refused(
             f"A silence lasts at most {span(policy.longest_silence)}: one that everybody forgot must end by itself. "
@@ -112,32 +107,6 @@ def _lasts(word: str, policy: Policy) -> timedelta:
             instead=USAGE,
         )
     return lasts
-
-
-def _start(word: str, now: datetime) -> datetime:
-    """Now, "22:00" (the next, in UTC), "30m" from now, or "2026-03-06T22:00"."""
-    if not word:
-        return now
-    if match := DURATION.fullmatch(word):
-        at = now + int(match[1]) * UNITS[match[2]]
-    elif match := CLOCK.fullmatch(word):
-        at = now.astimezone(UTC).replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
-        at += timedelta(days=1) if at < now else timedelta(0)
-    else:
-        at = _exact(word)
-    if not now <= at <= now + AHEAD:
-        raise Refused(f"{code(word, 40)} is not within the next {AHEAD.days} days. Nothing was silenced.")
-    return at
-
-
-def _exact(word: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(word)
-    except ValueError:
-        raise Refused(
-            f"{code(word, 40)} is no time: write 22:00 (UTC), 30m from now, or 2026-03-06T22:00. Nothing was silenced."
-        ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def silence(wanted: Wanted, number: int, by: str, now: datetime, incident: str = "") -> Decision:

@@ -27,7 +27,9 @@ from handlers import heartbeats, providers, schedule
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.fetch import Fetch
+from handlers.providers.places import Bucket, Command, Folder
 from handlers.providers.probing import HttpProber
+from handlers.providers.sigv4 import Keys
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.vendor_pages import StatuspagePages
@@ -40,7 +42,8 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import ByVersion, Metrics, Neighbourhood, Pods, Rollouts, World
+from handlers.web.signin import Entrance, networks
+from handlers.world import ByVersion, Metrics, Neighbourhood, Place, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -119,6 +122,7 @@ class Bot:
     workers: Workers
     watchers: Watchers
     new_hook_token: str
+    new_pages_token: str = ""
 
     def start(self) -> None:
         self.line.connect()
@@ -150,6 +154,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     asking = gate_tokens(settings, sources)
     base = settings.config.url.rstrip("/")
     measured = metrics_provider(settings)
+    door, new_pages_token = entrance(settings, store)
     world = World(
         store=store,
         chat=chat,
@@ -167,6 +172,8 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         neighbourhood=neighbourhood(settings),
         prober=prober(settings),
         vendor_pages=StatuspagePages() if settings.policy.vendors else None,
+        exports=places(settings, now),
+        status_since=status_since(store, now()) if settings.policy.status else None,
         fetch=Fetch(),
     )
     web = server.build(
@@ -176,9 +183,11 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         ready=lambda: why_not(bot),
         heard=lambda: bot.line.trouble(),
         gate_tokens=asking,
+        entrance=door,
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
     bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
+    bot.new_pages_token = new_pages_token
     return bot
 
 
@@ -277,6 +286,24 @@ def metrics_provider(settings: Settings) -> Metrics | None:
     return made
 
 
+def places(settings: Settings, now: Callable[[], datetime]) -> dict[str, Place]:
+    """Where copies of the status page go."""
+    found: dict[str, Place] = {}
+    for name, part in (settings.config.status.exports if settings.config.status else {}).items():
+        if part.bucket:
+            access, secret = settings.place_secrets[name]
+            keys = Keys(access=access, secret=secret, region=part.region)
+            found[name] = Bucket(part.endpoint, part.bucket, part.prefix, keys, now)
+        else:
+            found[name] = Folder(part.folder) if part.folder else Command(part.command)
+    return found
+
+
+def status_since(store: Store, now: datetime) -> datetime:
+    """When the status page was served first: of the days before nothing is known."""
+    return datetime.fromisoformat(store.remember("status page since", now.isoformat()))
+
+
 def prober(settings: Settings) -> HttpProber | None:
     return HttpProber(settings.probe_secrets) if settings.policy.probes else None
 
@@ -309,6 +336,21 @@ def hook_sources(settings: Settings, store: Store) -> tuple[dict[str, Source], s
     return {name: keyed(source, f"sha256:{kept}") for name, source in settings.sources.items()}, (
         made if kept == digest(made) else ""
     )
+
+
+def entrance(settings: Settings, store: Store) -> tuple[Entrance, str]:
+    """How people get to the internal pages, and the token that was made now because none was given (else "")."""
+    proxy, token, made = settings.config.pages.proxy, settings.environment.watchkeeper_pages_token, ""
+    if not token and proxy is None:
+        new = secrets.token_urlsafe(24)
+        kept = store.remember("pages token", digest(new))
+        token, made = f"sha256:{kept}", new if kept == digest(new) else ""
+    return Entrance(
+        token=token,
+        header=proxy.header if proxy else "",
+        trusted=networks(proxy.trusted) if proxy else (),
+        secure=settings.config.url.startswith("https://"),
+    ), made
 
 
 def keyed(source: Source, token: str) -> Source:
@@ -379,13 +421,17 @@ def serve(settings: Settings, door: socket.socket) -> None:
     bot = build(settings)
     if bot.new_hook_token:  # before anything can go wrong: it is not kept
         print(f"Senders use this token, shown only now: {bot.new_hook_token}", file=sys.stderr)
+    if bot.new_pages_token:
+        print(f"People sign in to /incidents with this token, shown only now: {bot.new_pages_token}", file=sys.stderr)
     try:
         bot.start()
     except ProviderError as error:
         bot.stop()
         raise CannotStart(str(error)) from None
     log.info("listening", address=f"http://{host}:{port}", configuration=where(settings))
-    web = uvicorn.Server(uvicorn.Config(bot.web, log_config=None, access_log=False, timeout_graceful_shutdown=10))
+    web = uvicorn.Server(
+        uvicorn.Config(bot.web, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10)
+    )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)  # uvicorn raises it again when it has ended; what follows must still run
     try:

@@ -18,6 +18,7 @@ from handlers import (
     questions,
     rollouts,
     silences,
+    status,
     tasks,
     updates,
 )
@@ -47,6 +48,8 @@ def _run(world: World, ask: Ask) -> Decision:
             return rollouts.run(world, ask)
         case _, "update":
             return updates.update(world, ask)
+        case _, "publish" | "maintenance":
+            return status.run(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
         case _, "task" | "followup" | "done":
@@ -79,6 +82,8 @@ def submit(world: World, form: Submission) -> Decision:
     match form.callback:
         case "rollout.confirm" | "rollout.object":
             return consent.submit(world, form)
+        case "incident.publish":
+            return status.submit(world, form)
         case "incident.update":
             return updates.submit(world, form)
         case "task.add":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 
 import jmespath
@@ -24,6 +24,7 @@ from bot.policy import (
     TIMELINE,
     UPDATE_MINUTES,
     WHO,
+    Component,
     Expect,
     Group,
     Policy,
@@ -32,6 +33,7 @@ from bot.policy import (
     Route,
     Rule,
     Service,
+    StatusPage,
     Target,
     Then,
     Vendor,
@@ -493,6 +495,86 @@ class VendorPart(Part):
         )
 
 
+class ComponentPart(Part):
+    title: str = ""
+    group: str = ""
+    services: list[str] = []
+
+    def policy(self, name: str) -> Component:
+        return Component(name=name, title=self.title or name, group=self.group, services=tuple(self.services))
+
+
+class PlacePart(Part):
+    """One place that copies of the status page go to."""
+
+    folder: str = ""
+    bucket: str = ""
+    endpoint: str = Field(default="", pattern=rf"^$|{WEB}")
+    region: str = "us-east-1"
+    prefix: str = ""
+    access_key_env: str = "AWS_ACCESS_KEY_ID"
+    secret_key_env: str = "AWS_SECRET_ACCESS_KEY"  # noqa: S105  # a name
+    command: list[str] = []
+
+    @model_validator(mode="after")
+    def _one(self) -> PlacePart:
+        if sum(map(bool, (self.folder, self.bucket, self.command))) != 1:
+            raise ValueError("give one of folder, bucket and command")
+        if self.bucket and not self.endpoint:
+            raise ValueError("bucket needs endpoint beside it, such as https://s3.eu-west-1.amazonaws.com")
+        if self.command and not any("{folder}" in part for part in self.command):
+            raise ValueError("command: {folder} stands for where the files are; say where it belongs")
+        return self
+
+
+class StatusPart(Part):
+    title: str = "Status"
+    url: str = Field(default="", pattern=rf"^$|{WEB}")
+    support: str = Field(default="", pattern=rf"^$|^mailto:\S+@\S+$|{WEB}")
+    components: dict[Annotated[str, Field(pattern=NAME)], ComponentPart] = {}
+    every: Duration = timedelta(minutes=1)
+    stale_after: Duration = timedelta(minutes=10)
+    exports: dict[Annotated[str, Field(pattern=NAME)], PlacePart] = {}
+
+    @model_validator(mode="after")
+    def _timely(self) -> StatusPart:
+        if self.every < timedelta(seconds=10):
+            raise ValueError("every: 10s is the least")
+        if self.stale_after < 3 * self.every:
+            raise ValueError("stale_after: at least three times every, or one lost copy looks like an outage")
+        return self
+
+    def policy(self) -> StatusPage:
+        return StatusPage(
+            title=self.title,
+            url=self.url,
+            support=self.support,
+            components={name: part.policy(name) for name, part in self.components.items()},
+            every=self.every,
+            stale_after=self.stale_after,
+            exports=tuple(self.exports),
+        )
+
+
+class ProxyPart(Part):
+    header: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    trusted: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _addresses(self) -> ProxyPart:
+        for address in self.trusted:
+            try:
+                ip_network(address)
+            except ValueError:
+                raise ValueError(f"trusted: {address!r} is no IP address or network, such as 10.0.0.0/8") from None
+        return self
+
+
+class PagesPart(Part):
+    proxy: ProxyPart | None = None
+    private: bool = False
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -528,6 +610,8 @@ class Config(Part):
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
     vendors: dict[Annotated[str, Field(pattern=NAME)], VendorPart] = {}
+    status: StatusPart | None = None
+    pages: PagesPart = PagesPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -603,6 +687,8 @@ class Config(Part):
                 )
                 for name, part in self.probes.items()
             },
+            status=self.status.policy() if self.status else None,
+            pages_show_private=self.pages.private,
             verify_within=self.verify_within,
             vigil_every=self.vigil.every,
             vigil_lasts=self.vigil.lasts,

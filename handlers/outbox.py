@@ -23,6 +23,7 @@ from bot.decision import (
     EndPoll,
     EndSilence,
     ExpireRequest,
+    ExportStatus,
     FurnishChannel,
     HandleEvent,
     InviteResponders,
@@ -66,6 +67,7 @@ from handlers import (
     questions,
     rollouts,
     silences,
+    status,
     suspensions,
     tasks,
     updates,
@@ -150,6 +152,8 @@ def perform(world: World, job: Job) -> Think:
             return silences.end(world, id)
         case CheckHeartbeat():
             return heartbeats.look(world, id)
+        case ExportStatus():
+            return status.export(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
         case ShowMark():

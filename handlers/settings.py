@@ -41,6 +41,7 @@ class Environment(BaseModel):
     watchkeeper_log: str = "info"
     watchkeeper_hook_token: str = Field(default="", repr=False)
     watchkeeper_api_token: str = Field(default="", repr=False)
+    watchkeeper_pages_token: str = Field(default="", repr=False)
 
 
 SECRETS = (
@@ -50,6 +51,7 @@ SECRETS = (
     "DATABASE_URL",
     "WATCHKEEPER_HOOK_TOKEN",
     "WATCHKEEPER_API_TOKEN",
+    "WATCHKEEPER_PAGES_TOKEN",
 )
 
 
@@ -85,6 +87,7 @@ class Settings:
     configured: bool = False
     prometheus_token: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    place_secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)  # of buckets
 
     @property
     def socket_mode(self) -> bool:
@@ -109,7 +112,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     config, path = read_config(environ), Path(environment.watchkeeper_config)
     sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
     headers = _probe_secrets(config, environ)
-    return Settings(environment, config, config.policy(), sources, path.exists(), token, headers)
+    keys = _place_secrets(config, environ)
+    return Settings(environment, config, config.policy(), sources, path.exists(), token, headers, keys)
 
 
 def read_config(environ: Mapping[str, str]) -> Config:
@@ -146,6 +150,21 @@ def _probe_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, dict
         for header, variable in part.secret_headers.items():
             if not found[name][header]:
                 raise Misconfigured(f"probes.{name}.secret_headers.{header} names {variable}, which is not set.")
+    return found
+
+
+def _place_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Access key and secret key of each bucket that copies of the status page go to."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, part in (config.status.exports if config.status else {}).items():
+        if not part.bucket:
+            continue
+        found[name] = secret(part.access_key_env, environ), secret(part.secret_key_env, environ)
+        for setting, value in zip(("access_key_env", "secret_key_env"), found[name], strict=True):
+            if not value:
+                raise Misconfigured(
+                    f"status.exports.{name}.{setting} names {getattr(part, setting)}, which is not set."
+                )
     return found
 
 
@@ -232,6 +251,11 @@ EXPECTED = {
     "emoji": "an emoji's name without colons, such as pushpin",
     "apology": "http:// or https://, and a host",
     "page": "http:// or https://, and a host",
+    "components": "small letters, digits, - and _",
+    "exports": "small letters, digits, - and _",
+    "endpoint": "http:// or https://, and a host",
+    "support": "http:// or https:// and a host, or mailto: and an address",
+    "header": "the name of an HTTP header, such as X-Forwarded-Email",
     "probes": "small letters, digits, - and _",
     "vendors": "small letters, digits, - and _",
     "method": "GET, HEAD or POST",

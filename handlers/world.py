@@ -174,6 +174,12 @@ class VendorPages(Protocol):
     def summary(self, page: str, etag: str) -> Summary: ...
 
 
+class Place(Protocol):
+    """Where copies of the status page go. The same files again are the same copy. Raises ProviderError."""
+
+    def put(self, files: Mapping[str, bytes]) -> None: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -201,6 +207,8 @@ class World:
 
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
+    exports: Mapping[str, Place] = field(default_factory=dict)  # where copies of the status page go, by name
+    status_since: datetime | None = None  # when the status page began to be kept
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 
     def read(self, ask: Callable[[Tx], T]) -> T:

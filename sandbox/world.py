@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sandbox.bucket import Bucket
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
 from sandbox.prometheus import Prometheus
@@ -19,9 +20,11 @@ class Sandbox:
     cluster: Cluster
     shop: Shop
     prometheus: Prometheus
+    bucket: Bucket = field(init=False)
     stories: Stories = field(init=False)
 
     def __post_init__(self) -> None:
+        self.bucket = Bucket(self.clock)
         self.stories = Stories(self)
 
     @classmethod

@@ -20,6 +20,7 @@ from bot.model import (
     Entry,
     Event,
     Evidence,
+    Export,
     Finding,
     Freeze,
     Gate,
@@ -29,16 +30,19 @@ from bot.model import (
     Incident,
     Link,
     LiveCard,
+    Maintenance,
     Mark,
     Message,
     Pass,
     Poll,
     Post,
     Postmortem,
+    PublicUpdate,
     Question,
     Request,
     RequestState,
     Role,
+    Severity,
     Sighting,
     Silence,
     Skew,
@@ -79,6 +83,7 @@ HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 MARKS = table(Mark)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
+MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
 OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
 # Made once: these run for every alert.
@@ -136,6 +141,23 @@ class Tx:
         """Newest first: of the open ones all, unless limited, else the latest 50."""
         query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit or (None if open_only else LATEST))
         return self._all(Incident, query.where(OPEN) if open_only else query)
+
+    def found_incidents(
+        self, *, open: bool | None, service: str, severity: Severity | None, words: str, private: bool, limit: int
+    ) -> tuple[Incident, ...]:
+        """Newest first. None, "" and no words are any; `private`: those too."""
+        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit)
+        if open is not None:
+            query = query.where(OPEN if open else text(f"NOT ({IS_OPEN})"))
+        if not private:
+            query = query.where(INCIDENTS.c.private.is_(False))
+        if service:
+            query = query.where(INCIDENTS.c.service == service)
+        if severity:
+            query = query.where(INCIDENTS.c.severity == severity.value)
+        if words:
+            query = query.where(INCIDENTS.c.title.icontains(words, autoescape=True))
+        return self._all(Incident, query)
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
         """The open incidents of a service that everybody may know of, newest first."""
@@ -246,6 +268,11 @@ class Tx:
         row = self.connection.execute(query.with_for_update() if self.writes else query).mappings().first()
         return None if row is None else to_noun(Change, row)
 
+    def changes_of(self, keys: Iterable[str]) -> dict[str, Change]:
+        """By key, those that are known."""
+        found = self._by(select(CHANGES).where(CHANGES.c.key.in_(SOME)), keys, "key")
+        return {key: to_noun(Change, found[kept]) for key in keys if (kept := fit(key)) in found}
+
     def vendor_status(self, key: str) -> VendorStatus | None:
         return self._get(VendorStatus, key)
 
@@ -309,6 +336,12 @@ class Tx:
         mine = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident == incident)
         return self._all(Assignment, mine.order_by(ASSIGNMENTS.c.role))
 
+    def commanders(self, incidents: Collection[str]) -> dict[str, str]:
+        """By incident, for those that have one."""
+        held = (ASSIGNMENTS.c.incident.in_(incidents), ASSIGNMENTS.c.role == Role.COMMANDER.value)
+        found = self._all(Assignment, select(ASSIGNMENTS).where(*held))
+        return {one.incident: one.user for one in found if one.user}
+
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
 
@@ -343,6 +376,34 @@ class Tx:
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
+
+    # ------------------------------------------------------------ what customers are told
+
+    def published(self, incident: str) -> tuple[PublicUpdate, ...]:
+        """Oldest first."""
+        mine = select(PUBLISHED).where(PUBLISHED.c.incident == incident)
+        return self._all(PublicUpdate, mine.order_by(PUBLISHED.c.number))
+
+    def published_since(self, since: datetime) -> tuple[PublicUpdate, ...]:
+        """All that was told of incidents that were told of since, or are open; of secret ones and drills nothing."""
+        told = select(PUBLISHED.c.incident).where(PUBLISHED.c.at >= since)
+        ours = select(INCIDENTS.c.id).where(INCIDENTS.c.private.is_(False), INCIDENTS.c.drill == text("''"))
+        recent = PUBLISHED.c.incident.in_(ours.where(or_(OPEN, INCIDENTS.c.id.in_(told))))
+        return self._all(PublicUpdate, select(PUBLISHED).where(recent).order_by(PUBLISHED.c.at, PUBLISHED.c.id))
+
+    def maintenance(self, id: str) -> Maintenance | None:
+        return self._get(Maintenance, id)
+
+    def maintenances(self, since: datetime) -> tuple[Maintenance, ...]:
+        """Those that are planned, under way, or ended since; the first to begin first."""
+        late = select(MAINTENANCES).where(MAINTENANCES.c.until >= since)
+        return self._all(Maintenance, late.order_by(MAINTENANCES.c.starts_at, MAINTENANCES.c.id))
+
+    def count_maintenances(self) -> int:
+        return self.connection.scalar(select(func.count()).select_from(MAINTENANCES)) or 0
+
+    def export(self, id: str) -> Export | None:
+        return self._get(Export, id)
 
     # ------------------------------------------------------------ Slack
 

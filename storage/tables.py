@@ -636,6 +636,46 @@ class LiveCardRow(Row, table=True):
     version: int
 
 
+class PublicUpdateRow(Row, table=True):
+    __tablename__ = "public_update"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    number: int
+    phase: str = words()
+    title: str = words()
+    text: str = words()
+    by: str = words()
+    at: datetime = time(index=True)
+    components: dict[str, str] = Field(sa_type=Json)
+
+
+class MaintenanceRow(Row, table=True):
+    __tablename__ = "maintenance"
+
+    id: str = indexed(primary_key=True)
+    components: list[str] = Field(sa_type=Json)
+    text: str = words()
+    starts_at: datetime = time()
+    until: datetime = time(index=True)
+    by: str = words()
+    at: datetime = time()
+    ended_at: datetime | None = time()
+    version: int
+
+
+class ExportRow(Row, table=True):
+    __tablename__ = "export"
+
+    id: str = indexed(primary_key=True)
+    done_at: datetime | None = time()
+    failing_since: datetime | None = time()
+    failures: int
+    trouble: str = words()
+    told: bool
+    version: int
+
+
 class EntryRow(Row, table=True):
     """Append-only: triggers refuse UPDATE and DELETE. `seq` has no gap, so a missing line is noticed."""
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, update
 
 from bot.decision import Decision, Noun
-from bot.model import Alert, Entry, Event, Heard, Update
+from bot.model import Alert, Entry, Event, Heard, PublicUpdate, Update
 from storage import outbox
 from storage.engine import Conflict
 from storage.rows import VERSIONED, id_of, table, to_row
@@ -25,7 +25,7 @@ from storage.tables import CounterRow, table_of
 from storage.types import fit
 
 COUNTER = table_of(CounterRow)
-INSERT_ONLY = (Event, Heard, Update)
+INSERT_ONLY = (Event, Heard, PublicUpdate, Update)
 ENTRIES = update(COUNTER).where(COUNTER.c.name == "entry").returning(COUNTER.c.value)
 
 

@@ -28,6 +28,7 @@ from slackblocks import (
     PlainTextInput,
     RadioButtonGroup,
     SectionBlock,
+    StaticMultiSelectMenu,
     StaticSelectMenu,
     Text,
     UserSelectMenu,
@@ -133,6 +134,10 @@ def limited(node: Node) -> Any:
         case "radio_buttons":
             first = Option.from_dict(node["initial_option"]) if "initial_option" in node else None
             return RadioButtonGroup(node["action_id"], many("options", Option.from_dict), first)
+        case "multi_static_select":
+            chosen = many("initial_options", Option.from_dict)
+            options = many("options", Option.from_dict)
+            return StaticMultiSelectMenu(node["action_id"], options, None, chosen, placeholder=text("placeholder"))
         case "users_select":
             return UserSelectMenu(node["action_id"], placeholder=text("placeholder"))
         case "plain_text_input":
@@ -172,7 +177,7 @@ def check_node(node: Node) -> None:
             assert 1 <= len(node["elements"]) <= (25 if kind == "actions" else 10)
         case "button" | "option":
             check_lengths(node, LONGEST[kind])
-        case "static_select":
+        case "static_select" | "multi_static_select":
             check_select(node)
         case "input":
             assert len(node["block_id"]) <= 255
@@ -192,7 +197,8 @@ def check_select(node: Node) -> None:
     assert 1 <= len(groups) <= 100
     assert all(1 <= len(group["options"]) <= 100 for group in groups)
     options = [option for group in groups for option in group["options"]]
-    assert "initial_option" not in node or node["initial_option"] in options
+    chosen = [*node.get("initial_options", ()), *([node["initial_option"]] if "initial_option" in node else ())]
+    assert all(one in options for one in chosen)
 
 
 def check_markup(text: str) -> None:

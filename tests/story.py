@@ -22,7 +22,20 @@ from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
 
 from bot.model import Incident, Role
-from bot.policy import Expect, Group, Policy, Probe, Rota, Rule, Service, Target, Vendor, Verification
+from bot.policy import (
+    Component,
+    Expect,
+    Group,
+    Policy,
+    Probe,
+    Rota,
+    Rule,
+    Service,
+    StatusPage,
+    Target,
+    Vendor,
+    Verification,
+)
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
 from handlers import outbox, probes, rollouts, vendors
 from handlers.app import gate_url
@@ -31,6 +44,7 @@ from handlers.manifest import manifest
 from handlers.providers import DRAWING, ROLLOUTS, load
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
+from handlers.providers.places import Folder
 from handlers.providers.pods import Pods
 from handlers.providers.probing import HttpProber
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
@@ -41,7 +55,8 @@ from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
-from handlers.world import World
+from handlers.web.signin import Entrance
+from handlers.world import Place, World
 from sandbox.clock import FrozenClock
 from sandbox.cluster import kubeconfig
 from sandbox.server import application, serve
@@ -137,6 +152,7 @@ class Story:
         self.version_page = VersionPage()
         self.prober = HttpProber()
         self.vendor_pages = StatuspagePages()
+        self.exports: dict[str, Place] = {}
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -162,12 +178,15 @@ class Story:
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
+            exports=self.exports,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
         sources = {name: Source(name=name, sender=sender, secrets=(TOKEN,)) for name, sender in SENDERS.items()}
-        web = server.build(world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,))
+        web = server.build(
+            world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=Entrance(token=TOKEN)
+        )
         self.http = TestClient(web, raise_server_exceptions=False)
         return world
 
@@ -188,6 +207,13 @@ class Story:
         self.world = self.wire()
         vendors.begin(self.world)
         self.settle(patience=0)
+
+    def copies(self, folder: Path) -> None:
+        """From now on there is a status page, and a copy of it in a folder."""
+        component = Component(name="checkout", title="Checkout", services=("checkout", "payments"))
+        self.policy = replace(self.policy, status=StatusPage(components={"checkout": component}, exports=("folder",)))
+        self.exports = {"folder": Folder(str(folder))}
+        self.world = self.wire()
 
     def plots(self) -> None:
         """From now on the releases' signals are plotted."""

@@ -67,6 +67,7 @@ from bot.model.rollout import (
     Vote,
     rollout_id,
 )
+from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 
 __all__ = [
     "BOT",
@@ -76,10 +77,12 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangeStatus",
+    "ComponentState",
     "Entry",
     "EntryKind",
     "Event",
     "Evidence",
+    "Export",
     "Finding",
     "Freeze",
     "Gate",
@@ -90,6 +93,7 @@ __all__ = [
     "Keeper",
     "Link",
     "LiveCard",
+    "Maintenance",
     "Mark",
     "Message",
     "Migration",
@@ -98,6 +102,7 @@ __all__ = [
     "Poll",
     "Post",
     "Postmortem",
+    "PublicUpdate",
     "Question",
     "Request",
     "RequestState",

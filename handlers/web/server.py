@@ -13,7 +13,8 @@ from slack_bolt import App
 from starlette.exceptions import HTTPException
 
 from handlers.intake import Source, pagerduty_events
-from handlers.web import enqueue, gates, hooks, pages, slack, unparsed
+from handlers.web import enqueue, gates, hooks, incidents, pages, slack, status, unparsed
+from handlers.web.signin import Entrance
 from handlers.world import World
 from storage.store import Busy
 
@@ -28,8 +29,12 @@ def build(
     ready: Callable[[], str],
     heard: Callable[[], str] = lambda: "",
     gate_tokens: Sequence[str] = (),
+    entrance: Entrance | None = None,
 ) -> FastAPI:
-    """`ready` answers why nothing can be taken in, `heard` why Slack is not heard; both "" when all is well."""
+    """`ready` answers why nothing can be taken in, `heard` why Slack is not heard; both "" when all is well.
+
+    `entrance`: how people get to the internal pages; without one there are none.
+    """
     app = FastAPI(title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False)
     app.include_router(hooks.router(world, sources), tags=["hooks"])
     for source in sources.values():
@@ -38,11 +43,14 @@ def build(
             app.include_router(own(world, source), tags=["hooks"])
     app.include_router(gates.router(world, gate_tokens), tags=["gates"])
     app.include_router(pages.router(world, api_token, ready, heard))
+    if entrance is not None:
+        app.include_router(incidents.router(world, entrance), tags=["incidents"])
+    app.include_router(status.router(world), tags=["status page"])
     app.include_router(unparsed.router(world, api_token, sources))
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _unclear)
-    for status in (404, 405):
-        app.add_exception_handler(status, _nowhere)
+    for code in (404, 405):
+        app.add_exception_handler(code, _nowhere)
     app.add_exception_handler(Exception, _bug)
     return app
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot import live, signals
 from bot.signals import SIGNALS, Mark, MarkKind, Panel
 from tests.bot.rollout_values import request
-from tests.values import NOON
+from tests.values import NOON, change
 
 
 def minute(n: float) -> timedelta:
@@ -62,3 +62,16 @@ def test_series_are_told_apart_by_words_or_by_the_hash_of_their_pods() -> None:
 def test_of_many_series_few_are_drawn() -> None:
     found = [({"track": "canary", "pod": str(n)}, ((NOON, 1.0),)) for n in range(100)]
     assert len(signals.measured(Panel(signal=SIGNALS["errors"]), found, "", "").lines) == signals.MOST_LINES
+
+
+def test_around_an_incident_its_deploys_and_actions_are_marked() -> None:
+    began, end = NOON, NOON + minute(30)
+    changes = [change("a"), change("long ago", at=NOON - minute(60))]
+    acted = request(acted_at=NOON + minute(5))
+    chart = signals.incident_chart("checkout", began, end, changes, [acted], SIGNALS.values())
+    assert [(mark.kind, mark.text) for mark in chart.marks] == [
+        (MarkKind.BEGIN, "deploy v42"),
+        (MarkKind.ACT, "rollback sent"),
+    ]
+    assert (chart.start, chart.end) == (NOON - minute(15), end)
+    assert len(chart.panels) == len(SIGNALS)

@@ -31,7 +31,10 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors"}
+    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors"} | {
+        "status",
+        "pages",
+    }
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from dataclasses import fields, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 from sqlalchemy import select
@@ -97,7 +98,7 @@ class Twice:
         return workspace(self.story), self.story.patches, remembered(self.story)
 
 
-def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> None:
+def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp_path: Path) -> None:
     asks = Route(match={"service": ("search",)}, then=Then.ASK)
     quiet = Route(match={"source": ("heartbeat",)}, then=Then.NOTE)
     story.policy = replace(
@@ -111,6 +112,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.probe("checkout", every=timedelta(minutes=10))
     heartbeats.begin(story.world)
     story.vendor(every=timedelta(minutes=10))
+    story.copies(tmp_path / "status")
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
@@ -135,6 +137,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     story.types("/rollout suspend checkout")
     story.types("/rollout restore checkout")
     story.types("/incident update Checkout failed for one in eight. Rolled back.", by=BOB)
+    story.types("/incident publish One in eight payments fails.")
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
     story.passes(11 * 60)

@@ -149,6 +149,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "EndPoll",
         "EndSilence",
         "ExpireRequest",
+        "ExportStatus",
         "FurnishChannel",
         "HandleEvent",
         "InviteResponders",

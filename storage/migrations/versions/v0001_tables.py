@@ -60,6 +60,46 @@ def upgrade() -> None:
 
 def pages() -> None:
     op.create_table(
+        "public_update",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("components", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_public_update"),
+    )
+    op.create_index("ix_public_update_incident", "public_update", ["incident"])
+    op.create_index("ix_public_update_at", "public_update", ["at"])
+    op.create_table(
+        "maintenance",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("components", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("starts_at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_maintenance"),
+    )
+    op.create_index("ix_maintenance_until", "maintenance", ["until"])
+    op.create_table(
+        "export",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("done_at", TIME, nullable=True),
+        sa.Column("failing_since", TIME, nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_export"),
+    )
+    op.create_table(
         "vendor_page",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("page", sa.Text(), nullable=False),

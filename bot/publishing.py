@@ -1,0 +1,190 @@
+"""What is told to customers: an update on the status page, by a person and in words of their choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot import incidents
+from bot.commands import Invalid, nearest
+from bot.decision import Decision, ExportStatus, SendPost
+from bot.errors import Refused
+from bot.model import ComponentState, Entry, EntryKind, Incident, Phase, Post, PublicUpdate, Severity
+from bot.policy import Component, Policy, StatusPage
+from bot.text import brief, clean, clip, code, mention, one_line, paragraph
+
+USAGE = '/incident publish --on COMPONENT=degraded --title "Payments fail" What customers see, and what we do'
+TITLE, TEXT = 120, 3000
+OPTION = re.compile(r"""(?:^|\s)(?:--|—|–)(title|on|phase)(?:=|\s+)("[^"]*"|“[^”]*”|'[^']*'|\S+)""")
+OPERATIONAL = ComponentState.OPERATIONAL
+MARKUP = re.compile(r"<[@#!][^>]*>")
+LINK = re.compile(r"<((?:https?|mailto):[^|>\s]+)(?:\|[^>]*)?>")
+
+# What a component is likely to be, by the severity of its incident; whoever publishes decides.
+LIKELY: Mapping[Severity, ComponentState] = {
+    Severity.SEV1: ComponentState.MAJOR,
+    Severity.SEV2: ComponentState.PARTIAL,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """An update as it was asked for. None and "" leave it as it was before."""
+
+    text: str
+    title: str = ""
+    phase: Phase | None = None
+    components: Mapping[str, ComponentState] = field(default_factory=dict)
+
+
+def settings(policy: Policy) -> StatusPage:
+    """Raises Refused where customers are shown nothing."""
+    if policy.status is None:
+        raise Refused("There is no status page: add `status:` to the configuration. Nothing was published.")
+    return policy.status
+
+
+def may_be_told(incident: Incident) -> None:
+    """Raises Refused for what customers must not hear of."""
+    secret = "is private" if incident.private else "is a drill" if incident.drill else ""
+    if secret:
+        raise Refused(f"{incident.id} {secret}: nothing of it is ever published.")
+
+
+def parse(words: str, page: StatusPage) -> Wanted:
+    """`[--on checkout=partial,search=degraded] [--title "…"] [--phase monitoring] text`. Raises Refused."""
+    said = {name: value.strip("\"'“”") for name, value in OPTION.findall(words)}
+    pairs = [pair for pair in re.split(r"[,\s]+", said.get("on", "")) if pair]
+    return Wanted(
+        text=OPTION.sub("", words).strip(),
+        title=said.get("title", ""),
+        phase=_phase(said["phase"]) if "phase" in said else None,
+        components=dict(_pair(pair, page) for pair in pairs),
+    )
+
+
+def _phase(word: str) -> Phase:
+    try:
+        return Phase(word.lower())
+    except ValueError:
+        raise Refused(f"{code(word, 40)} is not a phase: {', '.join(Phase)}. Nothing was published.") from None
+
+
+def _pair(pair: str, page: StatusPage) -> tuple[str, ComponentState]:
+    name, _, state = pair.partition("=")
+    component(name, page)
+    try:
+        return name, ComponentState(state.lower())
+    except ValueError:
+        states = "|".join(ComponentState)
+        raise Refused(
+            f"{code(state, 40)} is no state of a component. Nothing was published.",
+            instead=f"/incident publish --on {name}={states} text",
+        ) from None
+
+
+def component(name: str, page: StatusPage) -> Component:
+    """Raises Refused."""
+    if name in page.components:
+        return page.components[name]
+    close = nearest(name, tuple(page.components))
+    hint = f"Did you mean {code(close)}?" if close else f"Known: {', '.join(page.components) or 'none'}."
+    raise Refused(f"There is no component {code(name, 60)} on the status page. {hint} Nothing was changed.")
+
+
+def likely(incident: Incident, page: StatusPage) -> dict[str, ComponentState]:
+    """The components that its service is part of, each as it is likely to do."""
+    state = LIKELY.get(incident.severity, ComponentState.DEGRADED)
+    return {name: state for name, one in page.components.items() if incident.service in one.services}
+
+
+def publish(
+    incident: Incident, wanted: Wanted, before: Sequence[PublicUpdate], by: str, policy: Policy, now: datetime
+) -> Decision:
+    """Allowed when the incident is resolved, too: customers are to hear that."""
+    page = settings(policy)
+    may_be_told(incident)
+    text = told(wanted.text)
+    if not text:
+        raise Invalid({"text": "Say in the customers' words what they see and what happens next."})
+    last = before[-1] if before else None
+    phase = wanted.phase or incident.phase
+    components = _touched(last.components if last else likely(incident, page), wanted.components, page)
+    update = PublicUpdate(
+        incident=incident.id,
+        number=len(before) + 1,
+        phase=phase,
+        title=_title(wanted.title, last, components, page),
+        text=clip(text, TEXT),
+        by=by,
+        at=now,
+        components={} if phase is Phase.RESOLVED else components,
+    )
+    entry = Entry(
+        incident=incident.id,
+        at=now,
+        kind=EntryKind.UPDATE,
+        by=by,
+        source=update.id,
+        text=f"{_what(update)}: {update.text}",
+    )
+    heading = f":mega: {mention(by)} told customers ({phase}): *{brief(update.title, TITLE)}*"
+    post = Post(
+        id=f"{update.id}/told",
+        incident=incident.id,
+        channel=incidents.CHANNEL,
+        text=f"{heading}\n{paragraph(update.text, TEXT)}",
+    )
+    return Decision(
+        save=(update, post), note=(entry,), do=(SendPost(post.id), *exports(policy)), say=_said(update, page)
+    )
+
+
+def _touched(before: Mapping[str, str], wanted: Mapping[str, ComponentState], page: StatusPage) -> dict[str, str]:
+    """Those that are not well, and those that were not before."""
+    known = {name: str(state) for name, state in before.items() if name in page.components}
+    return known | {name: state.value for name, state in wanted.items() if state is not OPERATIONAL or name in known}
+
+
+def exports(policy: Policy) -> tuple[ExportStatus, ...]:
+    """Every copy of the page is to be made anew."""
+    return tuple(ExportStatus(name) for name in policy.status.exports) if policy.status else ()
+
+
+def told(text: str) -> str:
+    """The text without Slack's marks. Raises Invalid where it names people or channels of ours."""
+    if MARKUP.search(text):
+        raise Invalid(
+            {"text": "It names a person or a channel of yours: customers would read it. Nothing was published."}
+        )
+    return clean(LINK.sub(r"\1", text)).strip()
+
+
+def _title(given: str, last: PublicUpdate | None, components: Mapping[str, str], page: StatusPage) -> str:
+    """Never the incident's own, which may be an alert's name."""
+    if given.strip():
+        return clip(one_line(told(given)), TITLE)
+    if last:
+        return last.title
+    if not components:
+        raise Invalid({"title": "Give it a title in the customers' words. Nothing was published."})
+    return clip(f"Trouble with {_listed([page.components[name].title for name in components])}", TITLE)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _what(update: PublicUpdate) -> str:
+    how = ", ".join(f"{name} {state}" for name, state in update.components.items())
+    return f"told customers ({update.phase}{f'; {how}' if how else ''}) “{update.title}”"
+
+
+def _said(update: PublicUpdate, page: StatusPage) -> str:
+    how = [
+        f"{brief(page.components[name].title, 60)}: {ComponentState(state).words.lower()}"
+        for name, state in update.components.items()
+    ]
+    return " ".join(filter(None, ["Customers can read it now.", f"{'; '.join(how)}." if how else ""]))
