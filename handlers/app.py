@@ -30,6 +30,7 @@ from handlers.providers.fetch import Fetch
 from handlers.providers.probing import HttpProber
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.smtp import Server, Smtp
 from handlers.providers.vendor_pages import StatuspagePages
 from handlers.providers.version_page import VersionPage
 from handlers.settings import Misconfigured, Settings
@@ -168,6 +169,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         prober=prober(settings),
         vendor_pages=StatuspagePages() if settings.policy.vendors else None,
         fetch=Fetch(),
+        mailer=mailer(settings),
     )
     web = server.build(
         world,
@@ -279,6 +281,22 @@ def metrics_provider(settings: Settings) -> Metrics | None:
 
 def prober(settings: Settings) -> HttpProber | None:
     return HttpProber(settings.probe_secrets) if settings.policy.probes else None
+
+
+def mailer(settings: Settings) -> Smtp | None:
+    part = settings.config.smtp
+    if part is None:
+        return None
+    return Smtp(
+        Server(
+            host=part.host,
+            port=part.port,
+            sender=part.from_,
+            user=part.user,
+            password=settings.smtp_password,
+            tls=part.tls,
+        )
+    )
 
 
 def pods(settings: Settings) -> Pods | None:

@@ -43,6 +43,7 @@ def rows(settings: Settings) -> list[Row]:
         *prometheus(settings),
         *looks(settings),
         *others(settings),
+        *mail(settings),
     ]
 
 
@@ -217,6 +218,12 @@ def others(settings: Settings) -> Iterator[Row]:
     """Every vendor's page, once."""
     for name, vendor in settings.policy.vendors.items():
         yield tried(f"vendor {name}", partial(vendor_page, StatuspagePages(), vendor))
+
+
+def mail(settings: Settings) -> Iterator[Row]:
+    """Whether the mail server lets us in. No letter is sent."""
+    if mailer := app.mailer(settings):
+        yield tried("e-mail", mailer.greet)
 
 
 def vendor_page(pages: StatuspagePages, vendor: Vendor) -> str:

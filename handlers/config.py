@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -456,6 +456,23 @@ class VendorPart(Part):
         )
 
 
+class SmtpPart(Part):
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    user: str = ""
+    password_env: str = ""
+    from_: str = Field(alias="from", pattern=r"^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _together(self) -> SmtpPart:
+        if bool(self.user) != bool(self.password_env):
+            raise ValueError("user and password_env need each other")
+        if self.user and self.tls == "none":
+            raise ValueError("tls: none would send the password for everybody to read")
+        return self
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
@@ -489,6 +506,7 @@ class Config(Part):
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
     vendors: dict[Annotated[str, Field(pattern=NAME)], VendorPart] = {}
+    smtp: SmtpPart | None = None
 
     @model_validator(mode="after")
     def _names(self) -> Config:

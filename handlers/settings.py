@@ -85,6 +85,7 @@ class Settings:
     configured: bool = False
     prometheus_token: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    smtp_password: str = field(default="", repr=False)
 
     @property
     def socket_mode(self) -> bool:
@@ -109,7 +110,24 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     config, path = read_config(environ), Path(environment.watchkeeper_config)
     sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
     headers = _probe_secrets(config, environ)
-    return Settings(environment, config, config.policy(), sources, path.exists(), token, headers)
+    return Settings(
+        environment,
+        config,
+        config.policy(),
+        sources,
+        path.exists(),
+        token,
+        headers,
+        smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
+    )
+
+
+def needed(setting: str, variable: str, environ: Mapping[str, str]) -> str:
+    """The secret that a setting names; "" where it names none. Raises Misconfigured where it is not set."""
+    found = secret(variable, environ) if variable else ""
+    if variable and not found:
+        raise Misconfigured(f"{setting} names {variable}, which is not set.")
+    return found
 
 
 def read_config(environ: Mapping[str, str]) -> Config:
@@ -227,6 +245,7 @@ EXPECTED = {
     "url": "http:// or https://, and a host",
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "apology": "http:// or https://, and a host",
+    "from": "an address, such as Watchkeeper <watchkeeper@example.com>",
     "page": "http:// or https://, and a host",
     "probes": "small letters, digits, - and _",
     "vendors": "small letters, digits, - and _",

@@ -171,6 +171,27 @@ class VendorPages(Protocol):
     def summary(self, page: str, etag: str) -> Summary: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """A letter to one address, written `at`. The same `key` again is the same letter; `thread` is the key of the one it
+    answers. `html` is the text once more, for those who read that.
+    """
+
+    to: str
+    subject: str
+    text: str
+    key: str
+    at: datetime
+    thread: str = ""
+    html: str = ""
+
+
+class Mailer(Protocol):
+    """Sends letters. Raises ProviderError: `unknown` where it may have been sent all the same."""
+
+    def send(self, mail: Mail) -> None: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -199,6 +220,7 @@ class World:
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
+    mailer: Mailer | None = None  # None where no mail server is configured
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

@@ -31,7 +31,7 @@ def test_the_example_shows_every_default():
     """Sections that are examples aside, the example file is the default configuration."""
     text = (ROOT / "config.example.yml").read_text()
     shown, default = parse(text, "config.example.yml"), Config()
-    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors"}
+    examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors", "smtp"}
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
         assert getattr(shown, name) == getattr(default, name), name
@@ -96,6 +96,9 @@ def test_a_typo_is_named_with_its_line():
             "vendors.a.page: 'a.example' does not look right (http:// or",
         ),
         ("vendors: {a: {page: 'http://a', used_by: []}}", "vendors.a.used_by"),
+        ("smtp: {host: h, from: nobody}", "smtp.from: 'nobody' does not look right (an address, such as"),
+        ("smtp: {host: h, from: a@b, user: u}", "smtp: user and password_env need each other"),
+        ("smtp: {host: h, from: a@b, user: u, password_env: P, tls: none}", "for everybody to read"),
         ("vendors: {a: {page: 'http://a', used_by: [b], every: 1s}}", "vendors.a: every: 10s is the least"),
         (
             "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",
