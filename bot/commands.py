@@ -64,6 +64,11 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "sev": Usage("1-5 [why]", "Change the severity"),
         "status": Usage("investigating|identified|mitigating|monitoring|resolved", "Change the phase"),
         "update": Usage("[text]", "Publish a status update; without text, a form"),
+        "snooze": Usage("[10m]", "No reminder of the promised update for a while; the promise stands"),
+        "approve": Usage("[n]", "The commander lets update n go to those who read only what is agreed to"),
+        "withhold": Usage("[n]", "The commander keeps update n from them"),
+        "subscribe": Usage("[SERVICE|INC-n]", "Get its updates by direct message"),
+        "unsubscribe": Usage("[SERVICE|INC-n]", "Get them no more"),
         "role": Usage(
             "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
         ),
@@ -146,7 +151,9 @@ def incident_id(word: str) -> str | None:
     return f"INC-{int(match[1])}" if match else None
 
 
-STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "link", "resolve"})
+STEERING = frozenset(
+    {"sev", "status", "update", "role", "handoff", "note", "link", "resolve", "snooze", "approve", "withhold"}
+)
 
 
 def naming(instead: str, words: str) -> str:

@@ -6,7 +6,7 @@ from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
-from handlers import consent, incidents, postmortems, questions, rollouts, silences, updates
+from handlers import consent, incidents, postmortems, questions, rollouts, silences, subscriptions, updates
 from handlers.world import World
 
 
@@ -32,6 +32,10 @@ def _run(world: World, ask: Ask) -> Decision:
             return rollouts.run(world, ask)
         case _, "update":
             return updates.update(world, ask)
+        case _, "snooze" | "approve" | "withhold":
+            return updates.steer(world, ask)
+        case _, "subscribe" | "unsubscribe":
+            return subscriptions.run(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
         case _, "answer":

@@ -11,6 +11,7 @@ from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
+from bot.pages import Notice
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
@@ -46,6 +47,7 @@ class Chat(Protocol):
     def set_topic(self, channel: str, topic: str) -> None: ...
     def bookmark(self, channel: str, title: str, link: str) -> None: ...
     def invite(self, channel: str, users: Sequence[str]) -> tuple[str, ...]: ...
+    def direct(self, user: str) -> str: ...
     def members(self, group: str) -> tuple[str, ...]: ...
     def names(self, users: Sequence[str]) -> dict[str, str]: ...
     def is_guest(self, user: str) -> bool: ...
@@ -192,6 +194,22 @@ class Mailer(Protocol):
     def send(self, mail: Mail) -> None: ...
 
 
+class Page(Protocol):
+    """A status page that others serve for us: one incident of ours is one of theirs, found before it is made.
+
+    `publish` says what a notice says, once, and answers the incident's id there; `reference` is that id, "" where it is
+    not known yet. Raises ProviderError, NotYet.
+    """
+
+    def publish(self, notice: Notice, reference: str) -> str: ...
+
+
+class Caller(Protocol):
+    """Somebody else's address, called with a signature; the same `id` again is the same call. Raises ProviderError."""
+
+    def call(self, id: str, at: datetime, body: bytes) -> None: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -221,6 +239,9 @@ class World:
     prober: Prober | None = None  # None where no probe is configured
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
     mailer: Mailer | None = None  # None where no mail server is configured
+
+    pages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
+    hooks: Mapping[str, Caller] = field(default_factory=dict)
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

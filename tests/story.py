@@ -377,6 +377,11 @@ class Story:
             flat(m) for m in self.slack.messages(where) if m.get("bot_id") and m.get("subtype") in (None, "file_share")
         ]
 
+    def whispered(self, who: str) -> list[str]:
+        """The bot's direct messages to this person, oldest first."""
+        rooms = [room for room in self.slack.channels.values() if room.is_im and who in room.members]
+        return [text for room in rooms for text in self.said(room.id)]
+
     def posts_about(self, what: str) -> list[str]:
         """Posts of the bot's whose key has this part, such as "reminder"."""
         posts = self.slack.channel(self.channel).messages.values()
