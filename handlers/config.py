@@ -15,21 +15,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from bot import matching
 from bot.commands import nearest
-from bot.model import Phase, Role, Severity, Verb
+from bot.model import Audience, Phase, Role, Severity, Verb
 from bot.policy import (
     GATES,
     GROUP,
     SEVERITY_WORDS,
     UPDATE_MINUTES,
     WHO,
+    Destination,
     Expect,
     Group,
+    Hook,
+    Mailbox,
     Policy,
     Probe,
+    Room,
     Rota,
     Route,
     Rule,
     Service,
+    StatusPage,
     Target,
     Then,
     Vendor,
@@ -473,12 +478,78 @@ class SmtpPart(Part):
         return self
 
 
+class BroadcastMatch(Part):
+    severity: Level | None = None
+    services: list[str] = []
+
+
+class SlackRoomPart(Part):
+    channel: str = Field(pattern=r"^(#\S{1,80}|[CG][A-Z0-9]+)$")
+    mode: Literal["edit", "post"] = "edit"
+
+
+class EmailPart(Part):
+    to: list[Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]] = Field(min_length=1)
+
+
+class StatuspagePart(Part):
+    page: str = Field(pattern=r"^[a-z0-9]+$")
+    token_env: str = Field(min_length=1)
+    components: dict[str, list[str]] = {}
+    api: str = Field(default="https://api.statuspage.io", pattern=WEB)
+
+
+class WebhookPart(Part):
+    url: str = Field(pattern=WEB)
+    secret_env: str = Field(min_length=1)
+
+
+class BroadcastPart(Part):
+    """Exactly one of slack, email, statuspage and webhook."""
+
+    name: str = Field(pattern=NAME)
+    audience: Audience
+    match: BroadcastMatch = BroadcastMatch()
+    slack: SlackRoomPart | None = None
+    email: EmailPart | None = None
+    statuspage: StatuspagePart | None = None
+    webhook: WebhookPart | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> BroadcastPart:
+        if sum(way is not None for way in (self.slack, self.email, self.statuspage, self.webhook)) != 1:
+            raise ValueError(f"{self.name}: give one of slack, email, statuspage and webhook")
+        return self
+
+    def to(self) -> Room | Mailbox | StatusPage | Hook:
+        if self.slack:
+            return Room(channel=self.slack.channel, in_place=self.slack.mode == "edit")
+        if self.email:
+            return Mailbox(addresses=tuple(dict.fromkeys(self.email.to)))
+        if self.statuspage:
+            ids = {service: tuple(found) for service, found in self.statuspage.components.items()}
+            return StatusPage(page=self.statuspage.page, components=ids)
+        assert self.webhook is not None, "there is one, see above"
+        return Hook(url=self.webhook.url)
+
+    def policy(self) -> Destination:
+        return Destination(
+            name=self.name,
+            audience=self.audience,
+            to=self.to(),
+            severity=self.match.severity,
+            services=tuple(self.match.services),
+        )
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
     url: str = ""
     announce: str = "#incidents"
     broadcast: list[str] = []
+    broadcasts: list[BroadcastPart] = []
+    updates_approval: list[Audience] = []
     opens_at: Level = Severity.SEV3
     escalate: bool = True
     cooling: Duration = timedelta(minutes=30)
@@ -537,6 +608,13 @@ class Config(Part):
             raise ValueError("commands: incident and rollout need different names")
         if self.url and not self.url.startswith(("http://", "https://")):
             raise ValueError("url: write it with http:// or https://")
+        names = [part.name for part in self.broadcasts]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise ValueError(f"broadcasts: {twice} stands here twice; what went where is known by its name")
+        if self.smtp is None and any(part.email for part in self.broadcasts):
+            raise ValueError("broadcasts: email needs smtp, the mail server")
+        if Audience.RESPONDERS in self.updates_approval:
+            raise ValueError("updates_approval: responders read everything at once")
         if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):
             raise ValueError("updates: minutes are 1 or more")
         return self
@@ -562,6 +640,8 @@ class Config(Part):
             announce=self.announce,
             must_announce="announce" in self.model_fields_set,
             broadcast=tuple(self.broadcast),
+            broadcasts=tuple(part.policy() for part in self.broadcasts),
+            approved=frozenset(self.updates_approval),
             channel_prefix=self.channel_prefix,
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},

@@ -86,6 +86,7 @@ class Settings:
     prometheus_token: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     smtp_password: str = field(default="", repr=False)
+    broadcast_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by the name of the destination
 
     @property
     def socket_mode(self) -> bool:
@@ -119,7 +120,21 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         token,
         headers,
         smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
+        broadcast_secrets=_broadcast_secrets(config, environ),
     )
+
+
+def _broadcast_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, part in enumerate(config.broadcasts):
+        if part.statuspage:
+            setting, variable = "statuspage.token_env", part.statuspage.token_env
+        elif part.webhook:
+            setting, variable = "webhook.secret_env", part.webhook.secret_env
+        else:
+            continue
+        found[part.name] = needed(f"broadcasts.{number}.{setting}", variable, environ)
+    return found
 
 
 def needed(setting: str, variable: str, environ: Mapping[str, str]) -> str:
@@ -246,6 +261,9 @@ EXPECTED = {
     "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
     "apology": "http:// or https://, and a host",
     "from": "an address, such as Watchkeeper <watchkeeper@example.com>",
+    "channel": "#name, or a channel's id",
+    "to": "an address, such as leaders@example.com",
+    "name": "small letters, digits, - and _",
     "page": "http:// or https://, and a host",
     "probes": "small letters, digits, - and _",
     "vendors": "small letters, digits, - and _",

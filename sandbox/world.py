@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
+from sandbox.managed_page import ManagedPage
+from sandbox.partner import Partner
 from sandbox.prometheus import Prometheus
 from sandbox.shop import Shop
 from sandbox.slack.workspace import Workspace
@@ -20,9 +22,12 @@ class Sandbox:
     shop: Shop
     prometheus: Prometheus
     stories: Stories = field(init=False)
+    page: ManagedPage = field(init=False)
+    partner: Partner = field(init=False)
 
     def __post_init__(self) -> None:
         self.stories = Stories(self)
+        self.page, self.partner = ManagedPage(self.clock), Partner(self.clock)
 
     @classmethod
     def build(cls, clock: Clock) -> Sandbox:

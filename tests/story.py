@@ -138,6 +138,7 @@ class Story:
         self.version_page = VersionPage()
         self.prober = HttpProber()
         self.vendor_pages = StatuspagePages()
+        self.outlets: dict[str, Any] = {}  # more of the world, such as a mailer
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -163,6 +164,7 @@ class Story:
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
+            **self.outlets,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
