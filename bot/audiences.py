@@ -15,7 +15,7 @@ from bot.model import Audience, Incident, Phase, Update
 from bot.text import clock, span
 
 HEADLINE = 100  # characters
-PROMISE_NOTHING = "Please promise no time at which it is over; the next update comes"
+PROMISE_NOTHING = "Please promise no time at which it is over."
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,7 @@ def _support(incident: Incident, update: Update) -> Iterator[Fact]:
     yield Fact("What helps them", update.workaround)
     yield Fact("What happens next", update.ahead)
     if update.phase is not Phase.RESOLVED:
-        when = f"by {clock(update.next_at)} UTC" if update.next_at else "here"
-        yield Fact("What to say", f"{PROMISE_NOTHING} {when}.")
+        yield Fact("What to say", PROMISE_NOTHING)
 
 
 def _public(incident: Incident, update: Update) -> Iterator[Fact]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import incidents
-from bot.cards.update import approval_card, approval_settled
+from bot.cards.update import approval_card, approval_overtaken, approval_settled
 from bot.decision import Decision, Deliver, PostCard, TellChanges
 from bot.errors import Refused
 from bot.model import BOT, Audience, Delivery, DeliveryState, Entry, EntryKind, Incident, Post, Update
@@ -77,9 +77,14 @@ def closing(told: Sequence[Delivery], update: Update, policy: Policy, now: datet
     )
 
 
-def superseded(before: Iterable[Delivery]) -> tuple[Delivery, ...]:
-    """What still waits for consent is dropped when there is a newer update."""
-    return tuple(replace(d, state=DeliveryState.DROPPED) for d in before if d.state is DeliveryState.HELD)
+def superseded(incident: Incident, before: Iterable[Delivery], question: Post | None) -> Decision:
+    """What still waits for consent is dropped when there is newer news, and the question is taken back."""
+    held = tuple(replace(d, state=DeliveryState.DROPPED) for d in before if d.state is DeliveryState.HELD)
+    if not held or question is None:
+        return Decision(save=held)
+    card = approval_overtaken(incident, held[0].update)
+    overtaken = replace(question, text=card.text, blocks=card.blocks)
+    return Decision(save=(*held, overtaken), do=(TellChanges(question.id),))
 
 
 def is_turn(delivery: Delivery, others: Iterable[Delivery]) -> bool:

@@ -28,6 +28,7 @@ class Before:
     deliveries: Sequence[Delivery] = ()
     subscribers: Sequence[str] = ()
     commander: str = ""
+    question: Post | None = None  # whether the last one may go to all who would read it
 
     @property
     def number(self) -> int:
@@ -75,16 +76,18 @@ def publish(
     going = broadcasts.deliveries(changed, update, policy, now, agreed=by == before.commander)
     held = [delivery for delivery in going if delivery.state is DeliveryState.HELD]
     question = (broadcasts.ask(changed, update, held, before.commander),) if held else ()
+    overtaken = broadcasts.superseded(incident, before.deliveries, before.question)
     inside = _post(changed, update, incidents.CHANNEL, update_card(changed, update, Audience.RESPONDERS))
     outside = [*_to_channels(changed, update, policy), *_to_subscribers(changed, update, before.subscribers)]
     return Decision(
-        save=(changed, update, inside, *outside, *going, *question, *broadcasts.superseded(before.deliveries)),
+        save=(changed, update, inside, *outside, *going, *question, *overtaken.save),
         note=(_entry(incident, update),),
         do=(
             SendPost(inside.id),
             *(SendPost(post.id) for post in question),
             *(Broadcast(post.id) for post in outside),
             *(Deliver(delivery.id) for delivery in going if delivery not in held),
+            *overtaken.do,
             *incidents.refresh(changed),
             *incidents.remind(changed),
         ),
@@ -157,9 +160,9 @@ def closing(incident: Incident, policy: Policy, now: datetime, before: Before) -
     going = broadcasts.closing(before.deliveries, update, policy, now)
     outside = [*_to_channels(incident, update, policy), *_to_subscribers(incident, update, before.subscribers)]
     return Decision(
-        save=(update, *outside, *going, *broadcasts.superseded(before.deliveries)),
+        save=(update, *outside, *going),
         do=(*(Broadcast(post.id) for post in outside), *(Deliver(delivery.id) for delivery in going)),
-    )
+    ) + broadcasts.superseded(incident, before.deliveries, before.question)
 
 
 # ---------------------------------------------------------------- what the form begins with

@@ -215,8 +215,10 @@ def publish(world: World, id: str, words: Words, phase: Phase | None, next_in: i
 
 def before(tx: Tx, incident: Incident) -> updates.Before:
     commander = tx.assignment(incident.id, Role.COMMANDER)
+    given = tx.updates(incident.id)
     return updates.Before(
-        updates=tx.updates(incident.id),
+        updates=given,
+        question=tx.find_post(broadcasts.question_id(incident.id, len(given))),
         deliveries=tx.deliveries(incident.id),
         subscribers=tx.subscribers(subscriptions.topics(incident)),
         commander=commander.user if commander else "",

@@ -105,7 +105,6 @@ def update_modal(
             (
                 *_advice(advice),
                 context(text.dotted([before, readers])),
-                field("phase", "Phase", select("phase", "Choose", phases, wanted.value)),
                 field(
                     "text",
                     "What do users see?",
@@ -138,6 +137,7 @@ def update_modal(
                     "Everybody reads it.",
                     optional=True,
                 ),
+                field("phase", "Phase", select("phase", "Choose", phases, wanted.value)),
                 field("next", "Next update", select("next", "As usual for this phase", choices, next_), optional=True),
             ),
         )

@@ -65,7 +65,7 @@ def approval_card(incident: Incident, update: Update, held: Sequence[Delivery], 
     audiences = list(dict.fromkeys(delivery.audience for delivery in held))
     who = text.mention(commander) if commander else "Whoever takes command"
     line = (
-        f":raised_hand: {who}: may update {update.number} of {incident.id} go to "
+        f":raising_hand: {who}: may update {update.number} of {incident.id} go to "
         f"{', '.join(a.value for a in audiences)}? They would read:"
     )
     told = tell(incident, update, audiences[-1])
@@ -87,4 +87,9 @@ def approval_settled(incident: Incident, number: int, audiences: str, by: str, *
     did = "published to" if agrees else "held back from"
     mark = ":white_check_mark:" if agrees else ":no_entry:"
     line = f"{mark} Update {number} of {incident.id} was {did} {audiences}: {text.mention(by)} decided."
+    return Card(text=line, blocks=(section(line),))
+
+
+def approval_overtaken(incident: Incident, number: int) -> Card:
+    line = f"Update {number} of {incident.id} was overtaken by newer news before anybody agreed to it."
     return Card(text=line, blocks=(section(line),))

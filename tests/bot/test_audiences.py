@@ -88,7 +88,7 @@ def test_executives_hear_how_long_and_what_changed():
 def test_support_hears_what_to_say_and_what_not():
     words = audiences.plain(audiences.tell(INCIDENT, UPDATE, Audience.SUPPORT))
     assert "What helps them: Pay by PayPal" in words
-    assert "promise no time at which it is over; the next update comes by 12:39 UTC." in words
+    assert "promise no time at which it is over.\n\nNext update by 12:39 UTC." in words
     assert "Rolled checkout back" not in words
 
 

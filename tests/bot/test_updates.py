@@ -194,7 +194,11 @@ def test_what_does_not_wait_cannot_be_agreed_to():
 
 
 def test_a_newer_update_drops_what_still_waits():
-    decision = publish(policy=CAREFUL, before=Before(updates=(update(1),), deliveries=(HELD,), commander="U0DANA"))
+    waiting = Before(updates=(update(1),), deliveries=(HELD,), commander="U0DANA", question=QUESTION)
+    decision = publish(policy=CAREFUL, before=waiting)
+    [taken_back] = [post for post in the(Post, decision) if post.id == QUESTION.id]
+    assert "overtaken" in taken_back.text
+    assert TellChanges(QUESTION.id) in decision.do
     states = {d.id: d.state for d in the(Delivery, decision)}
     assert states["INC-7/update/1/page"] is DeliveryState.DROPPED
     assert states["INC-7/update/2/page"] is DeliveryState.HELD
