@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise, takewhile
+from datetime import datetime
+from itertools import takewhile
 
+from bot import cadence
 from bot.intents import LEAVES
 from bot.model import (
     Assignment,
@@ -24,7 +25,6 @@ from bot.model import (
 )
 from bot.timeline import Line
 
-PUNCTUAL = timedelta(minutes=1)  # an update this little late was on time
 CALM = (Phase.MONITORING.value, Phase.RESOLVED.value)
 CITED = 6  # lines for one claim
 
@@ -89,11 +89,11 @@ class Case:
     @property
     def promises(self) -> tuple[int, int]:
         """How many promised updates came on time, and how many were promised. The end keeps every promise."""
-        came = [(update.at, update.next_at) for update in self.updates]
-        if self.ended:
-            came.append((self.ended, None))
-        due = [(promised, then) for (_, promised), (then, _) in pairwise(came) if promised]
-        return sum(then <= promised + PUNCTUAL for promised, then in due), len(due)
+        return cadence.score(self.promised, self.now)
+
+    @property
+    def promised(self) -> tuple[cadence.Promise, ...]:
+        return cadence.ledger(self.incident, self.updates)
 
     def evidence(self, change: Change) -> list[str]:
         """The ids of the lines that stand for a change: its own, and those that name its version."""

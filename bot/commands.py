@@ -70,6 +70,11 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "maintenance": Usage(
             "[COMPONENT --from 22:00 --for 2h text | end MNT-n]", "Announce maintenance to customers, or see what is"
         ),
+        "snooze": Usage("[10m]", "No reminder of the promised update for a while; the promise stands"),
+        "approve": Usage("[n]", "The commander lets update n go to those who read only what is agreed to"),
+        "withhold": Usage("[n]", "The commander keeps update n from them"),
+        "subscribe": Usage("[SERVICE|INC-n]", "Get its updates by direct message"),
+        "unsubscribe": Usage("[SERVICE|INC-n]", "Get them no more"),
         "role": Usage(
             "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
         ),
@@ -165,7 +170,7 @@ def incident_id(word: str) -> str | None:
 
 STEERING = frozenset(
     {"sev", "status", "update", "publish", "role", "handoff", "note", "link", "resolve"}
-    | {"impact", "task", "followup", "poll", "reopen", "cancel"}
+    | {"impact", "task", "followup", "poll", "reopen", "cancel", "snooze", "approve", "withhold"}
 )
 
 

@@ -10,6 +10,7 @@ from bot.model import (
     Alert,
     Assignment,
     Change,
+    Delivery,
     Entry,
     Event,
     Evidence,
@@ -37,6 +38,7 @@ from bot.model import (
     Silence,
     Skew,
     Stable,
+    Subscription,
     Suspension,
     Task,
     Unparsed,
@@ -51,6 +53,7 @@ Noun = (
     Alert
     | Assignment
     | Change
+    | Delivery
     | Event
     | Evidence
     | Export
@@ -77,6 +80,7 @@ Noun = (
     | Silence
     | Skew
     | Stable
+    | Subscription
     | Suspension
     | Task
     | Unparsed
@@ -161,6 +165,21 @@ class Broadcast(_Effect):
     """Send post `subject` to an audience; answers to responders go first."""
 
     priority = 7
+
+
+class Deliver(_Effect):
+    """Take delivery `subject` to its destination."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:  # of its own: a slow mail server must not hold up what responders read
+        incident, _, _, route = self.subject.split("/", 3)
+        return f"deliver {incident}/{route}"
+
+
+class TellResolved(_Effect):
+    """Tell all who heard of incident `subject` that it is over."""
 
 
 class ActOnRollout(_Effect):
@@ -364,6 +383,8 @@ Effect = (
     | TellChanges
     | SendPost
     | Broadcast
+    | Deliver
+    | TellResolved
     | ActOnRollout
     | VerifyRollout
     | WatchRollout

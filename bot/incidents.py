@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from bot.decision import (
     Announce,
     CallResponders,
-    Card,
     Decision,
     DraftPostmortem,
     FurnishChannel,
@@ -20,12 +19,14 @@ from bot.decision import (
     PostCard,
     RemindUpdate,
     SendPost,
+    TellResolved,
 )
 from bot.errors import Refused
 from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
 from bot.policy import Policy
 from bot.text import brief, code, mention, paragraph, span
 
+LEAD = timedelta(minutes=5)  # before a promised update is due, its author is reminded
 CHANNEL = "@incident"  # a Post to wherever the incident lives, once it does
 
 
@@ -76,7 +77,8 @@ def open_(
 
 
 def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
-    return (RemindUpdate(incident.id, due=incident.next_update_at),) if incident.next_update_at else ()
+    """The first look at the promise, before it is due."""
+    return (RemindUpdate(incident.id, due=incident.next_update_at - LEAD),) if incident.next_update_at else ()
 
 
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
@@ -278,7 +280,7 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
             _phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),
             *((overruled,) if although else ()),
         ),
-        do=(SendPost(post.id), *refresh(done), DraftPostmortem(incident.id)),
+        do=(SendPost(post.id), *refresh(done), TellResolved(incident.id), DraftPostmortem(incident.id)),
         say=f"{incident.id} is *resolved*. The draft of the postmortem will be in the channel in a moment.",
     )
 
@@ -319,39 +321,3 @@ def change_seen(incident: Incident, change: Change, text: str) -> Decision:
         ),
         do=(NameSuspects(incident.id), PostCard(incident.id)),
     )
-
-
-def is_reminder(post: Post) -> bool:
-    return post.id.startswith(f"{post.incident}/reminder/")
-
-
-def reminder_due(incident: Incident, card: Card, now: datetime, *, waiting: bool = False) -> Decision:
-    """A reminder when the promised time has come, and again while the promise stays broken.
-
-    `waiting`: the last one could not be posted yet, so another would only be its echo.
-    """
-    promised = incident.next_update_at
-    if not incident.is_open or promised is None or now < promised:
-        return Decision(do=remind(incident) if incident.is_open else ())
-    again = now + REMIND_AGAIN
-    if waiting:
-        return Decision(do=(RemindUpdate(incident.id, due=again),))
-    post = Post(
-        id=f"{incident.id}/reminder/{_stamp(promised)}/{_stamp(now)}",
-        incident=incident.id,
-        channel=CHANNEL,
-        text=card.text,
-        blocks=card.blocks,
-    )
-    return Decision(
-        save=(post,),
-        note=(Entry(incident=incident.id, at=now, kind=EntryKind.UPDATE, text=_overdue(now - promised)),),
-        do=(SendPost(post.id), PostCard(incident.id), RemindUpdate(incident.id, due=again)),
-    )
-
-
-REMIND_AGAIN = timedelta(minutes=10)
-
-
-def _overdue(late: timedelta) -> str:
-    return "status update is due" if late < timedelta(minutes=1) else f"status update is {span(late)} late"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.matching import Match
-from bot.model import Incident, Phase, Role, Severity, Verb
+from bot.model import Audience, Incident, Phase, Role, Severity, Verb
 from bot.signals import Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
@@ -217,6 +217,51 @@ class Route:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Room:
+    """A Slack channel. `in_place`: one message of an incident, edited, with its updates as a thread; else new posts."""
+
+    channel: str
+    in_place: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """Addresses; each gets a letter of its own."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statuspage:
+    """A page at Atlassian Statuspage; `components` is service → ids of what customers call it there."""
+
+    page: str
+    components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """Somebody else's address, called with a signature."""
+
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where updates go, and for whom they are written. No `severity` and no `services`: those of every incident."""
+
+    name: str
+    audience: Audience
+    to: Room | Mailbox | Statuspage | Hook
+    severity: Severity | None = None  # this severe, or more
+    services: tuple[str, ...] = ()
+
+    def fits(self, incident: Incident) -> bool:
+        severe = self.severity is None or incident.severity <= self.severity
+        return severe and (not self.services or incident.service in self.services)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     severities: Mapping[str, Severity] = field(default_factory=lambda: SEVERITY_WORDS)
     opens_at: Severity = Severity.SEV3
@@ -234,6 +279,8 @@ class Policy:
     announce: str = "#incidents"
     must_announce: bool = False  # somebody asked for it: where it fails, the card says so
     broadcast: tuple[str, ...] = ()
+    broadcasts: tuple[Destination, ...] = ()
+    approved: frozenset[Audience] = frozenset()  # audiences that read only what the commander has agreed to
     channel_prefix: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, Rota | Group] = field(default_factory=dict)

@@ -319,13 +319,20 @@ def _went_less_well(case: Case) -> Iterator[str]:
         yield f"The first update came {span(case.updates[0].at - opened)} after it was opened."
     kept, promised = case.promises
     if kept < promised:
-        yield f"{plural(promised - kept, 'promised update')} of {promised} came late."
+        yield f"{plural(promised - kept, 'promised update')} of {promised} came late{_broken(case)}."
     for request in case.requests:
         if request.state in (RequestState.FAILED, RequestState.NOTHING):
             yield f"{_rollback(request)} did not do what was wanted: {md(request.outcome) or 'no outcome on record'}"
     for line in case.of(EntryKind.TROUBLE)[:5]:
         yield f"The tools did not do their part: {md(line.text)}{cite(line)}"
     yield f"{BLANK}: what else was in the way?"
+
+
+def _broken(case: Case) -> str:
+    """ ": promised for 12:15, 4 min late; …", the first few."""
+    late = [(promise.due, promise.late(case.now)) for promise in case.promised]
+    told = [f"promised for {due:%H:%M}, {span(over)} late" for due, over in late if over][:5]
+    return f": {'; '.join(told)}" if told else ""
 
 
 def _lucky(case: Case) -> Iterator[str]:

@@ -2,68 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import incidents
+from bot import broadcasts, incidents
+from bot.cadence import Promise
+from bot.cards.update import BROADCAST, update_card
 from bot.commands import Invalid
-from bot.decision import Broadcast, Card, Decision, SendPost
-from bot.model import Entry, EntryKind, Incident, Phase, Post, Update
+from bot.decision import Broadcast, Card, Decision, Deliver, SendPost
+from bot.linting import Words
+from bot.model import BOT, Audience, Delivery, DeliveryState, Entry, EntryKind, Incident, Phase, Post, Update
 from bot.policy import Policy
+from bot.text import span
 
-Render = Callable[[Incident, Update, str], Card]  # audience: "responders" or "broadcast"
+DRAFTED = 3  # lines of the timeline that the form begins with
+TOLD_BY_THEMSELVES = (EntryKind.ACTION, EntryKind.INCIDENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What an incident's updates were so far, and who reads the next one."""
+
+    updates: Sequence[Update] = ()
+    deliveries: Sequence[Delivery] = ()
+    subscribers: Sequence[str] = ()
+    commander: str = ""
+    question: Post | None = None  # whether the last one may go to all who would read it
+
+    @property
+    def number(self) -> int:
+        return len(self.updates) + 1
+
+
+FIRST = Before()
 
 
 def publish(
     incident: Incident,
-    number: int,
-    text: str,
+    said: Words,
     phase: Phase,
     next_in: int | None,
     by: str,
     policy: Policy,
-    render: Render,
     now: datetime,
+    before: Before = FIRST,
 ) -> Decision:
     """One update: on the timeline, in the channel, and to everybody who is to be kept informed.
 
     `next_in` is minutes to the next one; None takes the policy's cadence, 0 promises none.
     """
     incidents.must_be_open(incident)
-    if not text.strip():
+    if not said.text.strip():
         raise Invalid({"text": "Say in the users' words what they see and what happens next."})
-    at_phase = replace(incident, phase=phase)
+    at_phase = replace(incident, phase=phase, snoozed_until=None)
     planned = policy.next_update(at_phase, now) if next_in is None else now + timedelta(minutes=next_in)
-    changed = replace(at_phase, next_update_at=planned if planned != now else None)
+    changed = replace(at_phase, next_update_at=planned if planned != now else None, impact=_impact(incident, said))
     update = Update(
         incident=incident.id,
-        number=number,
+        number=before.number,
         phase=phase,
         severity=incident.severity,
-        text=text.strip(),
+        text=said.text.strip(),
+        scope=said.scope.strip(),
+        workaround=said.workaround.strip(),
+        changed=said.changed.strip(),
+        ahead=said.ahead.strip(),
         by=by,
         at=now,
         next_at=changed.next_update_at,
+        promised_at=incident.next_update_at,
     )
-    inside = _post(changed, update, incidents.CHANNEL, render(changed, update, "responders"))
-    outside = [
-        _post(changed, update, channel, render(changed, update, "broadcast")) for channel in channels(incident, policy)
-    ]
-    moved = f"{incident.phase} → {phase}: " if phase is not incident.phase else ""
-    entry = Entry(
-        incident=incident.id, at=now, kind=EntryKind.UPDATE, by=by, text=moved + update.text, source=update.id
-    )
+    going = broadcasts.deliveries(changed, update, policy, now, agreed=by == before.commander)
+    held = [delivery for delivery in going if delivery.state is DeliveryState.HELD]
+    question = (broadcasts.ask(changed, update, held, before.commander),) if held else ()
+    overtaken = broadcasts.superseded(incident, before.deliveries, before.question)
+    inside = _post(changed, update, incidents.CHANNEL, update_card(changed, update, Audience.RESPONDERS))
+    outside = [*_to_channels(changed, update, policy), *_to_subscribers(changed, update, before.subscribers)]
     return Decision(
-        save=(changed, update, inside, *outside),
-        note=(entry,),
+        save=(changed, update, inside, *outside, *going, *question, *overtaken.save),
+        note=(_entry(incident, update),),
         do=(
             SendPost(inside.id),
+            *(SendPost(post.id) for post in question),
             *(Broadcast(post.id) for post in outside),
+            *(Deliver(delivery.id) for delivery in going if delivery not in held),
+            *overtaken.do,
             *incidents.refresh(changed),
             *incidents.remind(changed),
         ),
-        say=_said(update, [post.channel for post in outside]),
+        say=_said(update, [post.channel for post in outside if post.channel.startswith("#")], going),
     )
 
 
@@ -73,11 +101,92 @@ def channels(incident: Incident, policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*policy.broadcast, *policy.service(incident.service).broadcast)))
 
 
+def _impact(incident: Incident, said: Words) -> str:
+    """A form's first field is the impact; what was typed in one go is more than that."""
+    return said.text.strip() if said.scope.strip() else incident.impact
+
+
+def _to_channels(incident: Incident, update: Update, policy: Policy) -> list[Post]:
+    card = update_card(incident, update, BROADCAST)
+    return [_post(incident, update, channel, card) for channel in broadcasts.channels(incident, policy)]
+
+
+def _to_subscribers(incident: Incident, update: Update, users: Sequence[str]) -> list[Post]:
+    if broadcasts.is_kept_inside(incident):
+        return []
+    card = update_card(incident, update, Audience.EXECUTIVES)
+    return [_post(incident, update, user, card) for user in users]
+
+
 def _post(incident: Incident, update: Update, channel: str, card: Card) -> Post:
     return Post(id=f"{update.id}/{channel}", incident=incident.id, channel=channel, text=card.text, blocks=card.blocks)
 
 
-def _said(update: Update, where: list[str]) -> str:
-    also = f" to {', '.join(where)}"
-    next_ = f" The next one is promised for {update.next_at:%H:%M} UTC." if update.next_at else ""
-    return f"Published in the channel; it goes{also} too.{next_}" if where else f"Published in the channel.{next_}"
+def _entry(incident: Incident, update: Update) -> Entry:
+    moved = f"{incident.phase} → {update.phase}: " if update.phase is not incident.phase else ""
+    rest = [update.scope, update.changed, update.ahead]
+    text = moved + " ".join(filter(None, [update.text, *rest])) + _late(update)
+    return Entry(
+        incident=update.incident, at=update.at, kind=EntryKind.UPDATE, by=update.by, text=text, source=update.id
+    )
+
+
+def _late(update: Update) -> str:
+    if update.promised_at is None:
+        return ""
+    late = Promise(due=update.promised_at, came_at=update.at).late(update.at)
+    return f" ({span(late)} later than promised)" if late else ""
+
+
+def _said(update: Update, channels: list[str], going: Sequence[Delivery]) -> str:
+    where = f"; it goes to {', '.join(channels)} too" if channels else ""
+    next_ = f"The next one is promised for {update.next_at:%H:%M} UTC." if update.next_at else ""
+    return " ".join(filter(None, [f"Published in the channel{where}.", broadcasts.said(going), next_]))
+
+
+# ---------------------------------------------------------------- the end
+
+
+def closing(incident: Incident, policy: Policy, now: datetime, before: Before) -> Decision:
+    """Everybody who heard of it hears that it is over: the last update, in words that need nobody's consent."""
+    if incident.is_open or not before.updates or before.updates[-1].phase is Phase.RESOLVED:
+        return Decision()
+    last = before.updates[-1]
+    update = Update(
+        incident=incident.id,
+        number=before.number,
+        phase=Phase.RESOLVED,
+        severity=incident.severity,
+        text="This turned out to be no incident." if incident.cancelled else "This is resolved.",
+        changed=incident.summary,
+        by=BOT,
+        at=now,
+        promised_at=last.next_at,
+    )
+    going = broadcasts.closing(before.deliveries, update, policy, now)
+    outside = [*_to_channels(incident, update, policy), *_to_subscribers(incident, update, before.subscribers)]
+    return Decision(
+        save=(update, *outside, *going),
+        do=(*(Broadcast(post.id) for post in outside), *(Deliver(delivery.id) for delivery in going)),
+    ) + broadcasts.superseded(incident, before.deliveries, before.question)
+
+
+# ---------------------------------------------------------------- what the form begins with
+
+
+def draft(incident: Incident, updates: Sequence[Update], entries: Sequence[Entry], template: str = "") -> Words:
+    """The last words where they still hold, and from the timeline what has changed since they were said."""
+    last = updates[-1] if updates else None
+    since = last.at if last else incident.opened_at
+    return Words(
+        text=last.text if last else template or incident.impact,
+        scope=last.scope if last else "",
+        workaround=last.workaround if last else "",
+        changed=_drafted(entries, since),
+        ahead=last.ahead if last else "",
+    )
+
+
+def _drafted(entries: Sequence[Entry], since: datetime) -> str:
+    told = [entry for entry in entries if entry.kind in TOLD_BY_THEMSELVES and entry.at > since]
+    return "\n".join(f"{entry.at:%H:%M} {' '.join(entry.text.split())}" for entry in told[-DRAFTED:])

@@ -32,8 +32,11 @@ from handlers.providers.probing import HttpProber
 from handlers.providers.sigv4 import Keys
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.smtp import Server, Smtp
+from handlers.providers.statuspage import Statuspage
 from handlers.providers.vendor_pages import StatuspagePages
 from handlers.providers.version_page import VersionPage
+from handlers.providers.webhook import Webhook
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
@@ -175,6 +178,9 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         exports=places(settings, now),
         status_since=status_since(store, now()) if settings.policy.status else None,
         fetch=Fetch(),
+        mailer=mailer(settings),
+        pages=status_pages(settings),
+        hooks=webhooks(settings),
     )
     web = server.build(
         world,
@@ -306,6 +312,43 @@ def status_since(store: Store, now: datetime) -> datetime:
 
 def prober(settings: Settings) -> HttpProber | None:
     return HttpProber(settings.probe_secrets) if settings.policy.probes else None
+
+
+def mailer(settings: Settings) -> Smtp | None:
+    part = settings.config.smtp
+    if part is None:
+        return None
+    return Smtp(
+        Server(
+            host=part.host,
+            port=part.port,
+            sender=part.from_,
+            user=part.user,
+            password=settings.smtp_password,
+            tls=part.tls,
+        )
+    )
+
+
+def status_pages(settings: Settings) -> dict[str, Statuspage]:
+    """By the name of the destination."""
+    return {
+        part.name: Statuspage(part.statuspage.page, settings.broadcast_secrets[part.name], part.statuspage.api)
+        for part in settings.config.broadcasts
+        if part.statuspage
+    }
+
+
+def webhooks(settings: Settings) -> dict[str, Webhook]:
+    """By the name of the destination."""
+    made: dict[str, Webhook] = {}
+    for part in settings.config.broadcasts:
+        if part.webhook:
+            try:
+                made[part.name] = Webhook(part.webhook.url, settings.broadcast_secrets[part.name])
+            except ValueError as error:
+                raise CannotStart(f"{part.webhook.secret_env} (broadcast {part.name}) {error}.") from None
+    return made
 
 
 def pods(settings: Settings) -> Pods | None:

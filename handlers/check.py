@@ -12,13 +12,14 @@ from slack_sdk import WebClient
 
 from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
-from bot.policy import GATES, Group, Probe, Rota, Service, Target, Vendor
+from bot.policy import GATES, Group, Probe, Room, Rota, Service, Target, Vendor
 from bot.signals import Signal
 from handlers import app, probes, vendors
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
+from handlers.providers.statuspage import Statuspage
 from handlers.providers.vendor_pages import StatuspagePages
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
@@ -43,6 +44,8 @@ def rows(settings: Settings) -> list[Row]:
         *prometheus(settings),
         *looks(settings),
         *others(settings),
+        *mail(settings),
+        *broadcasts(settings),
     ]
 
 
@@ -126,7 +129,9 @@ def scopes(granted: frozenset[str]) -> str:
 
 def channels(settings: Settings) -> str:
     policy = settings.policy
-    named = [policy.announce, *policy.broadcast, *(c for s in policy.services.values() for c in s.broadcast)]
+    rooms = [d.to.channel for d in policy.broadcasts if isinstance(d.to, Room) and d.to.channel.startswith("#")]
+    of_services = (c for s in policy.services.values() for c in s.broadcast)
+    named = [policy.announce, *policy.broadcast, *rooms, *of_services]
     wanted = list(dict.fromkeys(name for name in named if name))
     with asking(settings) as chat:
         absent = [name for name in wanted if chat.find_channel(name) is None]
@@ -217,6 +222,24 @@ def others(settings: Settings) -> Iterator[Row]:
     """Every vendor's page, once."""
     for name, vendor in settings.policy.vendors.items():
         yield tried(f"vendor {name}", partial(vendor_page, StatuspagePages(), vendor))
+
+
+def mail(settings: Settings) -> Iterator[Row]:
+    """Whether the mail server lets us in. No letter is sent."""
+    if mailer := app.mailer(settings):
+        yield tried("e-mail", mailer.greet)
+
+
+def broadcasts(settings: Settings) -> Iterator[Row]:
+    """Whether what is broadcast would arrive. Nothing is published."""
+    for name, page in app.status_pages(settings).items():
+        yield tried(f"broadcast {name}", partial(page_opened, page))
+    if any(part.webhook for part in settings.config.broadcasts):
+        yield tried("webhooks", lambda: f"{', '.join(app.webhooks(settings))}: signed with secrets that are ones")
+
+
+def page_opened(page: Statuspage) -> str:
+    return f"the token opens the page “{page.name()}”"
 
 
 def vendor_page(pages: StatuspagePages, vendor: Vendor) -> str:

@@ -19,6 +19,7 @@ from handlers import (
     rollouts,
     silences,
     status,
+    subscriptions,
     tasks,
     updates,
 )
@@ -50,6 +51,10 @@ def _run(world: World, ask: Ask) -> Decision:
             return updates.update(world, ask)
         case _, "publish" | "maintenance":
             return status.run(world, ask)
+        case _, "snooze" | "approve" | "withhold":
+            return updates.steer(world, ask)
+        case _, "subscribe" | "unsubscribe":
+            return subscriptions.run(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
         case _, "task" | "followup" | "done":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from bot import matching
 from bot.commands import nearest
-from bot.model import Phase, Role, Severity, Verb
+from bot.model import Audience, Phase, Role, Severity, Verb
 from bot.policy import (
     EVERYBODY,
     GATES,
@@ -25,15 +25,20 @@ from bot.policy import (
     UPDATE_MINUTES,
     WHO,
     Component,
+    Destination,
     Expect,
     Group,
+    Hook,
+    Mailbox,
     Policy,
     Probe,
+    Room,
     Rota,
     Route,
     Rule,
     Service,
     StatusPage,
+    Statuspage,
     Target,
     Then,
     Vendor,
@@ -575,12 +580,95 @@ class PagesPart(Part):
     private: bool = False
 
 
+class SmtpPart(Part):
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    user: str = ""
+    password_env: str = ""
+    from_: str = Field(alias="from", pattern=r"^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _together(self) -> SmtpPart:
+        if bool(self.user) != bool(self.password_env):
+            raise ValueError("user and password_env need each other")
+        if self.user and self.tls == "none":
+            raise ValueError("tls: none would send the password for everybody to read")
+        return self
+
+
+class BroadcastMatch(Part):
+    severity: Level | None = None
+    services: list[str] = []
+
+
+class SlackRoomPart(Part):
+    channel: str = Field(pattern=r"^(#\S{1,80}|[CG][A-Z0-9]+)$")
+    mode: Literal["edit", "post"] = "edit"
+
+
+class EmailPart(Part):
+    to: list[Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]] = Field(min_length=1)
+
+
+class StatuspagePart(Part):
+    page: str = Field(pattern=r"^[a-z0-9]+$")
+    token_env: str = Field(min_length=1)
+    components: dict[str, list[str]] = {}
+    api: str = Field(default="https://api.statuspage.io", pattern=WEB)
+
+
+class WebhookPart(Part):
+    url: str = Field(pattern=WEB)
+    secret_env: str = Field(min_length=1)
+
+
+class BroadcastPart(Part):
+    """Exactly one of slack, email, statuspage and webhook."""
+
+    name: str = Field(pattern=NAME)
+    audience: Audience
+    match: BroadcastMatch = BroadcastMatch()
+    slack: SlackRoomPart | None = None
+    email: EmailPart | None = None
+    statuspage: StatuspagePart | None = None
+    webhook: WebhookPart | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> BroadcastPart:
+        if sum(way is not None for way in (self.slack, self.email, self.statuspage, self.webhook)) != 1:
+            raise ValueError(f"{self.name}: give one of slack, email, statuspage and webhook")
+        return self
+
+    def to(self) -> Room | Mailbox | Statuspage | Hook:
+        if self.slack:
+            return Room(channel=self.slack.channel, in_place=self.slack.mode == "edit")
+        if self.email:
+            return Mailbox(addresses=tuple(dict.fromkeys(self.email.to)))
+        if self.statuspage:
+            ids = {service: tuple(found) for service, found in self.statuspage.components.items()}
+            return Statuspage(page=self.statuspage.page, components=ids)
+        assert self.webhook is not None, "there is one, see above"
+        return Hook(url=self.webhook.url)
+
+    def policy(self) -> Destination:
+        return Destination(
+            name=self.name,
+            audience=self.audience,
+            to=self.to(),
+            severity=self.match.severity,
+            services=tuple(self.match.services),
+        )
+
+
 class Config(Part):
     """The whole file. Every key has a default; `config.example.yml` shows each."""
 
     url: str = ""
     announce: str = "#incidents"
     broadcast: list[str] = []
+    broadcasts: list[BroadcastPart] = []
+    updates_approval: list[Audience] = []
     opens_at: Level = Severity.SEV3
     escalate: bool = True
     cooling: Duration = timedelta(minutes=30)
@@ -612,6 +700,7 @@ class Config(Part):
     vendors: dict[Annotated[str, Field(pattern=NAME)], VendorPart] = {}
     status: StatusPart | None = None
     pages: PagesPart = PagesPart()
+    smtp: SmtpPart | None = None
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -642,6 +731,13 @@ class Config(Part):
             raise ValueError("commands: incident and rollout need different names")
         if self.url and not self.url.startswith(("http://", "https://")):
             raise ValueError("url: write it with http:// or https://")
+        names = [part.name for part in self.broadcasts]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise ValueError(f"broadcasts: {twice} stands here twice; what went where is known by its name")
+        if self.smtp is None and any(part.email for part in self.broadcasts):
+            raise ValueError("broadcasts: email needs smtp, the mail server")
+        if Audience.RESPONDERS in self.updates_approval:
+            raise ValueError("updates_approval: responders read everything at once")
         if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):
             raise ValueError("updates: minutes are 1 or more")
         return self
@@ -667,6 +763,8 @@ class Config(Part):
             announce=self.announce,
             must_announce="announce" in self.model_fields_set,
             broadcast=tuple(self.broadcast),
+            broadcasts=tuple(part.policy() for part in self.broadcasts),
+            approved=frozenset(self.updates_approval),
             channel_prefix=self.channel_prefix,
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},

@@ -7,7 +7,16 @@ from datetime import datetime
 
 import structlog
 
-from bot import catchup, incidents, links, probes, roles, text
+from bot import (
+    broadcasts,
+    cadence,
+    catchup,
+    incidents,
+    links,
+    probes,
+    roles,
+    text,
+)
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
@@ -117,12 +126,16 @@ def edited(world: World, channel: str, ts: str, card: Card) -> bool:
 def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     suspects = links.shown(linked(tx, incident.id))
     troubles = [failed(letter.kind, letter.subject, letter.error) for letter in tx.dead_letters(incident.id)]
+    troubles += broadcasts.troubles(tx.deliveries(incident.id))
     entries = tx.entries(incident.id, limit=3 * cards.ENTRIES)  # suspects are shown above them
     roles, tasks = tx.assignments(incident.id), tx.tasks(incident.id)
     firing = cards.Firing(*tx.firing(incident.id, cards.ALERTS))
     others = targets.vendor_troubles(world, tx, incident.service, world.now())
     looks = probes.standing(tx.findings(incident.service, incident.environment), world.policy)
-    return cards.incident_card(incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks, others)
+    kept = cadence.score(cadence.ledger(incident, tx.updates(incident.id)), world.now())
+    return cards.incident_card(
+        incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks, others, kept
+    )
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
@@ -161,16 +174,6 @@ def announce(world: World, id: str, job: Job) -> Think:
         return troubled(id, f"not announced: I am not in {world.policy.announce}; invite me there")
     ts = world.chat.post(channel.id, card, f"{id}/announcement", since=incident.opened_at, again=job.again)
     return lambda tx, now: incidents.announced(tx.incident(id), channel.id, ts)
-
-
-def remind(world: World, id: str) -> Think:
-    def think(tx: Tx, now: datetime) -> Decision:
-        incident = tx.incident(id)
-        late = (now - incident.next_update_at).total_seconds() / 60 if incident.next_update_at else 0
-        waiting = any(incidents.is_reminder(post) for post in tx.unsent(id))
-        return incidents.reminder_due(incident, cards.reminder(incident, int(late)), now, waiting=waiting)
-
-    return think
 
 
 def gave_up(world: World, id: str, job: Job, error: ProviderError) -> Think:

@@ -17,6 +17,7 @@ from bot.decision import (
     CallResponders,
     CheckHeartbeat,
     Decision,
+    Deliver,
     DraftPostmortem,
     Effect,
     EndFreeze,
@@ -45,6 +46,7 @@ from bot.decision import (
     ShowRequest,
     ShowRollout,
     TellChanges,
+    TellResolved,
     VerifyFleet,
     VerifyRollout,
     WatchGitOps,
@@ -52,6 +54,7 @@ from bot.decision import (
 )
 from bot.errors import Away, NotYet, ProviderError, Refused
 from handlers import (
+    broadcasts,
     changes,
     consent,
     events,
@@ -105,13 +108,17 @@ def perform(world: World, job: Job) -> Think:
         case Announce():
             return incidents.announce(world, id, job)
         case RemindUpdate():
-            return incidents.remind(world, id)
+            return updates.remind(world, id)
         case NameSuspects():
             return changes.name_suspects(world, id)
         case TellChanges():
             return updates.tell_changes(world, id, job)
         case SendPost() | Broadcast():
             return updates.send(world, id, job)
+        case Deliver():
+            return broadcasts.deliver(world, id, job)
+        case TellResolved():
+            return updates.close(world, id)
         case ActOnRollout():
             return rollouts.act(world, id)
         case VerifyRollout():
@@ -172,6 +179,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return rollouts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
+    if isinstance(job.effect, Deliver):
+        return broadcasts.gave_up(job.effect.subject, error)
     if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)

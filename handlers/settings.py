@@ -88,6 +88,8 @@ class Settings:
     prometheus_token: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     place_secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)  # of buckets
+    smtp_password: str = field(default="", repr=False)
+    broadcast_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by the name of the destination
 
     @property
     def socket_mode(self) -> bool:
@@ -112,8 +114,39 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     config, path = read_config(environ), Path(environment.watchkeeper_config)
     sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
     headers = _probe_secrets(config, environ)
-    keys = _place_secrets(config, environ)
-    return Settings(environment, config, config.policy(), sources, path.exists(), token, headers, keys)
+    return Settings(
+        environment,
+        config,
+        config.policy(),
+        sources,
+        path.exists(),
+        token,
+        headers,
+        _place_secrets(config, environ),
+        smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
+        broadcast_secrets=_broadcast_secrets(config, environ),
+    )
+
+
+def _broadcast_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, part in enumerate(config.broadcasts):
+        if part.statuspage:
+            setting, variable = "statuspage.token_env", part.statuspage.token_env
+        elif part.webhook:
+            setting, variable = "webhook.secret_env", part.webhook.secret_env
+        else:
+            continue
+        found[part.name] = needed(f"broadcasts.{number}.{setting}", variable, environ)
+    return found
+
+
+def needed(setting: str, variable: str, environ: Mapping[str, str]) -> str:
+    """The secret that a setting names; "" where it names none. Raises Misconfigured where it is not set."""
+    found = secret(variable, environ) if variable else ""
+    if variable and not found:
+        raise Misconfigured(f"{setting} names {variable}, which is not set.")
+    return found
 
 
 def read_config(environ: Mapping[str, str]) -> Config:
@@ -250,6 +283,10 @@ EXPECTED = {
     ),
     "emoji": "an emoji's name without colons, such as pushpin",
     "apology": "http:// or https://, and a host",
+    "from": "an address, such as Watchkeeper <watchkeeper@example.com>",
+    "channel": "#name, or a channel's id",
+    "to": "an address, such as leaders@example.com",
+    "name": "small letters, digits, - and _",
     "page": "http:// or https://, and a host",
     "components": "small letters, digits, - and _",
     "exports": "small letters, digits, - and _",

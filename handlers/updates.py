@@ -5,21 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot import incidents, review, rollouts, updates, vendors
+from bot import (
+    broadcasts,
+    incidents,
+    linting,
+    nudges,
+    review,
+    roles,
+    rollouts,
+    subscriptions,
+    updates,
+    vendors,
+)
 from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
 from bot.cards.marking import marked
-from bot.cards.update import update_card
 from bot.commands import Ask, Invalid, Submission
-from bot.decision import Card, Decision
-from bot.errors import NotYet, ProviderError, Refused
-from bot.model import Incident, Phase, Post
-from bot.text import fallback
+from bot.decision import Card, Decision, Modal
+from bot.errors import NotYet, Refused
+from bot.linting import Words
+from bot.model import Audience, Incident, Phase, Post, Role, Update
+from bot.policy import Group
+from bot.text import brief, fallback
 from handlers import consent, targets
-from handlers.incidents import edited, find
+from handlers.broadcasts import place
+from handlers.incidents import edited, find, read_groups
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
+FIELDS = ("text", "scope", "workaround", "changed", "ahead")  # of the form
+RECENT = 60  # lines of the timeline that a draft is made of
 IN_TURN = 5  # seconds: how soon a post looks again whether it is its turn
 
 
@@ -71,16 +86,53 @@ def tell_changes(world: World, id: str, job: Job) -> Think:
 
 
 def _channel(world: World, post: Post, of_incident: str) -> str:
-    if post.channel == incidents.CHANNEL:
-        if not of_incident:
-            raise NotYet(IN_TURN, "the incident's channel is not open yet")
-        return of_incident
-    if not post.channel.startswith("#"):
-        return post.channel
-    channel = world.chat.find_channel(post.channel)
-    if channel is None:
-        raise ProviderError("Slack", f"I am not in {post.channel}: invite me there, then retry", permanent=True)
-    return channel.id
+    if post.channel != incidents.CHANNEL:
+        return place(world, post.channel)
+    if not of_incident:
+        raise NotYet(IN_TURN, "the incident's channel is not open yet")
+    return of_incident
+
+
+def close(world: World, id: str) -> Think:
+    """Everybody who heard of the incident hears that it is over."""
+    return lambda tx, now: updates.closing(tx.incident(id), world.policy, now, before(tx, tx.incident(id)))
+
+
+# ---------------------------------------------------------------- reminders
+
+
+def remind(world: World, id: str) -> Think:
+    incident = world.read(lambda tx: tx.incident(id))
+    members = groups_of(world, incident)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, given = tx.incident(id), tx.updates(id)
+        roles_ = {a.role: a.user for a in tx.assignments(id) if a.user}
+        oncall = tuple(roles.responders(incident, world.policy, members, now).values())
+        return nudges.nudge(
+            incident,
+            roles_,
+            oncall,
+            given[-1].at if given else incident.opened_at,
+            now,
+            waiting=any(nudges.is_reminder(post) for post in tx.unsent(id)),
+            told=tx.find_post(nudges.post_id(incident, now)) is not None,
+        )
+
+    return think
+
+
+def groups_of(world: World, incident: Incident) -> dict[str, tuple[str, ...]]:
+    """Who is on call, asked only when it has come to that; a group that cannot be read must silence nobody."""
+    promised = incident.next_update_at
+    if promised is None or nudges.stage(promised, world.now()) is not nudges.Stage.OVERDUE:
+        return {}
+    names = roles.wanted(incident, world.policy).values()
+    groups = {source.id for name in names if isinstance(source := world.policy.oncall.get(name), Group)}
+    return read_groups(world, groups)[0]
+
+
+# ---------------------------------------------------------------- commands
 
 
 def update(world: World, ask: Ask) -> Decision:
@@ -88,31 +140,109 @@ def update(world: World, ask: Ask) -> Decision:
     _, words = ask.split()
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     if rest:
-        return publish(world, incident.id, rest, None, None, ask.by)
+        return typed(world, incident.id, Words(text=rest), ask.by)
     incidents.must_be_open(incident)
     if not ask.trigger:
         raise Refused("An update needs words.", instead="/incident update Payments fail for one user in four. …")
-    before = world.read(lambda tx: tx.updates(incident.id))
-    if before:
-        return Decision(say=cards.update_modal(incident, before[-1]))
-    others = world.read(lambda tx: targets.vendor_troubles(world, tx, incident.service, world.now()))
-    return Decision(say=cards.update_modal(incident, None, vendors.template(incident, others)))
+    return Decision(say=world.read(lambda tx: form(world, tx, incident)))
+
+
+def form(world: World, tx: Tx, incident: Incident) -> Modal:
+    """With the last words, and what the timeline says has changed since."""
+    given, entries = tx.updates(incident.id), tx.entries(incident.id, limit=RECENT)
+    others = targets.vendor_troubles(world, tx, incident.service, world.now())
+    draft = updates.draft(incident, given, entries, vendors.template(incident, others))
+    return cards.update_modal(incident, given[-1] if given else None, draft, readers=readers(world, incident))
+
+
+def readers(world: World, incident: Incident) -> str:
+    """Who reads it, as mrkdwn."""
+    there = broadcasts.audiences(incident, world.policy)
+    return f"Read by {', '.join(audience for audience in Audience if audience in there)}"
+
+
+def typed(world: World, id: str, words: Words, by: str) -> Decision:
+    """Published at once; what could be better is said for the next one."""
+    decision = publish(world, id, words, None, None, by)
+    advice = world.read(lambda tx: advise(world, tx, tx.incident(id), words, tx.updates(id)[:-1]))
+    if not advice:
+        return decision
+    for_next = " ".join(one.words for one in advice)
+    return Decision(say=f"{decision.say} :bulb: For the next one: {brief(for_next, 600)}")
+
+
+def advise(
+    world: World, tx: Tx, incident: Incident, words: Words, given: tuple[Update, ...]
+) -> tuple[linting.Advice, ...]:
+    there = broadcasts.audiences(incident, world.policy)
+    names = [page.title or name for name in world.policy.vendors if (page := tx.vendor_page(name))]
+    return linting.lint(words, there, given, (*world.policy.vendors, *names))
 
 
 def submit(world: World, form: Submission) -> Decision:
+    """Looked through before it is published; submitted again it goes out as it is."""
+    id, _, advised = form.subject.partition("|")
     try:
         phase = Phase(form.values.get("phase", ""))
     except ValueError:
         raise Invalid({"phase": "Choose a phase."}) from None
     minutes = form.values.get("next", "")
     next_in = int(minutes) if minutes.isdigit() else (0 if minutes == "none" else None)
-    return publish(world, form.subject, form.values.get("text", ""), phase, next_in, form.by)
+    words = Words(**{name: form.values.get(name, "") for name in FIELDS})
+    if not advised and words.text.strip():
+        incident, given, advice = world.read(lambda tx: _looked_through(world, tx, id, words))
+        if advice:
+            last = given[-1] if given else None
+            told = readers(world, incident)
+            again = cards.update_modal(incident, last, words, advice, phase=phase, next_=minutes, readers=told)
+            return Decision(say=again)
+    return publish(world, id, words, phase, next_in, form.by)
 
 
-def publish(world: World, id: str, words: str, phase: Phase | None, next_in: int | None, by: str) -> Decision:
+def _looked_through(
+    world: World, tx: Tx, id: str, words: Words
+) -> tuple[Incident, tuple[Update, ...], tuple[linting.Advice, ...]]:
+    incident, given = tx.incident(id), tx.updates(id)
+    return incident, given, advise(world, tx, incident, words, given) if incident.is_open else ()
+
+
+def publish(world: World, id: str, words: Words, phase: Phase | None, next_in: int | None, by: str) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
-        incident, number = tx.incident(id), len(tx.updates(id)) + 1
+        incident = tx.incident(id)
         at = phase or incident.phase
-        return updates.publish(incident, number, words, at, next_in, by, world.policy, update_card, now)
+        return updates.publish(incident, words, at, next_in, by, world.policy, now, before(tx, incident))
 
     return world.decide(think)
+
+
+def before(tx: Tx, incident: Incident) -> updates.Before:
+    commander = tx.assignment(incident.id, Role.COMMANDER)
+    given = tx.updates(incident.id)
+    return updates.Before(
+        updates=given,
+        question=tx.find_post(broadcasts.question_id(incident.id, len(given))),
+        deliveries=tx.deliveries(incident.id),
+        subscribers=tx.subscribers(subscriptions.topics(incident)),
+        commander=commander.user if commander else "",
+    )
+
+
+def steer(world: World, ask: Ask) -> Decision:
+    """snooze [10m] | approve [n] | withhold [n]."""
+    verb, words = ask.split()
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, rest = find(tx, ask, words)
+        if verb == "snooze":
+            return nudges.snooze(incident, rest, ask.by, now)
+        return _decided(tx, incident, rest, ask.by, now, agrees=verb == "approve")
+
+    return world.decide(think)
+
+
+def _decided(tx: Tx, incident: Incident, words: str, by: str, now: datetime, *, agrees: bool) -> Decision:
+    facts = before(tx, incident)
+    number = int(words) if words.isdigit() else len(facts.updates)
+    found = [delivery for delivery in facts.deliveries if delivery.update == number]
+    question = tx.find_post(broadcasts.question_id(incident.id, number))
+    return broadcasts.approve(incident, found, question, facts.commander, by, now, agrees=agrees)

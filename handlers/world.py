@@ -11,6 +11,7 @@ from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
+from bot.pages import Notice
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
@@ -49,6 +50,7 @@ class Chat(Protocol):
     def bookmark(self, channel: str, title: str, link: str) -> None: ...
     def inside(self, channel: str) -> tuple[str, ...]: ...
     def invite(self, channel: str, users: Sequence[str]) -> tuple[str, ...]: ...
+    def direct(self, user: str) -> str: ...
     def members(self, group: str) -> tuple[str, ...]: ...
     def names(self, users: Sequence[str]) -> dict[str, str]: ...
     def is_guest(self, user: str) -> bool: ...
@@ -180,6 +182,43 @@ class Place(Protocol):
     def put(self, files: Mapping[str, bytes]) -> None: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """A letter to one address, written `at`. The same `key` again is the same letter; `thread` is the key of the one it
+    answers. `html` is the text once more, for those who read that.
+    """
+
+    to: str
+    subject: str
+    text: str
+    key: str
+    at: datetime
+    thread: str = ""
+    html: str = ""
+
+
+class Mailer(Protocol):
+    """Sends letters. Raises ProviderError: `unknown` where it may have been sent all the same."""
+
+    def send(self, mail: Mail) -> None: ...
+
+
+class Page(Protocol):
+    """A status page that others serve for us: one incident of ours is one of theirs, found before it is made.
+
+    `publish` says what a notice says, once, and answers the incident's id there; `reference` is that id, "" where it is
+    not known yet. Raises ProviderError, NotYet.
+    """
+
+    def publish(self, notice: Notice, reference: str) -> str: ...
+
+
+class Caller(Protocol):
+    """Somebody else's address, called with a signature; the same `id` again is the same call. Raises ProviderError."""
+
+    def call(self, id: str, at: datetime, body: bytes) -> None: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -210,6 +249,10 @@ class World:
     exports: Mapping[str, Place] = field(default_factory=dict)  # where copies of the status page go, by name
     status_since: datetime | None = None  # when the status page began to be kept
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
+    mailer: Mailer | None = None  # None where no mail server is configured
+
+    pages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
+    hooks: Mapping[str, Caller] = field(default_factory=dict)
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

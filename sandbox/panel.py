@@ -25,7 +25,7 @@ STORM_LIMIT = 20_000
 
 
 def routes(world: Sandbox) -> list[BaseRoute]:
-    """/panel, /shop, /cluster, /prometheus, /statuspage and /bucket."""
+    """/panel, /shop, /cluster, /prometheus, /statuspage, /bucket, /managed-page and /partner."""
     panel = Panel(world)
     posts: dict[str, Callable[[Json], Any]] = {
         "ship": panel.ship,
@@ -46,6 +46,8 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *world.prometheus.routes("/prometheus"),
         *StatusPage(world.shop).routes("/statuspage"),
         *world.bucket.routes("/bucket"),
+        *world.page.routes("/managed-page"),
+        *world.partner.routes("/partner"),
     ]
 
 

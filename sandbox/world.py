@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from sandbox.bucket import Bucket
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
+from sandbox.managed_page import ManagedPage
+from sandbox.partner import Partner
 from sandbox.prometheus import Prometheus
 from sandbox.shop import Shop
 from sandbox.slack.workspace import Workspace
@@ -22,10 +24,13 @@ class Sandbox:
     prometheus: Prometheus
     bucket: Bucket = field(init=False)
     stories: Stories = field(init=False)
+    page: ManagedPage = field(init=False)
+    partner: Partner = field(init=False)
 
     def __post_init__(self) -> None:
         self.bucket = Bucket(self.clock)
         self.stories = Stories(self)
+        self.page, self.partner = ManagedPage(self.clock), Partner(self.clock)
 
     @classmethod
     def build(cls, clock: Clock) -> Sandbox:

@@ -17,6 +17,7 @@ from bot.model import (
     Alert,
     Assignment,
     Change,
+    Delivery,
     Entry,
     Event,
     Evidence,
@@ -47,6 +48,7 @@ from bot.model import (
     Silence,
     Skew,
     Stable,
+    Subscription,
     Suspension,
     SuspensionState,
     Task,
@@ -82,6 +84,7 @@ QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 MARKS = table(Mark)
+DELIVERIES, SUBSCRIPTIONS = table(Delivery), table(Subscription)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
 MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
 OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
@@ -352,6 +355,24 @@ class Tx:
     def updates(self, incident: str) -> tuple[Update, ...]:
         mine = select(UPDATES).where(UPDATES.c.incident == incident)
         return self._all(Update, mine.order_by(UPDATES.c.number))
+
+    def delivery(self, id: str) -> Delivery:
+        return self._need(Delivery, id)
+
+    def deliveries(self, incident: str) -> tuple[Delivery, ...]:
+        """In the order of their updates."""
+        mine = select(DELIVERIES).where(DELIVERIES.c.incident == incident)
+        return self._all(Delivery, mine.order_by(DELIVERIES.c.update, DELIVERIES.c.id))
+
+    def subscription(self, id: str) -> Subscription | None:
+        """One that has ended, too."""
+        return self._get(Subscription, id)
+
+    def subscribers(self, topics: Collection[str]) -> tuple[str, ...]:
+        """Who wants to hear of any of these, each once."""
+        wanted = (SUBSCRIPTIONS.c.topic.in_(topics), SUBSCRIPTIONS.c.ended.is_(False))
+        users = select(SUBSCRIPTIONS.c.user).where(*wanted).distinct().order_by(SUBSCRIPTIONS.c.user)
+        return tuple(self.connection.scalars(users))
 
     def tasks(self, incident: str) -> tuple[Task, ...]:
         """Oldest first; those of no incident for ""."""

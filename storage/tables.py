@@ -256,6 +256,7 @@ class IncidentRow(Row, table=True):
     announcement: str = words()
     announced_in: str = words()
     next_update_at: datetime | None = time()
+    snoozed_until: datetime | None = time()
     resolved_at: datetime | None = time()
     private: bool
     drill: str = words()
@@ -302,6 +303,38 @@ class UpdateRow(Row, table=True):
     by: str = words()
     at: datetime = time()
     next_at: datetime | None = time()
+    scope: str = words()
+    workaround: str = words()
+    changed: str = words()
+    ahead: str = words()
+    promised_at: datetime | None = time()
+
+
+class DeliveryRow(Row, table=True):
+    __tablename__ = "delivery"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    update: int
+    destination: str = words()
+    audience: str = words()
+    at: datetime = time()
+    address: str = words()
+    state: str = words()
+    reference: str = words()
+    error: str = words()
+    by: str = words()
+    version: int
+
+
+class SubscriptionRow(Row, table=True):
+    __tablename__ = "subscription"
+
+    id: str = indexed(primary_key=True)
+    user: str = indexed()
+    topic: str = indexed(index=True)
+    at: datetime = time()
+    ended: bool
 
 
 class PostRow(Row, table=True):

@@ -153,6 +153,7 @@ class Story:
         self.prober = HttpProber()
         self.vendor_pages = StatuspagePages()
         self.exports: dict[str, Place] = {}
+        self.outlets: dict[str, Any] = {}  # more of the world, such as a mailer
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -179,6 +180,7 @@ class Story:
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
             exports=self.exports,
+            **self.outlets,
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -400,6 +402,11 @@ class Story:
         return [
             flat(m) for m in self.slack.messages(where) if m.get("bot_id") and m.get("subtype") in (None, "file_share")
         ]
+
+    def whispered(self, who: str) -> list[str]:
+        """The bot's direct messages to this person, oldest first."""
+        rooms = [room for room in self.slack.channels.values() if room.is_im and who in room.members]
+        return [text for room in rooms for text in self.said(room.id)]
 
     def posts_about(self, what: str) -> list[str]:
         """Posts of the bot's whose key has this part, such as "reminder"."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bot import text
 from bot.cards.kit import OPTION, Block, checkboxes, context, field, form, option, radio, section, select, words
 from bot.decision import Modal
 from bot.declaring import Declaration
+from bot.linting import Advice, Words
 from bot.model import Incident, Phase, Role, Severity, Update
 
 OPEN_PHASES: tuple[Phase, ...] = tuple(phase for phase in Phase if phase is not Phase.RESOLVED)
@@ -18,6 +19,14 @@ GUIDE: Mapping[Severity, str] = {
     Severity.SEV3: "A function fails for some, or there is a way round it",
     Severity.SEV4: "A nuisance; few notice",
     Severity.SEV5: "Nobody outside notices",
+}
+NO_WORDS = Words(text="")
+LABELS: Mapping[str, str] = {  # of the fields of an update that advice is about
+    "text": "What users see",
+    "scope": "Who is affected",
+    "workaround": "What they can do",
+    "changed": "What changed",
+    "ahead": "What happens next",
 }
 NEXT: Mapping[str, str] = {
     "10": "in 10 minutes",
@@ -102,41 +111,78 @@ def is_choice(name: str) -> bool:
     return 0 < len(name) <= OPTION and name == text.clean(name)
 
 
-def update_modal(incident: Incident, last: Update | None, template: str = "") -> Modal:
-    """`template`: words to begin with, where nothing was said so far.
+def update_modal(
+    incident: Incident,
+    last: Update | None,
+    draft: Words = NO_WORDS,
+    advice: Sequence[Advice] = (),
+    *,
+    phase: Phase | None = None,
+    next_: str = "",
+    readers: str = "",
+) -> Modal:
+    """`draft`: words to begin with. `advice`: what could be better; submitted again, it is published as it is.
 
-    Without a choice for the next update, the policy of phase and severity decides.
+    Without a choice for the next update, the policy of phase and severity decides. `readers`: where it goes.
     """
     before = (
         f"Last, at {text.when(last.at)}: {text.brief(last.text, 300)}" if last else "This will be the first update."
     )
-    phases = [option(phase.capitalize(), phase.value) for phase in OPEN_PHASES]
+    phases = [option(each.capitalize(), each.value) for each in OPEN_PHASES]
+    choices = [option(label, value) for value, label in NEXT.items()]
+    wanted = phase or incident.phase
     return Modal(
         view=form(
             "incident.update",
-            incident.id,
+            f"{incident.id}|advised" if advice else incident.id,
             f"Update of {incident.id}",
-            "Publish",
+            "Publish anyway" if advice else "Publish",
             (
-                context(before),
+                *_advice(advice),
+                context(text.dotted([before, readers])),
                 field(
                     "text",
-                    "What should everybody know?",
-                    words(
-                        "What users see and who is affected, what changed, what happens next", template, multiline=True
-                    ),
-                    "In the users' words. No guesses, no promises of when it is over, no host names.",
+                    "What do users see?",
+                    words("One payment in four fails with “try again later”", draft.text, most=1500, multiline=True),
+                    "In their words. Everybody reads it.",
                 ),
-                field("phase", "Phase", select("phase", "Choose", phases, incident.phase.value)),
                 field(
-                    "next",
-                    "Next update",
-                    select("next", "As usual for this phase", [option(label, v) for v, label in NEXT.items()]),
+                    "scope",
+                    "Who is affected, and who is not?",
+                    words("Customers in Europe who pay by card; PayPal works", draft.scope, most=500),
                     optional=True,
                 ),
+                field(
+                    "workaround",
+                    "What can they do meanwhile?",
+                    words("Pay by PayPal", draft.workaround, most=500),
+                    optional=True,
+                ),
+                field(
+                    "changed",
+                    "What changed since the last one?",
+                    words("We went back to the version of this morning", draft.changed, most=1000, multiline=True),
+                    "Colleagues read it; customers do not.",
+                    optional=True,
+                ),
+                field(
+                    "ahead",
+                    "What happens next?",
+                    words("We check that payments succeed again", draft.ahead, most=500),
+                    "Everybody reads it.",
+                    optional=True,
+                ),
+                field("phase", "Phase", select("phase", "Choose", phases, wanted.value)),
+                field("next", "Next update", select("next", "As usual for this phase", choices, next_), optional=True),
             ),
         )
     )
+
+
+def _advice(advice: Sequence[Advice]) -> Iterator[Block]:
+    if advice:
+        lines = [f"• *{LABELS.get(one.field, one.field)}*: {text.brief(one.words, 250)}" for one in advice]
+        yield section("\n".join([":bulb: *Before it goes out*", *lines]), n=2900)
 
 
 def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:

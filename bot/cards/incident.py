@@ -101,14 +101,18 @@ def incident_card(
     firing: Firing | None = None,
     probes: Sequence[Finding] = (),
     vendors: Sequence[Trouble] = (),
+    kept: tuple[int, int] = (0, 0),
 ) -> Card:
-    """The pinned card, edited in place. `suspects` come as `links.shown` has them, `entries` latest last."""
+    """The pinned card, edited in place. `suspects` come as `links.shown` has them, `entries` latest last.
+
+    `kept`: how many promised updates came on time, of how many.
+    """
     if not incident.is_open:
         return _resolved_card(incident, suspects, troubles, tasks)
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
-        section("\n".join(filter(None, [*_state(incident, holders), probe.line(probes)])), n=2000),
+        section("\n".join(filter(None, [*_state(incident, holders, kept), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_judging(incident, suspects[:SUSPECTS]),
@@ -130,7 +134,7 @@ def _name(incident: Incident) -> str:
     return text.dotted([mark(incident), incident.id, str(incident.severity), place])
 
 
-def _state(incident: Incident, holders: Mapping[Role, str]) -> Iterator[str]:
+def _state(incident: Incident, holders: Mapping[Role, str], kept: tuple[int, int] = (0, 0)) -> Iterator[str]:
     yield f"*{text.brief(incident.title, 200)}*"
     yield text.dotted(
         [
@@ -138,6 +142,7 @@ def _state(incident: Incident, holders: Mapping[Role, str]) -> Iterator[str]:
             f"began {text.when(incident.onset_at)}" if incident.onset_at else "",
             f"opened {text.when(incident.opened_at)}",
             f"next update due {text.when(incident.next_update_at)}" if incident.next_update_at else "",
+            f"{kept[0]} of {kept[1]} updates on time" if kept[1] else "",
         ]
     )
     if incident.impact.strip():
@@ -351,7 +356,8 @@ def announcement(incident: Incident) -> Card:
     where = text.channel(incident.channel, incident.channel_name)
     line = text.dotted([f"{lamp} {_line(incident)}", began, where])
     impact = f"\nImpact: {text.brief(incident.impact, 300)}" if incident.impact.strip() else ""
-    return Card(text=text.fallback(line), blocks=(section(line + impact),))
+    follow = press("Follow", f"incident subscribe {incident.id}", "subscribe") if incident.is_open else None
+    return Card(text=text.fallback(line), blocks=(section(line + impact, follow),))
 
 
 def topic(incident: Incident, commander: str) -> str:
@@ -387,11 +393,16 @@ def _source(entry: Entry) -> str:
     return f" {text.link(entry.source, 'source')}" if short else ""
 
 
-def reminder(incident: Incident, late_minutes: int) -> Card:
+def reminder(incident: Incident, late_minutes: int, whom: str = "") -> Card:
+    """`whom`: who is asked in front of everybody."""
     due = f" for {text.when(incident.next_update_at)}" if incident.next_update_at else ""
     late = f", {text.plural(late_minutes, 'minute')} ago" if late_minutes > 0 else ""
-    line = f":hourglass: An update of {incident.id} was promised{due}{late}. “No change” is an update, too."
-    return Card(text=line, blocks=(section(line, press("Update", f"incident update {incident.id}", "update")),))
+    what = "An update" if not whom else f"{text.mention(whom)}, an update"
+    was = "is" if late_minutes < 0 else "was"
+    line = f":hourglass: {what} of {incident.id} {was} promised{due}{late}. “No change” is an update, too."
+    update = press("Update", f"incident update {incident.id}", "update", "primary")
+    snooze = press("Remind me in 10 min", f"incident snooze {incident.id} 10m", "snooze")
+    return Card(text=line, blocks=(section(line), actions(update, snooze)))
 
 
 def tray(incident: Incident | None, odd: int = 0) -> Card:

@@ -7,6 +7,7 @@ escaped until a card is made of it (`bot/text.py`).
 
 from __future__ import annotations
 
+from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
 from bot.model.incident import (
     BOT,
     Alert,
@@ -74,10 +75,13 @@ __all__ = [
     "Alert",
     "Answer",
     "Assignment",
+    "Audience",
     "Change",
     "ChangeKind",
     "ChangeStatus",
     "ComponentState",
+    "Delivery",
+    "DeliveryState",
     "Entry",
     "EntryKind",
     "Event",
@@ -116,6 +120,7 @@ __all__ = [
     "Silence",
     "Skew",
     "Stable",
+    "Subscription",
     "Suspension",
     "SuspensionState",
     "Task",

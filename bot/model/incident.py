@@ -170,6 +170,7 @@ class Incident:
     announcement: str = ""
     announced_in: str = ""
     next_update_at: datetime | None = None
+    snoozed_until: datetime | None = None  # no reminder before; the promise stands
     resolved_at: datetime | None = None
     private: bool = False  # known only in its own channel, to those invited
     drill: str = ""  # the story that is played; nobody is paged or told in public, and nothing is counted
@@ -223,7 +224,10 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """A status update as it was published."""
+    """A status update as it was published. `text` is what users see; one that was typed has only that.
+
+    `promised_at` is when it had been promised, `next_at` when the next one is.
+    """
 
     incident: str
     number: int
@@ -233,6 +237,11 @@ class Update:
     by: str
     at: datetime
     next_at: datetime | None = None
+    scope: str = ""  # who is affected, and who is not
+    workaround: str = ""
+    changed: str = ""  # since the last one; for colleagues
+    ahead: str = ""  # what happens next
+    promised_at: datetime | None = None
 
     @property
     def id(self) -> str:

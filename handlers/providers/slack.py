@@ -279,6 +279,10 @@ class SlackChat:
 
     # ------------------------------------------------------------ people
 
+    def direct(self, user: str) -> str:
+        """The channel of direct messages with them; it is opened, unless it is."""
+        return str(self.api.call("conversations.open", users=user)["channel"]["id"])
+
     def members(self, group: str) -> tuple[str, ...]:
         """As of the last minute: who may act is asked with every command, more often than Slack would answer."""
         if (kept := self.groups.get(group)) is not None:

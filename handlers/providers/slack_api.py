@@ -29,6 +29,7 @@ class Method:
     per_minute: int
     scope: str = ""
     private: str = ""  # the scope that it takes in a private channel
+    direct: str = ""  # the scope that it takes in direct messages
     read: bool = False
     json: bool = False  # nested arguments travel as JSON, and not as a form
     per_channel: bool = False  # Slack shows about one message a second in a channel
@@ -54,10 +55,13 @@ METHODS: Mapping[str, Method] = {
     "chat.update": Method(per_minute=50, scope="chat:write", json=True, per_channel=True),
     "conversations.canvases.create": Method(per_minute=20, scope="canvases:write", json=True),
     "conversations.create": Method(per_minute=20, scope="channels:manage", private="groups:write"),
-    "conversations.history": Method(per_minute=50, scope="channels:history", private="groups:history", read=True),
+    "conversations.history": Method(
+        per_minute=50, scope="channels:history", private="groups:history", direct="im:history", read=True
+    ),
     "conversations.info": Method(per_minute=50, scope="channels:read", private="groups:read", read=True),
     "conversations.invite": Method(per_minute=50, scope="channels:manage", private="groups:write"),
     "conversations.members": Method(per_minute=100, scope="channels:read", private="groups:read", read=True),
+    "conversations.open": Method(per_minute=50, scope="im:write", read=True),
     "conversations.replies": Method(per_minute=50, scope="channels:history", private="groups:history", read=True),
     "conversations.setTopic": Method(per_minute=20, scope="channels:manage", private="groups:write"),
     "files.completeUploadExternal": Method(per_minute=100, scope="files:write"),

@@ -19,6 +19,7 @@ from bot.catchup import catchup
 from bot.commands import COMMANDS, Ask
 from bot.decision import Card, Modal
 from bot.declaring import Declaration
+from bot.linting import Advice, Words
 from bot.model import (
     BOT,
     Answer,
@@ -208,6 +209,7 @@ GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
     "incident_vendor": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, vendors=(PAYBRIDGE,)),
+    "incident_kept": cards.incident_card(OPEN, ROLES, (), (), POLICY, kept=(2, 3)),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
     "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
     "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
@@ -223,7 +225,8 @@ GALLERY = {
     "timeline": cards.timeline_card(OPEN, ENTRIES),
     "timeline_empty": cards.timeline_card(OPEN, ()),
     "reminder_due": cards.reminder(OPEN, 0),
-    "reminder_late": cards.reminder(OPEN, 10),
+    "reminder_late": cards.reminder(OPEN, 10, "U0DANA"),
+    "reminder_before": cards.reminder(OPEN, -5),
     "tray": cards.tray(None),
     "tray_in_channel": cards.tray(OPEN),
     "tray_resolved": cards.tray(RESOLVED),
@@ -261,8 +264,21 @@ GALLERY = {
     ),
     "form_task": task_modal(OPEN, "C0INC7/1.2", "can somebody look at the payment logs?"),
     "form_update_first": cards.update_modal(OPEN, None),
-    "form_update_vendor": cards.update_modal(OPEN, None, template(OPEN, (PAYBRIDGE,))),
-    "form_update": cards.update_modal(OPEN, UPDATE),
+    "form_update_vendor": cards.update_modal(OPEN, None, Words(text=template(OPEN, (PAYBRIDGE,)))),
+    "form_update": cards.update_modal(
+        OPEN,
+        UPDATE,
+        Words(text=UPDATE.text, changed="12:08 rollback of checkout: v42 → v41"),
+        readers="Read by support",
+    ),
+    "form_update_advised": cards.update_modal(
+        OPEN,
+        UPDATE,
+        Words(text="Fixed by <noon>"),
+        (Advice("text", "“Fixed by <noon>” promises an end."), Advice("scope", "Who is affected?")),
+        phase=Phase.MONITORING,
+        next_="30",
+    ),
     "form_resolve": cards.resolve_modal(OPEN),
     "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),
     "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER),

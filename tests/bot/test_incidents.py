@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bot import declaring, incidents, roles, updates
-from bot.commands import Invalid, incident_id, person
-from bot.decision import Card, DraftPostmortem, RemindUpdate, SendPost
+from bot.commands import incident_id, person
+from bot.decision import DraftPostmortem, RemindUpdate, SendPost, TellResolved
 from bot.errors import Refused
-from bot.model import Assignment, Incident, Phase, Post, Role, Severity, Update
+from bot.linting import Words
+from bot.model import Assignment, Incident, Phase, Post, Role, Severity
 from bot.policy import Policy, Service
 from tests.values import NOON, incident, minutes
 
@@ -17,10 +18,6 @@ POLICY = Policy(services={"checkout": Service(name="checkout")}, broadcast=("#st
 
 def the(kind, decision):
     return [noun for noun in decision.save if isinstance(noun, kind)]
-
-
-def render(_incident, update, audience):
-    return Card(text=f"{audience}: {update.text}")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +124,7 @@ def test_the_impact_is_said_in_words():
 def test_resolving_drafts_the_postmortem():
     decision = incidents.resolve(incident(), "rolled back", "U1", NOON + timedelta(hours=1, minutes=2))
     assert DraftPostmortem("INC-7") in decision.do
+    assert TellResolved("INC-7") in decision.do
     [post] = the(Post, decision)
     assert "1 h 2 min" in post.text
     assert "rolled back" in post.text
@@ -164,42 +162,6 @@ def test_without_doubts_a_reason_is_not_needed_and_not_noted():
 def test_the_phase_is_no_way_round_the_question():
     with pytest.raises(Refused, match="stays open"):
         incidents.set_phase(incident(), "resolved", "U1", POLICY, NOON, RED)
-
-
-def test_an_update_reaches_everybody_and_promises_the_next():
-    decision = updates.publish(incident(), 1, "Payments fail", Phase.IDENTIFIED, None, "U1", POLICY, render, NOON)
-    assert [p.channel for p in the(Post, decision)] == ["@incident", "#status-updates"]
-    [update] = the(Update, decision)
-    assert update.next_at == NOON + minutes(30)
-    assert RemindUpdate("INC-7", due=NOON + minutes(30)) in decision.do
-    assert "#status-updates" in str(decision.say)
-
-
-def test_an_update_may_promise_no_next_one():
-    decision = updates.publish(incident(), 1, "All well", Phase.MONITORING, 0, "U1", POLICY, render, NOON)
-    assert the(Incident, decision)[0].next_update_at is None
-    assert not [effect for effect in decision.do if isinstance(effect, RemindUpdate)]
-
-
-def test_an_empty_update_keeps_the_form_open():
-    with pytest.raises(Invalid) as error:
-        updates.publish(incident(), 1, "  ", Phase.MONITORING, None, "U1", POLICY, render, NOON)
-    assert set(error.value.errors) == {"text"}
-
-
-def test_a_reminder_comes_when_it_is_due_and_not_before():
-    promised = incident(next_update_at=NOON)
-    early = incidents.reminder_due(promised, Card(text="due"), NOON - minutes(1))
-    assert early.do == (RemindUpdate("INC-7", due=NOON),)
-    assert not early.save
-    late = incidents.reminder_due(promised, Card(text="due"), NOON + minutes(2))
-    assert any(isinstance(effect, SendPost) for effect in late.do)
-    assert late.note[0].text == "status update is 2 min late"
-
-
-def test_nobody_is_reminded_after_the_end():
-    done = incident(phase=Phase.RESOLVED, resolved_at=NOON, next_update_at=NOON)
-    assert incidents.reminder_due(done, Card(text="due"), NOON).do == ()
 
 
 def assigned(role=Role.COMMANDER, user="U0DANA"):
@@ -294,7 +256,7 @@ class IncidentLife(RuleBasedStateMachine):
 
     @rule(text=st.text(max_size=20), next_in=st.sampled_from([None, 0, 10, 60]), phase=st.sampled_from(list(Phase)[:4]))
     def update(self, text, next_in, phase):
-        self.follow(updates.publish, self.incident, 1, text, phase, next_in, by="U1", policy=POLICY, render=render)
+        self.follow(updates.publish, self.incident, Words(text=text), phase, next_in, by="U1", policy=POLICY)
 
     @rule(summary=st.sampled_from(["", "rolled back"]))
     def resolve(self, summary):

@@ -195,7 +195,9 @@ def test_a_suspect_is_not_called_the_cause_before_a_person_did():
 def test_promises_kept_are_praised_and_broken_ones_told():
     assert "Every promised update came on time (1 of 1)." in part(tell(), "What went well")
     late = (replace(UPDATES[0], next_at=NOON + minutes(20)), UPDATES[1])
-    assert "1 promised update of 1 came late." in part(tell(updates=late), "What went less well")
+    assert "1 promised update of 1 came late: promised for 12:20, 10 min late." in part(
+        tell(updates=late), "What went less well"
+    )
     assert "Every promised update" not in tell(updates=late)
 
 

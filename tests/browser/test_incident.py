@@ -96,9 +96,10 @@ def publishes(page: Page, words: str) -> None:
     """The form of an update by keys alone: the focus is in its first field, and Tab leads on to the button."""
     types(page, "/incident update")
     modal = page.get_by_test_id("modal")
-    expect(modal.get_by_role("textbox")).to_be_focused()
+    expect(modal.get_by_role("textbox").first).to_be_focused()
     page.keyboard.type(words)
-    page.keyboard.press("Tab")
+    for _ in range(5):  # over who is affected, what they can do, what changed and what comes next
+        page.keyboard.press("Tab")
     expect(modal.get_by_label("Phase")).to_be_focused()
     page.keyboard.type("Mitigating")
     for _ in range(3):  # the next update, Close, and the button

@@ -34,6 +34,8 @@ def test_the_example_shows_every_default():
     examples = {"routes", "senders", "clusters", "prometheus", "oncall", "services", "probes", "vendors"} | {
         "status",
         "pages",
+        "smtp",
+        "broadcasts",
     }
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
@@ -99,6 +101,20 @@ def test_a_typo_is_named_with_its_line():
             "vendors.a.page: 'a.example' does not look right (http:// or",
         ),
         ("vendors: {a: {page: 'http://a', used_by: []}}", "vendors.a.used_by"),
+        ("broadcasts: [{name: a, audience: public}]", "a: give one of slack, email, statuspage and webhook"),
+        (
+            "broadcasts: [{name: a, audience: public, slack: {channel: leaders}}]",
+            "'leaders' does not look right (#name",
+        ),
+        ("broadcasts: [{name: a, audience: public, email: {to: [a@b]}}]", "email needs smtp, the mail server"),
+        (
+            "broadcasts: [&x {name: a, audience: public, slack: {channel: '#a'}}, *x]",
+            "broadcasts: a stands here twice",
+        ),
+        ("updates_approval: [responders]", "updates_approval: responders read everything at once"),
+        ("smtp: {host: h, from: nobody}", "smtp.from: 'nobody' does not look right (an address, such as"),
+        ("smtp: {host: h, from: a@b, user: u}", "smtp: user and password_env need each other"),
+        ("smtp: {host: h, from: a@b, user: u, password_env: P, tls: none}", "for everybody to read"),
         ("vendors: {a: {page: 'http://a', used_by: [b], every: 1s}}", "vendors.a: every: 10s is the least"),
         (
             "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",

@@ -243,16 +243,21 @@ def test_a_promise_that_is_not_kept_is_reminded_of_until_it_is(story: Story) -> 
 
     story.passes(14 * 60)
     assert reminders() == 0
+    alone = story.whispered(DANA)
+    assert any("is promised for" in text for text in alone), "nobody is comms lead, so the commander is reminded alone"
     story.passes(2 * 60)
     assert reminders() == 1
     story.passes(11 * 60)
-    assert reminders() == 2
+    assert reminders() == 3, "then the commander is asked, then whoever is on call"
+    assert story.types("/incident snooze 20m").startswith("No reminder of INC-1 before")
     story.types("/incident update Checkout fails for one in eight.")
+    assert any("12 min later than promised" in line for line in story.timeline)
+    assert "0 of 1 updates on time" in story.card
     story.passes(12 * 60)
-    assert reminders() == 2
+    assert reminders() == 3
     story.types("/incident resolve Rolled back")
     story.passes(3600)
-    assert reminders() == 2
+    assert reminders() == 3
 
 
 def test_a_handoff_without_a_name_asks_for_one(story: Story) -> None:

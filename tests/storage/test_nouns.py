@@ -15,7 +15,9 @@ from bot.decision import Decision, Noun, OpenChannel
 from bot.errors import Refused
 from bot.model import (
     Assignment,
+    Audience,
     ChangeStatus,
+    Delivery,
     Entry,
     EntryKind,
     Event,
@@ -35,6 +37,7 @@ from bot.model import (
     Severity,
     Silence,
     Stable,
+    Subscription,
     Task,
     Unparsed,
     Update,
@@ -59,7 +62,24 @@ ASSIGNMENT = Assignment(incident="INC-7", role=Role.OPS, user="U1", by="U2", at=
 LINK = Link(
     incident="INC-7", change="c", verdict=Verdict.SUSPECT, reasons=("2 min before", "ü"), by="U", at=NOON, score=0.1
 )
-UPDATE = Update(incident="INC-7", number=1, phase=Phase.IDENTIFIED, severity=Severity.SEV1, text="t", by="U", at=NOON)
+UPDATE = Update(
+    incident="INC-7",
+    number=1,
+    phase=Phase.IDENTIFIED,
+    severity=Severity.SEV1,
+    text="t",
+    scope="s",
+    workaround="w",
+    changed="c",
+    ahead="a",
+    by="U",
+    at=NOON,
+    promised_at=later(-1),
+)
+DELIVERY = Delivery(
+    incident="INC-7", update=1, destination="letters", audience=Audience.SUPPORT, address="a@b.example", at=NOON
+)
+SUBSCRIPTION = Subscription(user="U1", topic="checkout", at=NOON)
 MARK = Mark(id="C/1.2/task", incident="INC-7", message="C/1.2", what="task", by="U", at=NOON, task="INC-7/task/1")
 POLL = Poll(id="INC-7/poll/1", incident="INC-7", text="t", by="U", at=NOON, ends_at=NOON, votes={"U": True})
 POST = Post(id="p", incident="INC-7", channel="#incidents", text="x", blocks=BLOCKS, thread="1.2")
@@ -157,6 +177,9 @@ CASES: list[tuple[Noun, Any]] = [
     (STABLE, lambda tx: tx.stables("checkout", "production")[0]),
     (REQUEST, lambda tx: tx.request("INC-7/rollback/1")),
     (VOTE, lambda tx: tx.votes("INC-7/rollback/1")[0]),
+    (DELIVERY, lambda tx: tx.delivery("INC-7/update/1/letters/a@b.example")),
+    (DELIVERY, lambda tx: tx.deliveries("INC-7")[0]),
+    (SUBSCRIPTION, lambda tx: tx.subscription("U1/checkout")),
     (TASK, lambda tx: tx.task("INC-7/task/1")),
     (TASK, lambda tx: tx.tasks("INC-7")[0]),
     (QUESTION, lambda tx: tx.question("ASK-1")),

@@ -11,7 +11,19 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Answer, ChangeKind, Phase, Post, Question, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import (
+    Answer,
+    ChangeKind,
+    Phase,
+    Post,
+    Question,
+    Request,
+    RequestState,
+    Role,
+    RolloutPhase,
+    Sighting,
+    Subscription,
+)
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
@@ -394,3 +406,11 @@ def test_this_minutes_message_of_changes_is_found(store: Store) -> None:
     keep(store, Post(id="INC-2/changes/20260305T1159", incident="INC-2", channel="@incident", text="b"))
     told = store.read(lambda tx: tx.told_changes([incident(1), incident(2)], NOON + minutes(0.9)))
     assert {id: post.text for id, post in told.items()} == {"INC-1": "a"}
+
+
+def test_who_wants_to_hear_of_any_of_these_is_named_once(store: Store) -> None:
+    eve, bob = (Subscription(user=who, topic="checkout", at=NOON) for who in ("U0EVE", "U0BOB"))
+    keep(store, eve, bob, replace(eve, topic="INC-7"), Subscription(user="U0ALICE", topic="search", at=NOON))
+    assert store.read(lambda tx: tx.subscribers(("INC-7", "checkout"))) == ("U0BOB", "U0EVE")
+    keep(store, replace(bob, ended=True))
+    assert store.read(lambda tx: tx.subscribers(("INC-7", "checkout"))) == ("U0EVE",)

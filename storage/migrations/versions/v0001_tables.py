@@ -304,6 +304,7 @@ def incidents() -> None:
         sa.Column("announcement", sa.Text(), nullable=False),
         sa.Column("announced_in", sa.Text(), nullable=False),
         sa.Column("next_update_at", TIME, nullable=True),
+        sa.Column("snoozed_until", TIME, nullable=True),
         sa.Column("resolved_at", TIME, nullable=True),
         sa.Column("private", sa.Boolean(), nullable=False),
         sa.Column("drill", sa.Text(), nullable=False),
@@ -361,9 +362,12 @@ def incidents() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("next_at", TIME, nullable=True),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("scope", "workaround", "changed", "ahead")),
+        sa.Column("promised_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_status_update"),
     )
     op.create_index("ix_status_update_incident", "status_update", ["incident"])
+    broadcasts()
     op.create_table(
         "postmortem",
         sa.Column("id", sa.Text(), nullable=False),
@@ -767,6 +771,36 @@ def shared() -> None:
         sa.PrimaryKeyConstraint("name", "slot", name="pk_tick"),
     )
     op.create_index("ix_tick_at", "tick", ["at"])
+
+
+def broadcasts() -> None:
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("update", sa.Integer(), nullable=False),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("audience", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_delivery"),
+    )
+    op.create_index("ix_delivery_incident", "delivery", ["incident"])
+    op.create_table(
+        "subscription",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("ended", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_subscription"),
+    )
+    op.create_index("ix_subscription_topic", "subscription", ["topic"])
 
 
 def append_only() -> None:
