@@ -10,6 +10,7 @@ from bot.model import (
     Alert,
     Assignment,
     Change,
+    Duty,
     Entry,
     Event,
     Evidence,
@@ -46,6 +47,7 @@ Noun = (
     Alert
     | Assignment
     | Change
+    | Duty
     | Event
     | Evidence
     | Finding

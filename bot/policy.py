@@ -69,12 +69,22 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Override:
+    """Somebody stands in, from `start` until `end`, whoever's turn it is."""
+
+    who: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rota:
-    """People who take turns, each for `turn`, the first from `start` on."""
+    """People who take turns, each for `turn`, the first from `start` on. Of overrides that overlap the last counts."""
 
     people: tuple[str, ...]
     start: datetime
     turn: timedelta
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +92,25 @@ class Group:
     """A Slack user group; its members in Slack's order."""
 
     id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """An on-call that somebody else keeps. `provider` is a name of `handlers.providers.ONCALLS`."""
+
+    provider: str
+
+
+OnCall = Rota | Group | Asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """How a person is known and reached outside Slack."""
+
+    name: str = ""
+    phone: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +233,8 @@ class Policy:
     broadcast: tuple[str, ...] = ()
     channel_prefix: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
-    oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
+    oncall: Mapping[str, OnCall] = field(default_factory=dict)
+    people: Mapping[str, Contact] = field(default_factory=dict)  # by Slack id
     closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)

@@ -10,7 +10,7 @@ from bot.decision import Decision, FurnishChannel, InviteResponders, PostCard, S
 from bot.errors import Refused
 from bot.incidents import CHANNEL
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role
-from bot.policy import Group, Policy, Rota
+from bot.policy import Policy, Rota
 from bot.text import code, mention
 
 WORDS: Mapping[str, Role] = {
@@ -36,7 +36,8 @@ def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
     """The people of a rota, whoever's turn it is first. Before the rota starts, its first person."""
     turns = max(0, (now - rota.start) // rota.turn)
     at = turns % len(rota.people)
-    return rota.people[at:] + rota.people[:at]
+    standing_in = [one.who for one in rota.overrides if one.start <= now < one.end][-1:]
+    return tuple(dict.fromkeys((*standing_in, *rota.people[at:], *rota.people[:at])))
 
 
 def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
@@ -51,27 +52,25 @@ def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
 def responders(
     incident: Incident, policy: Policy, members: Mapping[str, Sequence[str]], now: datetime
 ) -> dict[Role, str]:
-    """Who is called for which role. `members` is group id → people, as Slack said.
+    """Who is called for which role. `members` is name of the on-call → people, of those that are asked elsewhere.
 
     Where one on-call fills two roles, two people of it do, if it has two.
     """
     called: dict[Role, str] = {}
     for role, name in wanted(incident, policy).items():
-        people = _people(policy.oncall.get(name), members, now)
+        people = people_of(name, policy, members, now)
         free = [who for who in people if who not in called.values()] or list(people)
         if free:
             called[role] = free[0]
     return called
 
 
-def _people(source: Rota | Group | None, members: Mapping[str, Sequence[str]], now: datetime) -> Sequence[str]:
-    match source:
-        case Rota():
-            return on_duty(source, now)
-        case Group():
-            return members.get(source.id, ())
-        case None:
-            return ()
+def people_of(name: str, policy: Policy, members: Mapping[str, Sequence[str]], now: datetime) -> Sequence[str]:
+    match policy.oncall.get(name):
+        case Rota() as rota:
+            return on_duty(rota, now)
+        case _:
+            return members.get(name, ())
 
 
 def responders_found(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -13,8 +12,7 @@ from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
 from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role, Severity
-from bot.policy import Group
-from handlers import targets
+from handlers import oncalls, targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -37,9 +35,7 @@ def open_channel(world: World, id: str, job: Job) -> Think:
 
 def call_responders(world: World, id: str) -> Think:
     incident = world.read(lambda tx: tx.incident(id))
-    names = roles.wanted(incident, world.policy).values()
-    groups = {source.id for name in names if isinstance(source := world.policy.oncall.get(name), Group)}
-    members, unread = read_groups(world, groups)
+    members, unread = oncalls.ask_all(world, roles.wanted(incident, world.policy).values())
 
     def think(tx: Tx, now: datetime) -> Decision:
         found = roles.responders(incident, world.policy, members, now)
@@ -47,20 +43,6 @@ def call_responders(world: World, id: str) -> Think:
         return sum((troubled(id, what)(tx, now) for what in unread), decision)
 
     return think
-
-
-def read_groups(world: World, groups: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Who is in each group, and what to say of those that cannot be read: one must not silence the others."""
-    members: dict[str, tuple[str, ...]] = {}
-    unread: list[str] = []
-    for group in sorted(groups):
-        try:
-            members[group] = world.chat.members(group)
-        except ProviderError as error:
-            if not error.permanent:
-                raise
-            unread.append(f"the on-call group {group} could not be read ({error.message}): call its people by hand")
-    return members, unread
 
 
 def invite_responders(world: World, id: str) -> Think:

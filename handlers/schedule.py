@@ -9,7 +9,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.errors import ProviderError
-from handlers import probes, rollouts, suspensions, vendors
+from handlers import oncalls, probes, rollouts, suspensions, vendors
 from handlers.world import World
 from storage.store import Busy
 
@@ -30,6 +30,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
     clock.add_job(begin, "interval", seconds=30, next_run_time=world.now(), misfire_grace_time=None)
     polls = shared(world, "vendors", 30, lambda: vendors.begin(world))
     clock.add_job(polls, "interval", seconds=30, next_run_time=world.now(), misfire_grace_time=None)
+    ahead = shared(world, "oncalls", 600, lambda: oncalls.refresh(world))
+    clock.add_job(ahead, "interval", minutes=10, next_run_time=world.now(), misfire_grace_time=None)
     clean = shared(world, "prune", 86400, lambda: prune(world))
     clock.add_job(clean, "interval", hours=1, next_run_time=world.now())  # at once, too: some bots restart daily
     return clock

@@ -25,7 +25,7 @@ STORM_LIMIT = 20_000
 
 
 def routes(world: Sandbox) -> list[BaseRoute]:
-    """/panel, /shop, /cluster, /prometheus and /statuspage."""
+    """/panel, /shop, /cluster, /prometheus, /statuspage, /pagerduty and /calendar."""
     panel = Panel(world)
     posts: dict[str, Callable[[Json], Any]] = {
         "ship": panel.ship,
@@ -45,6 +45,8 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *world.cluster.api.routes("/cluster"),
         *world.prometheus.routes("/prometheus"),
         *StatusPage(world.shop).routes("/statuspage"),
+        *world.pagerduty.routes("/pagerduty"),
+        *world.calendar.routes("/calendar"),
     ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sandbox.calendar import Calendar
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
+from sandbox.pagerduty import PagerDuty
 from sandbox.prometheus import Prometheus
 from sandbox.shop import Shop
 from sandbox.slack.workspace import Workspace
@@ -19,6 +21,8 @@ class Sandbox:
     cluster: Cluster
     shop: Shop
     prometheus: Prometheus
+    pagerduty: PagerDuty = field(default_factory=PagerDuty)
+    calendar: Calendar = field(default_factory=Calendar)
     stories: Stories = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from bot.model import (
     Alert,
     Assignment,
     Change,
+    Duty,
     Entry,
     Event,
     Evidence,
@@ -298,6 +299,10 @@ class Tx:
 
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
+
+    def duty(self, name: str) -> Duty | None:
+        """Who was on call when that was last learned."""
+        return self._get(Duty, name)
 
     def links(self, incident: str) -> tuple[Link, ...]:
         mine = select(LINKS).where(LINKS.c.incident == incident)

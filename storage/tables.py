@@ -93,6 +93,15 @@ class ChangeRow(Row, table=True):
     config_hash: str = words()
 
 
+class DutyRow(Row, table=True):
+    __tablename__ = "duty"
+
+    id: str = indexed(primary_key=True)
+    people: list[str] = Field(sa_type=Json)
+    at: datetime = time()
+    unknown: list[str] = Field(sa_type=Json)
+
+
 class VendorStatusRow(Row, table=True):
     __tablename__ = "vendor_status"
     __table_args__ = (Index("ix_vendor_status_at", "at"),)

@@ -18,6 +18,10 @@ METRICS: Mapping[str, str] = {
     "prometheus": "handlers.providers.prometheus:Prometheus",
     "errors by version": "handlers.providers.prometheus:ErrorsByVersion",
 }
+ONCALLS: Mapping[str, str] = {
+    "ical": "handlers.providers.ical:Ical",
+    "pagerduty": "handlers.providers.pagerduty:Schedules",
+}
 DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 50 MB that not every bot needs
 EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS, *AROUND), "kubernetes")
 

@@ -28,6 +28,7 @@ class Method:
 
     per_minute: int
     scope: str = ""
+    direct: str = ""  # the scope that it needs in direct messages
     read: bool = False
     json: bool = False  # nested arguments travel as JSON, and not as a form
     per_channel: bool = False  # Slack shows about one message a second in a channel
@@ -53,9 +54,10 @@ METHODS: Mapping[str, Method] = {
     "chat.update": Method(per_minute=50, scope="chat:write", json=True, per_channel=True),
     "conversations.canvases.create": Method(per_minute=20, scope="canvases:write", json=True),
     "conversations.create": Method(per_minute=20, scope="channels:manage"),
-    "conversations.history": Method(per_minute=50, scope="channels:history", read=True),
+    "conversations.history": Method(per_minute=50, scope="channels:history", direct="im:history", read=True),
     "conversations.info": Method(per_minute=50, scope="channels:read", read=True),
     "conversations.invite": Method(per_minute=50, scope="channels:manage"),
+    "conversations.open": Method(per_minute=50, scope="im:write", read=True),
     "conversations.replies": Method(per_minute=50, scope="channels:history", read=True),
     "conversations.setTopic": Method(per_minute=20, scope="channels:manage"),
     "files.completeUploadExternal": Method(per_minute=100, scope="files:write"),
@@ -66,6 +68,7 @@ METHODS: Mapping[str, Method] = {
     "usergroups.users.list": Method(per_minute=20, scope="usergroups:read", read=True),
     "users.conversations": Method(per_minute=50, scope="channels:read", read=True),
     "users.info": Method(per_minute=100, scope="users:read", read=True),
+    "users.lookupByEmail": Method(per_minute=50, scope="users:read.email", read=True),
     "views.open": Method(per_minute=100, json=True),
 }
 PER_CHANNEL_GAP, PER_CHANNEL_BURST = 1.25, 2

@@ -84,7 +84,7 @@ def test_no_other_module_calls_slack() -> None:
 
 
 def test_its_scopes_are_those_that_are_needed(content: dict[str, Any]) -> None:
-    needed = {method.scope for method in METHODS.values() if method.scope}
+    needed = {scope for method in METHODS.values() for scope in (method.scope, method.direct) if scope}
     needed |= set(manifest.EVENT_SCOPES.values()) | {"commands"}
     assert set(scopes(content)) == needed
     assert len(scopes(content)) == len(set(scopes(content)))

@@ -358,3 +358,11 @@ def test_this_minutes_message_of_changes_is_found(store: Store) -> None:
     keep(store, Post(id="INC-2/changes/20260305T1159", incident="INC-2", channel="@incident", text="b"))
     told = store.read(lambda tx: tx.told_changes([incident(1), incident(2)], NOON + minutes(0.9)))
     assert {id: post.text for id, post in told.items()} == {"INC-1": "a"}
+
+
+def test_who_was_on_call_is_what_was_learned_last(store: Store) -> None:
+    learned = Duty(id="search", people=("U1", "U2"), at=NOON, unknown=("Zoë",))
+    keep(store, learned)
+    keep(store, replace(learned, people=(), at=later(5)))
+    assert store.read(lambda tx: tx.duty("search")) == replace(learned, people=(), at=later(5))
+    assert store.read(lambda tx: tx.duty("other")) is None

@@ -205,6 +205,14 @@ def nouns_from_outside() -> None:
     )
     op.create_index("ix_change_at", "change", ["at"])
     op.create_table(
+        "duty",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("unknown", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_duty"),
+    )
+    op.create_table(
         "vendor_status",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("vendor", sa.Text(), nullable=False),
