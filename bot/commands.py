@@ -68,6 +68,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
             "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
+        "page": Usage("[@who|role|SERVICE] [why]", "Call the on-call, or somebody, until somebody answers"),
+        "ack": Usage("[INC-n/page/n]", "Answer a page", hidden=True),
         "note": Usage("text", "Add a line to the timeline"),
         "link": Usage(
             "CHANGE suspect|caused|fixed|dismissed [why]",
@@ -146,7 +148,7 @@ def incident_id(word: str) -> str | None:
     return f"INC-{int(match[1])}" if match else None
 
 
-STEERING = frozenset({"sev", "status", "update", "role", "handoff", "note", "link", "resolve"})
+STEERING = frozenset({"sev", "status", "update", "role", "handoff", "page", "note", "link", "resolve"})
 
 
 def naming(instead: str, words: str) -> str:

@@ -24,6 +24,7 @@ from bot.model import (
     Link,
     LiveCard,
     Message,
+    Page,
     Pass,
     Post,
     Postmortem,
@@ -60,6 +61,7 @@ Noun = (
     | Link
     | LiveCard
     | Message
+    | Page
     | Pass
     | Post
     | Postmortem
@@ -317,6 +319,36 @@ class CheckHeartbeat(_Effect):
         return f"heartbeat {self.subject}"
 
 
+class SendPage(_Effect):
+    """Call somebody: `subject` is the page, its turn and the way, "INC-7/page/0/1/mail", or "INC-7/page/0/alarm"."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:  # of its own: where one way is closed, the others are not
+        return f"page {self.subject}"
+
+
+class ShowPage(_Effect):
+    """Post the card of page `subject`, or edit it in place; "INC-7/page/0/1" is the direct message of its turn 1."""
+
+    priority = 3
+
+
+class EscalatePage(_Effect):
+    """Look whether page `subject` was answered, and call the next one if not."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:
+        return f"page {self.subject}"
+
+
+class EndPages(_Effect):
+    """Nobody need be called for incident `subject` any more."""
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -350,6 +382,10 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | SendPage
+    | ShowPage
+    | EscalatePage
+    | EndPages
 )
 
 

@@ -13,6 +13,7 @@ from bot.decision import (
     Card,
     Decision,
     DraftPostmortem,
+    EndPages,
     FurnishChannel,
     InviteResponders,
     NameSuspects,
@@ -206,9 +207,15 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(*refresh(changed), *remind(changed)),
+        do=(*refresh(changed), *remind(changed), *_calls(incident, changed, policy)),
         say=f"{incident.id} is now *{severity}*.",
     )
+
+
+def _calls(before: Incident, after: Incident, policy: Policy) -> tuple[CallResponders, ...]:
+    """What has become so severe that it pages, calls its on-call again."""
+    at = policy.pages_at
+    return (CallResponders(after.id),) if at and after.severity <= at < before.severity else ()
 
 
 def _sooner(before: Incident, after: Incident) -> Incident:
@@ -276,7 +283,7 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
             _phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),
             *((overruled,) if although else ()),
         ),
-        do=(SendPost(post.id), *refresh(done), DraftPostmortem(incident.id)),
+        do=(SendPost(post.id), *refresh(done), DraftPostmortem(incident.id), EndPages(incident.id)),
         say=f"{incident.id} is *resolved*. The draft of the postmortem will be in the channel in a moment.",
     )
 

@@ -235,6 +235,10 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, OnCall] = field(default_factory=dict)
     people: Mapping[str, Contact] = field(default_factory=dict)  # by Slack id
+    pages_at: Severity | None = (
+        Severity.SEV2
+    )  # an incident as severe as this, or more, pages its on-call; None: none does
+    escalates_after: timedelta = timedelta(minutes=5)  # when a page that nobody answers goes to the next one
     closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)

@@ -42,7 +42,7 @@ from handlers.watching import Watchers
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
-from handlers.world import ByVersion, Metrics, Neighbourhood, OnCalls, Pods, Rollouts, World
+from handlers.world import Alarms, ByVersion, Metrics, Neighbourhood, OnCalls, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -172,6 +172,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         fetch=Fetch(),
         mailer=mailer(settings),
         oncalls=oncalls(settings),
+        alarms=alarms(settings),
     )
     web = server.build(
         world,
@@ -302,6 +303,14 @@ def oncall(settings: Settings, name: str, part: OnCall) -> OnCalls:
     else:
         whose = {"schedule": there.schedule, "escalation_policy": there.escalation_policy}
         made = providers.load("pagerduty", providers.ONCALLS)(secret, url=there.url, **whose)
+    return made
+
+
+def alarms(settings: Settings) -> Alarms | None:
+    part = settings.config.page.pagerduty
+    made: Alarms | None = None
+    if part:
+        made = providers.load("pagerduty", providers.ALARMS)(settings.routing_key, url=part.url)
     return made
 
 

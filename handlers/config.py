@@ -228,6 +228,23 @@ class OnCall(Part):
         return Rota(people=tuple(self.people), start=self.start, turn=self.turn, overrides=overrides)
 
 
+class AlarmPart(Part):
+    routing_key_env: str = Field(min_length=1)
+    url: str = Field(default="https://events.pagerduty.com", pattern=WEB)
+
+
+class PagePart(Part):
+    at: Level | None = Severity.SEV2
+    escalate_after: Duration = timedelta(minutes=5)
+    pagerduty: AlarmPart | None = None
+
+    @model_validator(mode="after")
+    def _patient(self) -> PagePart:
+        if self.escalate_after < timedelta(seconds=30):
+            raise ValueError("escalate_after: 30s is the least; people have to find their telephone")
+        return self
+
+
 class PersonPart(Part):
     name: str = ""
     phone: str = Field(default="", pattern=r"^(\+?[0-9][0-9 ()/.-]{3,30})?$")
@@ -556,6 +573,7 @@ class Config(Part):
     prometheus: PrometheusPart | None = None
     oncall: dict[str, OnCall] = {}
     people: dict[Member, PersonPart] = {}
+    page: PagePart = PagePart()
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
@@ -622,6 +640,8 @@ class Config(Part):
             channel_prefix=self.channel_prefix,
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
+            pages_at=self.page.at,
+            escalates_after=self.page.escalate_after,
             people={id: part.policy() for id, part in self.people.items()},
             signals=self.prometheus.policy() if self.prometheus else (),
             closes_gates_at=self.gates.close_at,

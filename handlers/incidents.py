@@ -6,12 +6,13 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, links, probes, roles, text
+from bot import incidents, links, pages, probes, roles, text
 from bot.cards import incident as cards
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
 from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role, Severity
+from bot.pages import Ways
 from handlers import oncalls, targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
@@ -38,18 +39,28 @@ def call_responders(world: World, id: str) -> Think:
     members, unread = oncalls.ask_all(world, roles.wanted(incident, world.policy).values())
 
     def think(tx: Tx, now: datetime) -> Decision:
-        found = roles.responders(incident, world.policy, members, now)
-        decision = roles.responders_found(tx.incident(id), found, tx.assignments(id), now)
+        found, held = roles.responders(incident, world.policy, members, now), tx.assignments(id)
+        decision = roles.responders_found(tx.incident(id), found, held, now)
+        names = pages.in_order(roles.wanted(incident, world.policy))
+        people = [who for name in names for who in roles.people_of(name, world.policy, members, now)]
+        people = list(dict.fromkeys(people))
+        decision += pages.automatic(tx.incident(id), people, tx.pages(id), held, paging(world), world.policy, now)
         return sum((troubled(id, what)(tx, now) for what in unread), decision)
 
     return think
 
 
+def paging(world: World) -> Ways:
+    """How people can be called here."""
+    return Ways(mail=world.mailer is not None, alarm=world.alarms is not None, contacts=world.policy.people)
+
+
 def invite_responders(world: World, id: str) -> Think:
-    incident, held = world.read(lambda tx: (tx.incident(id), tx.assignments(id)))
+    incident, held, paged = world.read(lambda tx: (tx.incident(id), tx.assignments(id), tx.pages(id)))
     if not incident.channel:
         return nothing
-    people = dict.fromkeys([a.user for a in held if a.user] + [incident.by])
+    called = [who for page in paged for who in (*page.to[: page.turn + 1], page.settled_by)]
+    people = dict.fromkeys([a.user for a in held if a.user] + [incident.by] + called)
     refused = world.chat.invite(incident.channel, [who for who in people if text.is_person(who)])
     if not refused:
         return nothing

@@ -20,7 +20,9 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndPages,
     EndSilence,
+    EscalatePage,
     ExpireRequest,
     FurnishChannel,
     HandleEvent,
@@ -34,9 +36,11 @@ from bot.decision import (
     RemindTask,
     RemindUpdate,
     RunProbe,
+    SendPage,
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowPage,
     ShowQuestion,
     ShowRequest,
     ShowRollout,
@@ -56,6 +60,7 @@ from handlers import (
     heartbeats,
     incidents,
     live,
+    pages,
     postmortems,
     probes,
     questions,
@@ -147,6 +152,14 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case SendPage():
+            return pages.send(world, id, job)
+        case ShowPage():
+            return pages.show(world, id, job)
+        case EscalatePage():
+            return pages.escalate(world, id)
+        case EndPages():
+            return pages.end(world, id)
         case _:
             assert_never(effect)
 
@@ -157,7 +170,9 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return rollouts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
-    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout):  # whose lanes are their own
+    if isinstance(job.effect, SendPage):
+        return pages.gave_up(job.effect, error)
+    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout | EscalatePage):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 

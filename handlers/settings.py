@@ -86,6 +86,7 @@ class Settings:
     prometheus_token: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     smtp_password: str = field(default="", repr=False)
+    routing_key: str = field(default="", repr=False)
     oncall_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by the on-call's name
 
     @property
@@ -120,6 +121,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         token,
         headers,
         smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
+        routing_key=needed(
+            "page.pagerduty.routing_key_env",
+            config.page.pagerduty.routing_key_env if config.page.pagerduty else "",
+            environ,
+        ),
         oncall_secrets=_oncall_secrets(config, environ),
     )
 

@@ -31,6 +31,7 @@ from bot.model import (
     Link,
     LiveCard,
     Message,
+    Page,
     Pass,
     Post,
     Postmortem,
@@ -72,6 +73,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
 )
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
 TASKS, VOTES = table(Task), table(Vote)
+PAGES = table(Page)
 LIVE = table(LiveCard)
 QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
@@ -319,6 +321,17 @@ class Tx:
 
     def task(self, id: str) -> Task:
         return self._need(Task, id)
+
+    def page(self, id: str) -> Page:
+        return self._need(Page, id)
+
+    def find_page(self, id: str) -> Page | None:
+        return self._get(Page, id)
+
+    def pages(self, incident: str) -> tuple[Page, ...]:
+        """Oldest first."""
+        mine = select(PAGES).where(PAGES.c.incident == incident)
+        return self._all(Page, mine.order_by(PAGES.c.at, PAGES.c.id))
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)

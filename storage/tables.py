@@ -513,6 +513,26 @@ class TaskRow(Row, table=True):
     version: int
 
 
+class PageRow(Row, table=True):
+    __tablename__ = "page"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    to: list[str] = Field(sa_type=Json)
+    why: str = words()
+    by: str = words()
+    at: datetime = time()
+    turn_at: datetime = time()
+    turn: int
+    state: str = words()
+    settled_by: str = words()
+    settled_at: datetime | None = time()
+    alarmed: bool
+    troubles: list[str] = Field(sa_type=Json)
+    messages: dict[str, str] = Field(sa_type=Json)
+    version: int
+
+
 class VigilRow(Row, table=True):
     __tablename__ = "vigil"
     __table_args__ = (Index("ix_vigil_open", "service", "environment", **where("ended_at IS NULL")),)

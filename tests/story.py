@@ -41,7 +41,7 @@ from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
-from handlers.world import World
+from handlers.world import Alarms, Mailer, World
 from sandbox.clock import FrozenClock
 from sandbox.cluster import kubeconfig
 from sandbox.server import application, serve
@@ -62,6 +62,7 @@ def target(service: str, provider: str = "argo") -> Target:
 
 SHOP = Policy(
     must_announce=True,
+    pages_at=None,  # what is paged is in test_pages
     broadcast=("#status-updates",),
     consent=(Rule(approvals=0, typed=False),),  # whoever may, may alone; the default is in test_consent
     oncall={
@@ -138,6 +139,8 @@ class Story:
         self.version_page = VersionPage()
         self.prober = HttpProber()
         self.vendor_pages = StatuspagePages()
+        self.mailer: Mailer | None = None
+        self.alarms: Alarms | None = None
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -160,6 +163,8 @@ class Story:
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
             prober=self.prober,
+            mailer=self.mailer,
+            alarms=self.alarms,
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),

@@ -41,6 +41,7 @@ from bot.model.intake import (
     VendorState,
     VendorStatus,
 )
+from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -92,6 +93,8 @@ __all__ = [
     "LiveCard",
     "Message",
     "Migration",
+    "Page",
+    "PageState",
     "Pass",
     "Phase",
     "Post",

@@ -43,6 +43,7 @@ def test_the_example_shows_every_default():
         "vendors",
         "smtp",
         "people",
+        "page",
     }
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
@@ -87,6 +88,8 @@ def test_a_typo_is_named_with_its_line():
         ("oncall: {a: {pagerduty: {token_env: T}}}", "give schedule or escalation_policy"),
         ("people: {U1: {phone: call me}}", "people.U1.phone: 'call me' does not look right (a phone number"),
         ("people: {dana: {}}", "people.dana"),
+        ("page: {at: bad}", "page.at: write a severity as SEV1 to SEV5"),
+        ("page: {escalate_after: 1s}", "escalate_after: 30s is the least"),
         ("a: [", "this is not YAML"),
         (
             "services:\n  a: {}\n  b: {}\n  a: {oncall: shop}\n",

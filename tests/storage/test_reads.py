@@ -11,7 +11,20 @@ from sqlalchemy import text
 from bot import live
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Answer, ChangeKind, Phase, Post, Question, Request, RequestState, Role, RolloutPhase, Sighting
+from bot.model import (
+    Answer,
+    ChangeKind,
+    Duty,
+    Page,
+    Phase,
+    Post,
+    Question,
+    Request,
+    RequestState,
+    Role,
+    RolloutPhase,
+    Sighting,
+)
 from storage.reads import OPEN_GROUPS, RECENT_GROUPS, SEEN_ALERTS
 from storage.store import Conflict, Store
 from tests.bot.rollout_values import hold
@@ -366,3 +379,12 @@ def test_who_was_on_call_is_what_was_learned_last(store: Store) -> None:
     keep(store, replace(learned, people=(), at=later(5)))
     assert store.read(lambda tx: tx.duty("search")) == replace(learned, people=(), at=later(5))
     assert store.read(lambda tx: tx.duty("other")) is None
+
+
+def test_pages_are_read_by_their_incident_oldest_first(store: Store) -> None:
+    first = Page(id="INC-7/page/1", incident="INC-7", to=("U1",), why="x", by="U2", at=NOON, turn_at=NOON)
+    second = replace(first, id="INC-7/page/0", at=later(1), messages={"0": "D1/1.2"}, troubles=("y",))
+    keep(store, first, second, replace(first, id="INC-8/page/1", incident="INC-8"))
+    assert [page.id for page in store.read(lambda tx: tx.pages("INC-7"))] == [first.id, second.id]
+    assert store.read(lambda tx: tx.page(second.id)) == replace(second, version=1)
+    assert store.read(lambda tx: tx.find_page("INC-7/page/2")) is None
