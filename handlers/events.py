@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot import events
+import structlog
+
+from bot import catchup, events
+from bot.case import Case
 from bot.decision import Decision
+from bot.errors import ProviderError
+from bot.text import is_person
+from handlers.incidents import case_of
 from handlers.world import Think, World, nothing
 from storage.store import Tx
+
+log = structlog.get_logger(__name__)
 
 
 def receive(world: World, body: Mapping[str, Any], ours: tuple[str, ...]) -> Decision:
@@ -36,9 +44,31 @@ def handle(world: World, id: str) -> Think:
         return nothing
     channel, ts = events.channel_of(event.body), events.subject_of(event.body)
     link = world.chat.link(channel, ts) if ts else ""
+    if event.kind == "member_joined_channel":
+        return catch_up(world, channel, str(event.body.get("user") or ""), event.received_at)
 
     def think(tx: Tx, now: datetime) -> Decision:
         known = tx.message(channel, ts) if ts else None
         return events.handle(event, tx.incident_in(channel), known, link)
 
     return think
+
+
+def catch_up(world: World, channel: str, who: str, at: datetime) -> Think:
+    """Whoever joins later is told what goes on, for them alone."""
+    case = world.read(lambda tx: case_in(tx, channel, at))
+    if case is None or not is_person(who):
+        return nothing
+    try:
+        world.chat.whisper(channel, who, catchup.catchup(case, world.now()))
+    except ProviderError as error:
+        if not error.permanent:
+            raise
+        log.info("nobody to catch up", channel=channel, error=str(error))  # they have left again
+    return nothing
+
+
+def case_in(tx: Tx, channel: str, at: datetime) -> Case | None:
+    """The incident of this channel, where somebody who joined it then has to be told of it."""
+    incident = tx.incident_in(channel)
+    return case_of(tx, incident, at) if incident and catchup.is_wanted(incident, at) else None

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import structlog
 
-from bot import incidents, links, pages, probes, roles, text
+from bot import incidents, links, pages, probes, roles, text, timeline
 from bot.cards import incident as cards
+from bot.case import Case
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
@@ -121,6 +122,22 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
     """The changes linked to an incident: what people have found, then the likeliest."""
     return links.ranked([(link, change) for link in tx.links(incident) if (change := tx.change(link.change))])
+
+
+def case_of(tx: Tx, incident: Incident, now: datetime) -> Case:
+    """Without the chat: what was decided and noted."""
+    id, held = incident.id, tx.assignments(incident.id)
+    return Case(
+        incident=incident,
+        lines=timeline.timeline(incident, tx.entries(id), (), held, {}),
+        assignments=held,
+        linked=linked(tx, id),
+        updates=tx.updates(id),
+        requests=tx.requests(id),
+        names={},
+        now=now,
+        tasks=tx.tasks(id),
+    )
 
 
 def furnish_channel(world: World, id: str) -> Think:
@@ -271,7 +288,10 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
         return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))
     if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
         incidents.must_be_open(incident)
-        return cards.handoff_modal(incident, roles.parse_role(rest or _only_role(world, incident, ask.by)))
+        role = roles.parse_role(rest or _only_role(world, incident, ask.by))
+        return cards.handoff_modal(
+            incident, role, world.read(lambda tx: roles.handoff_draft(case_of(tx, incident, world.now())))
+        )
     return None
 
 
@@ -357,6 +377,7 @@ def _submit_handoff(world: World, form: Submission) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         current = {a.role: a for a in tx.assignments(id)}
         words = f"{role} {person(who)}"
-        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True)
+        summary = form.values.get("summary", "")
+        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True, summary=summary)
 
     return world.decide(think)

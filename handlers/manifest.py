@@ -17,6 +17,7 @@ PLACES = (HERE / "manifest.yml", HERE.parent / "manifest.yml")  # in the wheel, 
 EVENT_SCOPES: Mapping[str, str] = {
     "channel_id_changed": "channels:read",
     "channel_rename": "channels:read",
+    "member_joined_channel": "channels:read",
     "message.channels": "channels:history",
     "pin_added": "pins:read",
     "pin_removed": "pins:read",

@@ -104,6 +104,26 @@ def test_people_page_whom_they_need_and_hear_when_nobody_answers(awake: Story) -
     assert story.dead == []
 
 
+def test_whoever_joins_later_is_caught_up_for_them_alone(story: Story) -> None:
+    story.ships("v42")
+    story.alert()
+    story.slack.join(ALICE, story.channel)
+    story.settle()
+    assert story.slack.ephemerals(story.channel, ALICE) == []  # the card is there
+    story.types("/incident note the payment client retries")
+    story.passes(301)
+    story.slack.join(CAROL, story.channel)
+    story.settle()
+    (told,) = story.slack.ephemerals(story.channel, CAROL)
+    said = flat(told)
+    assert said.startswith("*INC-1* SEV2 · checkout · *investigating* for 5 min")
+    assert "Commander <@U0DANA> · Ops lead <@U0BOB>" in said
+    assert "`checkout v42` is suspected" in said
+    assert "the payment client retries" in said
+    assert story.slack.ephemerals(story.channel, ALICE) == []
+    assert story.dead == []
+
+
 def test_our_own_page_that_comes_back_from_pagerduty_opens_nothing(awake: Story) -> None:
     told = {"id": "Q1", "title": "x", "incident_key": "watchkeeper/INC-1/page/0", "urgency": "high"}
     body = {"event": {"id": "01", "event_type": "incident.triggered", "occurred_at": "2026-03-05T12:00:00Z"}}
