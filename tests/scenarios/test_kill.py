@@ -19,7 +19,7 @@ import yaml
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.decision import PlotRollout, ShowRollout, VerifyFleet, WatchRollout
+from bot.decision import EscalatePage, PlotRollout, ShowRollout, VerifyFleet, WatchRollout
 from handlers.app import utc_now
 from handlers.manifest import manifest
 from sandbox.clock import Clock
@@ -38,7 +38,8 @@ READS = {
 }  # fmt: skip
 SECONDS = 90.0
 OUTBOX = table_of(OutboxRow)
-LOOKS = (ShowRollout, PlotRollout, VerifyFleet, WatchRollout)  # they look again as long as there may be news
+# They look again as long as there may be news, or in five minutes whether a page was answered.
+LOOKS = (ShowRollout, PlotRollout, VerifyFleet, WatchRollout, EscalatePage)
 
 
 class Trigger:
