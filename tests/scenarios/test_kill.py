@@ -270,7 +270,9 @@ def ours(room: Channel, says: str) -> list[dict[str, Any]]:
 
 
 def check(world: Sandbox, bot: Phoenix) -> None:
-    rooms = [channel for channel in world.workspace.channels.values() if channel.creator == "U0WATCH"]
+    made = [channel for channel in world.workspace.channels.values() if channel.creator == "U0WATCH"]
+    rooms = [channel for channel in made if not channel.is_im]
+    assert len(posts(world, "INC-1/page/0/0/message")) == 1, "one page"
     assert [room.name for room in rooms] == ["inc-1-checkout"]
     assert len(ours(rooms[0], "header")) == 2, "one card of the incident, and one of the rollout"
     assert len(ours(rooms[0], "is *proven*")) == 1, "one outcome"
