@@ -50,7 +50,7 @@ def of(ask: Ask) -> Act | None:
 
 
 def is_open(act: Act, policy: Policy) -> bool:
-    return EVERYBODY in policy.people.get(act, (EVERYBODY,))
+    return EVERYBODY in policy.may.get(act, (EVERYBODY,))
 
 
 def must_be_allowed(
@@ -63,7 +63,7 @@ def must_be_allowed(
     groups: Mapping[str, Collection[str]],
 ) -> None:
     """Raises Refused."""
-    who = policy.people.get(act, (EVERYBODY,))
+    who = policy.may.get(act, (EVERYBODY,))
     if EVERYBODY not in who and by not in who_may(service, roles, oncall, who, groups):
         what = "publish a status update" if act is Act.PUBLISH else f"{act} an incident"
         raise Refused(f"Only who {in_words(who, service.name)} may {what}; nothing was changed.")

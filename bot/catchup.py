@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import text
 from bot.cards import task as tasks_
@@ -14,7 +14,13 @@ from bot.decision import Card
 from bot.model import Alert, Assignment, Change, Entry, EntryKind, Incident, Link, Role, Task, Update, Verdict
 
 SUSPECTS, TRIED, TASKS, READS = 3, 6, 3, 3
+YOUNG = timedelta(minutes=5)  # until then the pinned card is all there is
 TRIALS = (EntryKind.ACTION, EntryKind.NOTE)
+
+
+def is_wanted(incident: Incident, joined_at: datetime) -> bool:
+    """Whether somebody who joined the channel then is told what goes on."""
+    return incident.is_open and joined_at - incident.opened_at >= YOUNG
 
 
 def catchup(

@@ -79,6 +79,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
             "commander|ops|comms|scribe [@who] [--take]", "Give or take a role; --take where its holder is away"
         ),
         "handoff": Usage("[role] [@who]", "Hand your role to someone else"),
+        "page": Usage("[@who|role|SERVICE] [why]", "Call the on-call, or somebody, until somebody answers"),
+        "ack": Usage("[INC-n/page/n]", "Answer a page", hidden=True),
         "note": Usage("text", "Add a line to the timeline"),
         "link": Usage(
             "CHANGE suspect|caused|fixed|dismissed [why]",
@@ -169,7 +171,7 @@ def incident_id(word: str) -> str | None:
 
 
 STEERING = frozenset(
-    {"sev", "status", "update", "publish", "role", "handoff", "note", "link", "resolve"}
+    {"sev", "status", "update", "publish", "role", "handoff", "page", "note", "link", "resolve"}
     | {"impact", "task", "followup", "poll", "reopen", "cancel", "snooze", "approve", "withhold"}
 )
 

@@ -11,6 +11,7 @@ from bot.model import (
     Assignment,
     Change,
     Delivery,
+    Duty,
     Entry,
     Event,
     Evidence,
@@ -27,6 +28,7 @@ from bot.model import (
     Maintenance,
     Mark,
     Message,
+    Page,
     Pass,
     Poll,
     Post,
@@ -54,6 +56,7 @@ Noun = (
     | Assignment
     | Change
     | Delivery
+    | Duty
     | Event
     | Evidence
     | Export
@@ -69,6 +72,7 @@ Noun = (
     | Mark
     | Maintenance
     | Message
+    | Page
     | Pass
     | Poll
     | Post
@@ -372,6 +376,36 @@ class CheckHeartbeat(_Effect):
         return f"heartbeat {self.subject}"
 
 
+class SendPage(_Effect):
+    """Call somebody: `subject` is the page, its turn and the way, "INC-7/page/0/1/mail", or "INC-7/page/0/alarm"."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:  # of its own: where one way is closed, the others are not
+        return f"page {self.subject}"
+
+
+class ShowPage(_Effect):
+    """Post the card of page `subject`, or edit it in place; "INC-7/page/0/1" is the direct message of its turn 1."""
+
+    priority = 3
+
+
+class EscalatePage(_Effect):
+    """Look whether page `subject` was answered, and call the next one if not."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:
+        return f"page {self.subject}"
+
+
+class EndPages(_Effect):
+    """Nobody need be called for incident `subject` any more."""
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -411,6 +445,10 @@ Effect = (
     | ShowPoll
     | EndPoll
     | ExportStatus
+    | SendPage
+    | ShowPage
+    | EscalatePage
+    | EndPages
 )
 
 

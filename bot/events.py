@@ -21,6 +21,7 @@ KINDS = frozenset(
         "channel_rename",
         "group_rename",
         "channel_id_changed",
+        "member_joined_channel",
     }
 )
 REACTIONS = ("reaction_added", "reaction_removed")
@@ -113,6 +114,8 @@ def is_wanted(body: Raw, ours: tuple[str, ...]) -> bool:
         return False
     if event["type"] in ("channel_rename", "group_rename", "channel_id_changed"):
         return True
+    if event["type"] == "member_joined_channel":
+        return event.get("user") not in ours
     said_by = (event.get("user"), event.get("bot_id"), _inner(event).get("user"), _inner(event).get("bot_id"))
     if event["type"] == "message" and any(who in ours for who in said_by):
         return False

@@ -12,6 +12,7 @@ from bot.decision import (
     CallResponders,
     Decision,
     DraftPostmortem,
+    EndPages,
     FurnishChannel,
     InviteResponders,
     NameSuspects,
@@ -115,7 +116,7 @@ def reopened(
 def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
     """It was none: it ends without a postmortem, and counts for nothing."""
     must_be_open(incident)
-    ended = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, cancelled=True)
+    none = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, cancelled=True)
     because = f": {brief(why, 300)}" if why else ""
     post = Post(
         id=f"{incident.id}/cancelled/{_stamp(now)}",
@@ -125,9 +126,9 @@ def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
     )
     text = f": cancelled, it was no incident{f' ({why})' if why else ''}"
     return Decision(
-        save=(ended, post),
+        save=(none, post),
         note=(_phase_entry(incident, Phase.RESOLVED, by, now, text),),
-        do=(SendPost(post.id), *refresh(ended)),
+        do=(SendPost(post.id), *refresh(none), *ended(none)),
         say=f"{incident.id} is *cancelled*. There will be no postmortem. `/incident reopen` brings it back.",
     )
 
@@ -155,6 +156,11 @@ def _stamp(at: datetime | None) -> str:
 def refresh(incident: Incident) -> tuple[PostCard | FurnishChannel | Announce, ...]:
     """Everything that shows the incident's state, brought up to date."""
     return PostCard(incident.id), FurnishChannel(incident.id), Announce(incident.id)
+
+
+def ended(incident: Incident) -> tuple[TellResolved | EndPages, ...]:
+    """Whoever was told or called hears that it is over."""
+    return TellResolved(incident.id), EndPages(incident.id)
 
 
 def channel_name(incident: Incident, prefix: str = "") -> str:
@@ -210,9 +216,15 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(*refresh(changed), *remind(changed)),
+        do=(*refresh(changed), *remind(changed), *_calls(incident, changed, policy)),
         say=f"{incident.id} is now *{severity}*.",
     )
+
+
+def _calls(before: Incident, after: Incident, policy: Policy) -> tuple[CallResponders, ...]:
+    """What has become so severe that it pages, calls its on-call again."""
+    at = policy.pages_at
+    return (CallResponders(after.id),) if at and after.severity <= at < before.severity else ()
 
 
 def _sooner(before: Incident, after: Incident) -> Incident:
@@ -280,7 +292,7 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
             _phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),
             *((overruled,) if although else ()),
         ),
-        do=(SendPost(post.id), *refresh(done), TellResolved(incident.id), DraftPostmortem(incident.id)),
+        do=(SendPost(post.id), *refresh(done), *ended(done), DraftPostmortem(done.id)),
         say=f"{incident.id} is *resolved*. The draft of the postmortem will be in the channel in a moment.",
     )
 

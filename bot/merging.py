@@ -9,7 +9,7 @@ from datetime import datetime
 from bot import text
 from bot.decision import Decision, NameSuspects, PostCard, SendPost
 from bot.errors import Refused
-from bot.incidents import CHANNEL, must_be_open, refresh
+from bot.incidents import CHANNEL, ended, must_be_open, refresh
 from bot.model import Alert, Entry, EntryKind, Incident, Phase, Post
 
 USAGE = "/incident merge INC-7"
@@ -19,17 +19,23 @@ def merge(incident: Incident, other: Incident, alerts: Sequence[Alert], by: str,
     """`incident` is over, and its `alerts` are the other's. The other keeps its channel, its people and its words."""
     must_fit(incident, other)
     onset = min(incident.began, other.began)
-    ended = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, merged_into=other.id)
+    merged = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, merged_into=other.id)
     # Saved in any case: of two that are merged into each other at once, one is too late.
     taken = replace(other, onset_at=onset if onset < other.began else other.onset_at)
     posts = (_leads(incident, other, by, now), _tells(incident, other, by))
     return Decision(
-        save=(ended, taken, *(replace(alert, incident=other.id) for alert in alerts), *posts),
+        save=(merged, taken, *(replace(alert, incident=other.id) for alert in alerts), *posts),
         note=(
-            _entry(incident, f"{incident.phase} → {ended.phase}: merged into {other.id}, {other.title}", by, now),
+            _entry(incident, f"{incident.phase} → {merged.phase}: merged into {other.id}, {other.title}", by, now),
             _entry(other, f"{incident.id} was merged into this: {incident.severity} {incident.title}", by, now),
         ),
-        do=(*(SendPost(post.id) for post in posts), *refresh(ended), PostCard(other.id), NameSuspects(other.id)),
+        do=(
+            *(SendPost(post.id) for post in posts),
+            *refresh(merged),
+            *ended(merged),
+            PostCard(other.id),
+            NameSuspects(other.id),
+        ),
         say=f"{incident.id} is merged into {other.id}{_where(other, ' ')}. Its alerts are there now.",
     )
 

@@ -69,12 +69,22 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Override:
+    """Somebody stands in, from `start` until `end`, whoever's turn it is."""
+
+    who: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rota:
-    """People who take turns, each for `turn`, the first from `start` on."""
+    """People who take turns, each for `turn`, the first from `start` on. Of overrides that overlap the last counts."""
 
     people: tuple[str, ...]
     start: datetime
     turn: timedelta
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +92,25 @@ class Group:
     """A Slack user group; its members in Slack's order."""
 
     id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """An on-call that somebody else keeps. `provider` is a name of `handlers.providers.ONCALLS`."""
+
+    provider: str
+
+
+OnCall = Rota | Group | Asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """How a person is known and reached outside Slack."""
+
+    name: str = ""
+    phone: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +261,7 @@ class Mailbox:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statuspage:
+class PublicPage:
     """A page at Atlassian Statuspage; `components` is service → ids of what customers call it there."""
 
     page: str
@@ -252,7 +281,7 @@ class Destination:
 
     name: str
     audience: Audience
-    to: Room | Mailbox | Statuspage | Hook
+    to: Room | Mailbox | PublicPage | Hook
     severity: Severity | None = None  # this severe, or more
     services: tuple[str, ...] = ()
 
@@ -283,7 +312,12 @@ class Policy:
     approved: frozenset[Audience] = frozenset()  # audiences that read only what the commander has agreed to
     channel_prefix: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
-    oncall: Mapping[str, Rota | Group] = field(default_factory=dict)
+    oncall: Mapping[str, OnCall] = field(default_factory=dict)
+    people: Mapping[str, Contact] = field(default_factory=dict)  # by Slack id
+    pages_at: Severity | None = (
+        Severity.SEV2
+    )  # an incident as severe as this, or more, pages its on-call; None: none does
+    escalates_after: timedelta = timedelta(minutes=5)  # when a page that nobody answers goes to the next one
     closes_gates_at: Severity | None = Severity.SEV2  # an open incident as severe as this, or more; None: none does
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)
@@ -296,7 +330,7 @@ class Policy:
     signals: tuple[Signal, ...] = ()  # what is plotted of a release; nothing without Prometheus
     probes: Mapping[str, Probe] = field(default_factory=dict)
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
-    people: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: ANYBODY)  # who may do what
+    may: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: ANYBODY)  # who may do what
     emoji: Mapping[str, str] = field(default_factory=lambda: EMOJI)
     receipt: str = "white_check_mark"  # our reaction to a message that was marked; "": none
     status: StatusPage | None = None  # None: customers are told nothing

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.case import Case
 from bot.commands import person
 from bot.decision import Decision, FurnishChannel, InviteResponders, PostCard, SendPost
 from bot.errors import Refused
 from bot.incidents import CHANNEL
-from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role
-from bot.policy import Group, Policy, Rota
-from bot.text import code, mention
+from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role, Verdict
+from bot.policy import Policy, Rota
+from bot.text import clip, code, mention, one_line, paragraph
 
 WORDS: Mapping[str, Role] = {
     **{role.value: role for role in Role},
@@ -23,6 +24,12 @@ WORDS: Mapping[str, Role] = {
 
 
 TAKE = "--take"
+HANDED = 3  # of each sort, in the draft of a hand-off
+FOUND: Mapping[Verdict, str] = {
+    Verdict.SUSPECT: "is suspected",
+    Verdict.CAUSED: "caused it",
+    Verdict.FIXED: "fixed it",
+}
 
 
 def parse_role(word: str) -> Role:
@@ -36,7 +43,8 @@ def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
     """The people of a rota, whoever's turn it is first. Before the rota starts, its first person."""
     turns = max(0, (now - rota.start) // rota.turn)
     at = turns % len(rota.people)
-    return rota.people[at:] + rota.people[:at]
+    standing_in = [one.who for one in rota.overrides if one.start <= now < one.end][-1:]
+    return tuple(dict.fromkeys((*standing_in, *rota.people[at:], *rota.people[:at])))
 
 
 def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
@@ -51,27 +59,25 @@ def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
 def responders(
     incident: Incident, policy: Policy, members: Mapping[str, Sequence[str]], now: datetime
 ) -> dict[Role, str]:
-    """Who is called for which role. `members` is group id → people, as Slack said.
+    """Who is called for which role. `members` is name of the on-call → people, of those that are asked elsewhere.
 
     Where one on-call fills two roles, two people of it do, if it has two.
     """
     called: dict[Role, str] = {}
     for role, name in wanted(incident, policy).items():
-        people = _people(policy.oncall.get(name), members, now)
+        people = people_of(name, policy, members, now)
         free = [who for who in people if who not in called.values()] or list(people)
         if free:
             called[role] = free[0]
     return called
 
 
-def _people(source: Rota | Group | None, members: Mapping[str, Sequence[str]], now: datetime) -> Sequence[str]:
-    match source:
-        case Rota():
-            return on_duty(source, now)
-        case Group():
-            return members.get(source.id, ())
-        case None:
-            return ()
+def people_of(name: str, policy: Policy, members: Mapping[str, Sequence[str]], now: datetime) -> Sequence[str]:
+    match policy.oncall.get(name):
+        case Rota() as rota:
+            return on_duty(rota, now)
+        case _:
+            return members.get(name, ())
 
 
 def responders_found(
@@ -105,6 +111,7 @@ def assign(
     now: datetime,
     *,
     handing_off: bool = False,
+    summary: str = "",
 ) -> Decision:
     """`role comms @bob` gives, `role comms` takes a free role; a held one is given by its holder or the commander."""
     if not incident.is_open:
@@ -128,10 +135,10 @@ def assign(
     version = held.version if held else 0
     assignment = Assignment(incident=incident.id, role=role, user=user, by=by, at=now, version=version)
     text = "takes over as {}" if held and held.user else "is {}"
-    told = _told(incident, role, user, by, held)
+    told = _told(incident, role, user, by, held, summary)
     return Decision(
         save=(assignment, *told),
-        note=(_entry(incident, role, user, by, now, text),),
+        note=(_entry(incident, role, user, by, now, text), *_handed(incident, summary, by, now)),
         do=(
             InviteResponders(incident.id),
             PostCard(incident.id),
@@ -142,14 +149,43 @@ def assign(
     )
 
 
-def _told(incident: Incident, role: Role, user: str, by: str, held: Assignment | None) -> tuple[Post, ...]:
+def _handed(incident: Incident, summary: str, by: str, now: datetime) -> tuple[Entry, ...]:
+    if not summary.strip():
+        return ()
+    words = f"hand-off: {one_line(summary)}"
+    return (Entry(incident=incident.id, at=now, kind=EntryKind.NOTE, by=by, text=words),)
+
+
+def handoff_draft(case: Case) -> str:
+    """What the next one has to know, as far as the timeline knows it; whoever hands off mends it."""
+    incident = case.incident
+    lines = [
+        f"{incident.severity}, {incident.phase}. {one_line(incident.impact)}".strip(),
+        *(
+            f"{change.service} {change.version} {FOUND[link.verdict]}"
+            for link, change in case.linked[:HANDED]
+            if link.verdict in FOUND
+        ),
+        *(f"{request.verb} {request.service}: {request.state}" for request in case.requests[-HANDED:]),
+        *(f"{line.at:%H:%M} {one_line(line.text)}" for line in case.of(EntryKind.NOTE)[-HANDED:]),
+        *(f"to do: {one_line(task.text)}" for task in case.tasks[:HANDED] if task.done_at is None),
+    ]
+    if incident.next_update_at:
+        lines.append(f"next update due {incident.next_update_at:%H:%M} UTC")
+    return clip("\n".join(f"- {clip(line, 200)}" for line in lines), 2000)
+
+
+def _told(
+    incident: Incident, role: Role, user: str, by: str, held: Assignment | None, summary: str = ""
+) -> tuple[Post, ...]:
     """Said in the channel to those who did not press it themselves: the new holder, and the one before."""
     before = held.user if held else ""
     if not {user, before} - {by, ""}:
         return ()
     after = f", after {mention(before)}" if before else ""
     given = f" ({mention(by)} said so)" if by != user else ""
-    text = f"{mention(user)} is now *{role.title}* of {incident.id}{after}{given}."
+    handed = f"\n{paragraph(summary, 2000)}" if summary.strip() else ""
+    text = f"{mention(user)} is now *{role.title}* of {incident.id}{after}{given}.{handed}"
     number = held.version if held else 0
     return (Post(id=f"{incident.id}/role/{role}/{number}", incident=incident.id, channel=CHANNEL, text=text),)
 

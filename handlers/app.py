@@ -22,8 +22,9 @@ from fastapi import FastAPI
 from slack_sdk import WebClient
 
 from bot.errors import ProviderError
-from bot.policy import GATES
+from bot.policy import GATES, Asked
 from handlers import heartbeats, providers, schedule
+from handlers.config import OnCall
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.fetch import Fetch
@@ -46,7 +47,7 @@ from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.web.guard import sign
 from handlers.web.signin import Entrance, networks
-from handlers.world import ByVersion, Metrics, Neighbourhood, Place, Pods, Rollouts, World
+from handlers.world import Alarms, ByVersion, Metrics, Neighbourhood, OnCalls, Place, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -179,8 +180,10 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         status_since=status_since(store, now()) if settings.policy.status else None,
         fetch=Fetch(),
         mailer=mailer(settings),
-        pages=status_pages(settings),
+        statuspages=status_pages(settings),
         hooks=webhooks(settings),
+        oncalls=oncalls(settings),
+        alarms=alarms(settings),
     )
     web = server.build(
         world,
@@ -312,6 +315,34 @@ def status_since(store: Store, now: datetime) -> datetime:
 
 def prober(settings: Settings) -> HttpProber | None:
     return HttpProber(settings.probe_secrets) if settings.policy.probes else None
+
+
+def oncalls(settings: Settings) -> dict[str, OnCalls]:
+    """Those that are kept elsewhere. Only what is used is loaded."""
+    return {name: oncall(settings, name, part) for name, part in settings.config.oncall.items() if kept_elsewhere(part)}
+
+
+def kept_elsewhere(part: OnCall) -> bool:
+    return isinstance(part.policy(), Asked)
+
+
+def oncall(settings: Settings, name: str, part: OnCall) -> OnCalls:
+    secret, there = settings.oncall_secrets[name], part.pagerduty
+    made: OnCalls
+    if there is None:
+        made = providers.load("ical", providers.ONCALLS)(secret)
+    else:
+        whose = {"schedule": there.schedule, "escalation_policy": there.escalation_policy}
+        made = providers.load("pagerduty", providers.ONCALLS)(secret, url=there.url, **whose)
+    return made
+
+
+def alarms(settings: Settings) -> Alarms | None:
+    part = settings.config.page.pagerduty
+    made: Alarms | None = None
+    if part:
+        made = providers.load("pagerduty", providers.ALARMS)(settings.routing_key, url=part.url)
+    return made
 
 
 def mailer(settings: Settings) -> Smtp | None:

@@ -79,7 +79,7 @@ def must_be_allowed(world: World, act: Act, by: str, incident: Incident | None, 
     about = world.policy.service(name) if name else Service(name="")
     roles = world.read(lambda tx: tx.assignments(incident.id)) if incident else ()
     wanted = [about] if name else list(world.policy.services.values())
-    words = world.policy.people.get(act, ())
+    words = world.policy.may.get(act, ())
     oncall = frozenset[str]().union(*(targets.oncall(world, one) for one in wanted)) if "oncall" in words else ()
     groups = {word.removeprefix(GROUP) for word in words if word.startswith(GROUP)}
     members = {group: world.chat.members(group) for group in sorted(groups)}

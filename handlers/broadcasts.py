@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from bot import audiences, broadcasts, letters, pages, text
+from bot import audiences, broadcasts, letters, notices, text
 from bot.cards.update import update_card
 from bot.errors import NotYet, ProviderError
 from bot.model import Delivery, DeliveryState, Incident, Update
-from bot.policy import Destination, Hook, Mailbox, Policy, Room, Statuspage
+from bot.policy import Destination, Hook, Mailbox, Policy, PublicPage, Room
 from handlers.incidents import edited
 from handlers.world import Mail, Think, World, nothing
 from storage.store import Job, Tx
@@ -47,7 +47,7 @@ def deliver(world: World, id: str, job: Job) -> Think:
         return lambda tx, now: broadcasts.dropped(tx.delivery(id), "it is no longer configured")
     if not broadcasts.is_turn(delivery, way.others):
         raise NotYet(IN_TURN, "the update before it goes first")
-    if broadcasts.is_old(delivery, way.others) and isinstance(destination.to, Room | Statuspage):
+    if broadcasts.is_old(delivery, way.others) and isinstance(destination.to, Room | PublicPage):
         return lambda tx, now: broadcasts.dropped(tx.delivery(id), "a newer one is there already")
     reference = _send(world, destination, way, job)
     return lambda tx, now: broadcasts.arrived(tx.delivery(id), reference)
@@ -70,7 +70,7 @@ def _send(world: World, destination: Destination, way: Way, job: Job) -> str:
             return _to_room(world, room, way, job)
         case Mailbox():
             return _to_mailbox(world, way)
-        case Statuspage() as page:
+        case PublicPage() as page:
             return _to_page(world, destination.name, page, way)
         case Hook():
             return _to_hook(world, destination.name, way)
@@ -130,9 +130,9 @@ def _to_mailbox(world: World, way: Way) -> str:
     return ""
 
 
-def _to_page(world: World, name: str, page: Statuspage, way: Way) -> str:
-    notice = pages.notice(way.incident, way.update, first(way), way.delivery.audience, page)
-    publisher = world.pages.get(name)
+def _to_page(world: World, name: str, page: PublicPage, way: Way) -> str:
+    notice = notices.notice(way.incident, way.update, first(way), way.delivery.audience, page)
+    publisher = world.statuspages.get(name)
     if publisher is None:
         raise ProviderError("Statuspage", f"{name} has no token", permanent=True)
     return publisher.publish(notice, way.before.reference if way.before else "")

@@ -12,9 +12,10 @@ from slack_sdk import WebClient
 
 from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
-from bot.policy import GATES, Group, Probe, Room, Rota, Service, Target, Vendor
+from bot.oncall import troubles
+from bot.policy import GATES, Probe, Room, Service, Target, Vendor
 from bot.signals import Signal
-from handlers import app, probes, vendors
+from handlers import app, oncalls, probes, vendors
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
 from handlers.providers.slack import SlackChat
@@ -24,7 +25,7 @@ from handlers.providers.vendor_pages import StatuspagePages
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
-from handlers.world import ByVersion, Metrics, Prober
+from handlers.world import ByVersion, Metrics, Prober, World
 from storage.store import Busy, Store
 
 
@@ -90,8 +91,8 @@ def slack(settings: Settings) -> Iterator[Row]:
     if settings.socket_mode:
         yield tried("Slack app token", lambda: line(client, environment.slack_app_token))
     yield tried("Slack channels", lambda: channels(settings))
-    for name, source in settings.policy.oncall.items():
-        yield tried(f"on-call {name}", partial(oncall, settings, source))
+    for name in settings.policy.oncall:
+        yield tried(f"on-call {name}", partial(oncall, settings, name))
 
 
 def line(client: WebClient, token: str) -> str:
@@ -99,12 +100,23 @@ def line(client: WebClient, token: str) -> str:
     return "a connection can be opened"
 
 
-def oncall(settings: Settings, source: Rota | Group) -> str:
+def oncall(settings: Settings, name: str) -> str:
+    """Who is on call there now. Whom nobody knows in Slack can be put into no role."""
     with asking(settings) as chat:
-        people = chat.members(source.id) if isinstance(source, Group) else source.people
-        if not people:
-            raise ProviderError("Slack", "nobody is in that group")
-        return ", ".join(chat.names(people).values())
+        world = World(
+            store=chat.api.store,
+            chat=chat,
+            rollouts={},
+            policy=settings.policy,
+            now=app.utc_now,
+            oncalls=app.oncalls(settings),
+        )
+        answer = oncalls.on_duty(world, name)
+        if answer.unknown:
+            raise ProviderError(name, "; ".join(troubles(name, answer)))
+        if not answer.people:
+            raise ProviderError(name, "nobody is on call there now")
+        return ", ".join(chat.names(answer.people).values())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from handlers import (
     incidents,
     marks,
     merging,
+    pages,
     polls,
     postmortems,
     questions,
@@ -65,6 +66,8 @@ def _run(world: World, ask: Ask) -> Decision:
             return merging.run(world, ask)
         case _, "declare" | "join":
             return declaring.run(world, ask)
+        case _, "page" | "ack":
+            return pages.run(world, ask)
         case _, "answer":
             return questions.run(world, ask)
         case _, "postmortem":

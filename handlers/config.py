@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot import matching
 from bot.commands import nearest
@@ -24,26 +24,30 @@ from bot.policy import (
     TIMELINE,
     UPDATE_MINUTES,
     WHO,
+    Asked,
     Component,
+    Contact,
     Destination,
     Expect,
     Group,
     Hook,
     Mailbox,
+    Override,
     Policy,
     Probe,
+    PublicPage,
     Room,
     Rota,
     Route,
     Rule,
     Service,
     StatusPage,
-    Statuspage,
     Target,
     Then,
     Vendor,
     Verification,
 )
+from bot.policy import OnCall as OnCallSource
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS, STAND_INS, Sender, generic
 from handlers.intake.signatures import SCHEMES
@@ -169,31 +173,100 @@ class Cluster(Part):
         return self
 
 
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]  # in UTC, where no zone is written
+
+
+class OverridePart(Part):
+    who: Member
+    from_: Moment = Field(alias="from")
+    to: Moment
+
+    @model_validator(mode="after")
+    def _lasts(self) -> OverridePart:
+        if self.to <= self.from_:
+            raise ValueError("to must be after from")
+        return self
+
+
+class PagerDutyPart(Part):
+    schedule: str = Field(default="", pattern=r"^[A-Z0-9]*$")
+    escalation_policy: str = Field(default="", pattern=r"^[A-Z0-9]*$")
+    token_env: str = Field(min_length=1)
+    url: str = Field(default="https://api.pagerduty.com", pattern=WEB)
+
+    @model_validator(mode="after")
+    def _whose(self) -> PagerDutyPart:
+        if not (self.schedule or self.escalation_policy):
+            raise ValueError("give schedule or escalation_policy: an id such as PI7DH85, from its address in PagerDuty")
+        return self
+
+
 class OnCall(Part):
     people: list[Member] = []
-    start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    start: Moment = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
     turn: Duration = timedelta(days=7)
+    overrides: list[OverridePart] = []
     usergroup: str = Field(default="", pattern=r"^(S[A-Z0-9]+)?$")
+    ical: str = Field(default="", pattern=rf"^$|^webcal://\S+$|{WEB}")
+    ical_env: str = ""
+    pagerduty: PagerDutyPart | None = None
 
     @model_validator(mode="after")
     def _one(self) -> OnCall:
-        if bool(self.people) == bool(self.usergroup):
-            raise ValueError("give either people (a rota) or usergroup (a Slack user group's id)")
+        kinds = (self.people, self.usergroup, self.ical, self.ical_env, self.pagerduty)
+        if sum(map(bool, kinds)) != 1:
+            raise ValueError(
+                "give either people (a rota) or usergroup (a Slack user group's id) or ical or ical_env or pagerduty"
+            )
         if self.turn <= timedelta(0):
             raise ValueError("a turn must last longer than nothing")
+        if self.overrides and not self.people:
+            raise ValueError("overrides are for people; elsewhere they are made where the on-call is kept")
         return self
 
-    def policy(self) -> Rota | Group:
+    def policy(self) -> OnCallSource:
         if self.usergroup:
             return Group(id=self.usergroup)
-        start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
-        return Rota(people=tuple(self.people), start=start, turn=self.turn)
+        if not self.people:
+            return Asked(provider="pagerduty" if self.pagerduty else "ical")
+        overrides = tuple(Override(who=one.who, start=one.from_, end=one.to) for one in self.overrides)
+        return Rota(people=tuple(self.people), start=self.start, turn=self.turn, overrides=overrides)
+
+
+class AlarmPart(Part):
+    routing_key_env: str = Field(min_length=1)
+    url: str = Field(default="https://events.pagerduty.com", pattern=WEB)
+
+
+class PagePart(Part):
+    at: Level | None = Severity.SEV2
+    escalate_after: Duration = timedelta(minutes=5)
+    pagerduty: AlarmPart | None = None
+
+    @model_validator(mode="after")
+    def _patient(self) -> PagePart:
+        if self.escalate_after < timedelta(seconds=30):
+            raise ValueError("escalate_after: 30s is the least; people have to find their telephone")
+        return self
+
+
+class PersonPart(Part):
+    name: str = ""
+    phone: str = Field(default="", pattern=r"^(\+?[0-9][0-9 ()/.-]{3,30})?$")
+    email: str = Field(default="", pattern=r"^([^\s@<>,;]+@[^\s@<>,;]+)?$")
+
+    def policy(self) -> Contact:
+        return Contact(name=self.name, phone=self.phone, email=self.email)
 
 
 Allowed = Annotated[list[Annotated[str, Field(pattern=rf"^{EVERYBODY}$|{WHO_MAY}")]], Field(min_length=1)]
 
 
-class PeoplePart(Part):
+class MayPart(Part):
     declare: Allowed = [EVERYBODY]
     update: Allowed = [EVERYBODY]
     publish: Allowed = [EVERYBODY]
@@ -640,14 +713,14 @@ class BroadcastPart(Part):
             raise ValueError(f"{self.name}: give one of slack, email, statuspage and webhook")
         return self
 
-    def to(self) -> Room | Mailbox | Statuspage | Hook:
+    def to(self) -> Room | Mailbox | PublicPage | Hook:
         if self.slack:
             return Room(channel=self.slack.channel, in_place=self.slack.mode == "edit")
         if self.email:
             return Mailbox(addresses=tuple(dict.fromkeys(self.email.to)))
         if self.statuspage:
             ids = {service: tuple(found) for service, found in self.statuspage.components.items()}
-            return Statuspage(page=self.statuspage.page, components=ids)
+            return PublicPage(page=self.statuspage.page, components=ids)
         assert self.webhook is not None, "there is one, see above"
         return Hook(url=self.webhook.url)
 
@@ -689,10 +762,12 @@ class Config(Part):
     clusters: dict[str, Cluster] = {}
     prometheus: PrometheusPart | None = None
     oncall: dict[str, OnCall] = {}
+    people: dict[Member, PersonPart] = {}
+    page: PagePart = PagePart()
     services: dict[str, ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
-    people: PeoplePart = PeoplePart()
+    may: MayPart = MayPart()
     emoji: EmojiPart = EmojiPart()
     vigil: VigilPart = VigilPart()
     gitops: GitOpsPart = GitOpsPart()
@@ -768,6 +843,9 @@ class Config(Part):
             channel_prefix=self.channel_prefix,
             services={name: part.policy(name, self.rollback) for name, part in self.services.items()},
             oncall={name: part.policy() for name, part in self.oncall.items()},
+            pages_at=self.page.at,
+            escalates_after=self.page.escalate_after,
+            people={id: part.policy() for id, part in self.people.items()},
             signals=self.prometheus.policy() if self.prometheus else (),
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,
@@ -775,7 +853,7 @@ class Config(Part):
             longest_freeze=self.freezes.longest,
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
-            people=self.people.policy(),
+            may=self.may.policy(),
             emoji=self.emoji.policy(),
             receipt=self.emoji.receipt,
             vendors={name: part.policy(name) for name, part in self.vendors.items()},

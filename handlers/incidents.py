@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -13,17 +12,20 @@ from bot import (
     catchup,
     incidents,
     links,
+    pages,
     probes,
     roles,
     text,
+    timeline,
 )
 from bot.cards import incident as cards
+from bot.case import Case
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
 from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role
-from bot.policy import Group
-from handlers import authority, targets
+from bot.pages import Ways
+from handlers import authority, oncalls, targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -46,37 +48,31 @@ def open_channel(world: World, id: str, job: Job) -> Think:
 
 def call_responders(world: World, id: str) -> Think:
     incident = world.read(lambda tx: tx.incident(id))
-    names = roles.wanted(incident, world.policy).values()
-    groups = {source.id for name in names if isinstance(source := world.policy.oncall.get(name), Group)}
-    members, unread = read_groups(world, groups)
+    members, unread = oncalls.ask_all(world, roles.wanted(incident, world.policy).values())
 
     def think(tx: Tx, now: datetime) -> Decision:
-        found = roles.responders(incident, world.policy, members, now)
-        decision = roles.responders_found(tx.incident(id), found, tx.assignments(id), now)
+        found, held = roles.responders(incident, world.policy, members, now), tx.assignments(id)
+        decision = roles.responders_found(tx.incident(id), found, held, now)
+        names = pages.in_order(roles.wanted(incident, world.policy))
+        people = [who for name in names for who in roles.people_of(name, world.policy, members, now)]
+        people = list(dict.fromkeys(people))
+        decision += pages.automatic(tx.incident(id), people, tx.pages(id), held, paging(world), world.policy, now)
         return sum((troubled(id, what)(tx, now) for what in unread), decision)
 
     return think
 
 
-def read_groups(world: World, groups: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Who is in each group, and what to say of those that cannot be read: one must not silence the others."""
-    members: dict[str, tuple[str, ...]] = {}
-    unread: list[str] = []
-    for group in sorted(groups):
-        try:
-            members[group] = world.chat.members(group)
-        except ProviderError as error:
-            if not error.permanent:
-                raise
-            unread.append(f"the on-call group {group} could not be read ({error.message}): call its people by hand")
-    return members, unread
+def paging(world: World) -> Ways:
+    """How people can be called here."""
+    return Ways(mail=world.mailer is not None, alarm=world.alarms is not None, contacts=world.policy.people)
 
 
 def invite_responders(world: World, id: str) -> Think:
-    incident, held = world.read(lambda tx: (tx.incident(id), tx.assignments(id)))
+    incident, held, paged = world.read(lambda tx: (tx.incident(id), tx.assignments(id), tx.pages(id)))
     if not incident.channel:
         return nothing
-    people = dict.fromkeys([a.user for a in held if a.user] + [incident.by])
+    called = [who for page in paged for who in (*page.to[: page.turn + 1], page.settled_by)]
+    people = dict.fromkeys([a.user for a in held if a.user] + [incident.by] + called)
     refused = world.chat.invite(incident.channel, [who for who in people if text.is_person(who)])
     if not refused:
         return nothing
@@ -141,6 +137,22 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
     """The changes linked to an incident: what people have found, then the likeliest."""
     return links.ranked([(link, change) for link in tx.links(incident) if (change := tx.change(link.change))])
+
+
+def case_of(tx: Tx, incident: Incident, now: datetime) -> Case:
+    """Without the chat: what was decided and noted."""
+    id, held = incident.id, tx.assignments(incident.id)
+    return Case(
+        incident=incident,
+        lines=timeline.timeline(incident, tx.entries(id), (), held, {}),
+        assignments=held,
+        linked=linked(tx, id),
+        updates=tx.updates(id),
+        requests=tx.requests(id),
+        names={},
+        now=now,
+        tasks=tx.tasks(id),
+    )
 
 
 def furnish_channel(world: World, id: str) -> Think:
@@ -305,7 +317,10 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
         return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))
     if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
         incidents.must_be_open(incident)
-        return cards.handoff_modal(incident, roles.parse_role(rest or _only_role(world, incident, ask.by)))
+        role = roles.parse_role(rest or _only_role(world, incident, ask.by))
+        return cards.handoff_modal(
+            incident, role, world.read(lambda tx: roles.handoff_draft(case_of(tx, incident, world.now())))
+        )
     return None
 
 
@@ -359,6 +374,7 @@ def _submit_handoff(world: World, form: Submission) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         current = {a.role: a for a in tx.assignments(id)}
         words = f"{role} {person(who)}"
-        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True)
+        summary = form.values.get("summary", "")
+        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True, summary=summary)
 
     return world.decide(think)

@@ -18,6 +18,7 @@ EVENT_SCOPES: Mapping[str, str] = {
     "channel_id_changed": "channels:read",
     "channel_rename": "channels:read",
     "group_rename": "groups:read",
+    "member_joined_channel": "channels:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "pin_added": "pins:read",

@@ -21,8 +21,10 @@ from bot.decision import (
     DraftPostmortem,
     Effect,
     EndFreeze,
+    EndPages,
     EndPoll,
     EndSilence,
+    EscalatePage,
     ExpireRequest,
     ExportStatus,
     FurnishChannel,
@@ -37,10 +39,12 @@ from bot.decision import (
     RemindTask,
     RemindUpdate,
     RunProbe,
+    SendPage,
     SendPost,
     SetGitOps,
     SharePostmortem,
     ShowMark,
+    ShowPage,
     ShowPoll,
     ShowQuestion,
     ShowRequest,
@@ -64,6 +68,7 @@ from handlers import (
     incidents,
     live,
     marks,
+    pages,
     polls,
     postmortems,
     probes,
@@ -169,6 +174,14 @@ def perform(world: World, job: Job) -> Think:
             return polls.show(world, id, job)
         case EndPoll():
             return polls.end(world, id)
+        case SendPage():
+            return pages.send(world, id, job)
+        case ShowPage():
+            return pages.show(world, id, job)
+        case EscalatePage():
+            return pages.escalate(world, id)
+        case EndPages():
+            return pages.end(world, id)
         case _:
             assert_never(effect)
 
@@ -181,7 +194,9 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return suspensions.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, Deliver):
         return broadcasts.gave_up(job.effect.subject, error)
-    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout):  # whose lanes are their own
+    if isinstance(job.effect, SendPage):
+        return pages.gave_up(job.effect, error)
+    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout | EscalatePage):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 

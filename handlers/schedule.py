@@ -9,7 +9,14 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.errors import ProviderError
-from handlers import probes, rollouts, status, suspensions, vendors
+from handlers import (
+    oncalls,
+    probes,
+    rollouts,
+    status,
+    suspensions,
+    vendors,
+)
 from handlers.world import World
 from storage.store import Busy
 
@@ -34,6 +41,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
         every = int(world.policy.status.every.total_seconds())
         beat = shared(world, "status", every, lambda: status.beat(world))
         clock.add_job(beat, "interval", seconds=every, next_run_time=world.now(), misfire_grace_time=None)
+    ahead = shared(world, "oncalls", 600, lambda: oncalls.refresh(world))
+    clock.add_job(ahead, "interval", minutes=10, next_run_time=world.now(), misfire_grace_time=None)
     clean = shared(world, "prune", 86400, lambda: prune(world))
     clock.add_job(clean, "interval", hours=1, next_run_time=world.now())  # at once, too: some bots restart daily
     return clock

@@ -90,6 +90,8 @@ class Settings:
     place_secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)  # of buckets
     smtp_password: str = field(default="", repr=False)
     broadcast_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by the name of the destination
+    routing_key: str = field(default="", repr=False)
+    oncall_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by the on-call's name
 
     @property
     def socket_mode(self) -> bool:
@@ -125,6 +127,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         _place_secrets(config, environ),
         smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
         broadcast_secrets=_broadcast_secrets(config, environ),
+        routing_key=needed(
+            "page.pagerduty.routing_key_env",
+            config.page.pagerduty.routing_key_env if config.page.pagerduty else "",
+            environ,
+        ),
+        oncall_secrets=_oncall_secrets(config, environ),
     )
 
 
@@ -138,6 +146,17 @@ def _broadcast_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, 
         else:
             continue
         found[part.name] = needed(f"broadcasts.{number}.{setting}", variable, environ)
+    return found
+
+
+def _oncall_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """The token, or the address of a private feed, of each on-call that is asked elsewhere."""
+    found = {}
+    for name, part in config.oncall.items():
+        if part.pagerduty:
+            found[name] = needed(f"oncall.{name}.pagerduty.token_env", part.pagerduty.token_env, environ)
+        elif part.ical or part.ical_env:
+            found[name] = part.ical or needed(f"oncall.{name}.ical_env", part.ical_env, environ)
     return found
 
 
@@ -270,6 +289,11 @@ def parse(text: str, name: str) -> Config:
 
 SAID = {"extra_forbidden": "unexpected key"}
 EXPECTED = {
+    "phone": "a phone number, such as +49 30 901820",
+    "email": "an e-mail address, such as dana@example.com",
+    "ical": "http://, https:// or webcal://, and a host",
+    "schedule": "the id of a PagerDuty schedule, such as PI7DH85",
+    "escalation_policy": "the id of a PagerDuty escalation policy, such as PT20YPA",
     "people": "a Slack member id such as U024BE7LH: profile → ⋮ → Copy member ID",
     "usergroup": "a Slack user group's id, such as S0614TZR7",
     "incident": "a slash command, such as /incident",

@@ -9,18 +9,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import consent, freezes, probes, roles, vendors
+from bot import consent, freezes, probes, vendors
 from bot.canaries import FLAGGER, with_gates
 from bot.commands import Ask, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
 from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb, rollout_id
-from bot.policy import GATES, GROUP, Group, Rota, Rule, Service, Target
+from bot.policy import GATES, GROUP, Group, Rule, Service, Target
 from bot.preflight import Surroundings
 from bot.rollouts import remembered, unsure
 from bot.text import code
 from bot.vendors import Trouble
+from handlers import oncalls
 from handlers.world import Rollouts, World
 from storage.store import Tx
 
@@ -236,16 +237,9 @@ def circle(world: World, service: Service, verb: Verb) -> Circle:
 
 
 def oncall(world: World, service: Service) -> frozenset[str]:
-    """Who is on call for a service now. Without Slack its groups are unknown; owners and role holders still may."""
+    """Who is on call for a service now. Where nobody says so, owners and role holders still may."""
     names = {service.oncall, *service.roles.values()} - {""}
-    people: set[str] = set()
-    for source in (world.policy.oncall.get(name) for name in sorted(names)):
-        match source:
-            case Rota():
-                people |= set(roles.on_duty(source, world.now())[:1])
-            case Group():
-                people |= _members(world, source)
-    return frozenset(people)
+    return frozenset().union(*(oncalls.may(world, name) for name in sorted(names)))
 
 
 def _members(world: World, group: Group) -> set[str]:

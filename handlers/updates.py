@@ -25,11 +25,10 @@ from bot.decision import Card, Decision, Modal
 from bot.errors import NotYet, Refused
 from bot.linting import Words
 from bot.model import Audience, Incident, Phase, Post, Role, Update
-from bot.policy import Group
 from bot.text import brief, fallback
-from handlers import consent, targets
+from handlers import consent, oncalls, targets
 from handlers.broadcasts import place
-from handlers.incidents import edited, find, read_groups
+from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -127,9 +126,7 @@ def groups_of(world: World, incident: Incident) -> dict[str, tuple[str, ...]]:
     promised = incident.next_update_at
     if promised is None or nudges.stage(promised, world.now()) is not nudges.Stage.OVERDUE:
         return {}
-    names = roles.wanted(incident, world.policy).values()
-    groups = {source.id for name in names if isinstance(source := world.policy.oncall.get(name), Group)}
-    return read_groups(world, groups)[0]
+    return oncalls.ask_all(world, roles.wanted(incident, world.policy).values())[0]
 
 
 # ---------------------------------------------------------------- commands

@@ -11,7 +11,7 @@ from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
-from bot.pages import Notice
+from bot.notices import Notice
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
@@ -50,8 +50,9 @@ class Chat(Protocol):
     def bookmark(self, channel: str, title: str, link: str) -> None: ...
     def inside(self, channel: str) -> tuple[str, ...]: ...
     def invite(self, channel: str, users: Sequence[str]) -> tuple[str, ...]: ...
-    def direct(self, user: str) -> str: ...
     def members(self, group: str) -> tuple[str, ...]: ...
+    def find_person(self, address: str) -> str: ...
+    def direct(self, user: str) -> str: ...
     def names(self, users: Sequence[str]) -> dict[str, str]: ...
     def is_guest(self, user: str) -> bool: ...
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]: ...
@@ -182,6 +183,37 @@ class Place(Protocol):
     def put(self, files: Mapping[str, bytes]) -> None: ...
 
 
+class OnCalls(Protocol):
+    """An on-call that somebody else keeps. Raises ProviderError.
+
+    Answered are those on call at that moment, whoever is called first first, as they are named there: with an e-mail
+    address, by which Slack may know them, or with the name that stands under `people` in the configuration.
+    """
+
+    def on_duty(self, now: datetime) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """An alert for a tool that calls people. The same `key` is the same alert.
+
+    `action` is trigger, acknowledge or resolve; `severity` critical, error, warning or info.
+    """
+
+    action: str
+    key: str
+    summary: str = ""
+    severity: str = "critical"
+    source: str = ""
+    url: str = ""
+
+
+class Alarms(Protocol):
+    """A tool that calls people, such as PagerDuty. Raises ProviderError."""
+
+    def send(self, alarm: Alarm) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mail:
     """A letter to one address, written `at`. The same `key` again is the same letter; `thread` is the key of the one it
@@ -250,8 +282,10 @@ class World:
     status_since: datetime | None = None  # when the status page began to be kept
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
     mailer: Mailer | None = None  # None where no mail server is configured
+    oncalls: Mapping[str, OnCalls] = field(default_factory=dict)  # those that are asked elsewhere, by their names
+    alarms: Alarms | None = None  # None where no such tool is configured
 
-    pages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
+    statuspages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
     hooks: Mapping[str, Caller] = field(default_factory=dict)
 
     def read(self, ask: Callable[[Tx], T]) -> T:

@@ -25,7 +25,7 @@ STORM_LIMIT = 20_000
 
 
 def routes(world: Sandbox) -> list[BaseRoute]:
-    """/panel, /shop, /cluster, /prometheus, /statuspage, /bucket, /managed-page and /partner."""
+    """/panel, /shop, /cluster, /prometheus, /statuspage, /bucket, /managed-page, /partner, /pagerduty and /calendar."""
     panel = Panel(world)
     posts: dict[str, Callable[[Json], Any]] = {
         "ship": panel.ship,
@@ -48,6 +48,8 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *world.bucket.routes("/bucket"),
         *world.page.routes("/managed-page"),
         *world.partner.routes("/partner"),
+        *world.pagerduty.routes("/pagerduty"),
+        *world.calendar.routes("/calendar"),
     ]
 
 

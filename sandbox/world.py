@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandbox.bucket import Bucket
+from sandbox.calendar import Calendar
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
 from sandbox.managed_page import ManagedPage
+from sandbox.pagerduty import PagerDuty
 from sandbox.partner import Partner
 from sandbox.prometheus import Prometheus
 from sandbox.shop import Shop
@@ -22,6 +24,8 @@ class Sandbox:
     cluster: Cluster
     shop: Shop
     prometheus: Prometheus
+    pagerduty: PagerDuty = field(default_factory=PagerDuty)
+    calendar: Calendar = field(default_factory=Calendar)
     bucket: Bucket = field(init=False)
     stories: Stories = field(init=False)
     page: ManagedPage = field(init=False)

@@ -18,6 +18,7 @@ from bot.model import (
     Assignment,
     Change,
     Delivery,
+    Duty,
     Entry,
     Event,
     Evidence,
@@ -34,6 +35,7 @@ from bot.model import (
     Maintenance,
     Mark,
     Message,
+    Page,
     Pass,
     Poll,
     Post,
@@ -78,7 +80,7 @@ ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
     table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
 )
 FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
-TASKS, VOTES, POLLS = table(Task), table(Vote), table(Poll)
+TASKS, VOTES, POLLS, PAGES = table(Task), table(Vote), table(Poll), table(Page)
 LIVE = table(LiveCard)
 QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
@@ -348,6 +350,10 @@ class Tx:
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
 
+    def duty(self, name: str) -> Duty | None:
+        """Who was on call when that was last learned."""
+        return self._get(Duty, name)
+
     def links(self, incident: str) -> tuple[Link, ...]:
         mine = select(LINKS).where(LINKS.c.incident == incident)
         return self._all(Link, mine.order_by(LINKS.c.at, LINKS.c.id))
@@ -394,6 +400,17 @@ class Tx:
     def count_polls(self, incident: str) -> int:
         mine = select(func.count()).select_from(POLLS).where(POLLS.c.incident == incident)
         return self.connection.scalar(mine) or 0
+
+    def page(self, id: str) -> Page:
+        return self._need(Page, id)
+
+    def find_page(self, id: str) -> Page | None:
+        return self._get(Page, id)
+
+    def pages(self, incident: str) -> tuple[Page, ...]:
+        """Oldest first."""
+        mine = select(PAGES).where(PAGES.c.incident == incident)
+        return self._all(Page, mine.order_by(PAGES.c.at, PAGES.c.id))
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)

@@ -93,6 +93,15 @@ class ChangeRow(Row, table=True):
     config_hash: str = words()
 
 
+class DutyRow(Row, table=True):
+    __tablename__ = "duty"
+
+    id: str = indexed(primary_key=True)
+    people: list[str] = Field(sa_type=Json)
+    at: datetime = time()
+    unknown: list[str] = Field(sa_type=Json)
+
+
 class VendorStatusRow(Row, table=True):
     __tablename__ = "vendor_status"
     __table_args__ = (Index("ix_vendor_status_at", "at"),)
@@ -563,6 +572,26 @@ class TaskRow(Row, table=True):
     due_at: datetime | None = time()
     done_at: datetime | None = time()
     reminded_at: datetime | None = time()
+    version: int
+
+
+class PageRow(Row, table=True):
+    __tablename__ = "page"
+
+    id: str = indexed(primary_key=True)
+    incident: str = indexed(index=True)
+    to: list[str] = Field(sa_type=Json)
+    why: str = words()
+    by: str = words()
+    at: datetime = time()
+    turn_at: datetime = time()
+    turn: int
+    state: str = words()
+    settled_by: str = words()
+    settled_at: datetime | None = time()
+    alarmed: bool
+    troubles: list[str] = Field(sa_type=Json)
+    messages: dict[str, str] = Field(sa_type=Json)
     version: int
 
 

@@ -56,7 +56,7 @@ from handlers.slack import bolt
 from handlers.slack.identity import preflight
 from handlers.web import server
 from handlers.web.signin import Entrance
-from handlers.world import Place, World
+from handlers.world import Alarms, Mailer, Place, World
 from sandbox.clock import FrozenClock
 from sandbox.cluster import kubeconfig
 from sandbox.server import application, serve
@@ -77,6 +77,7 @@ def target(service: str, provider: str = "argo") -> Target:
 
 SHOP = Policy(
     must_announce=True,
+    pages_at=None,  # what is paged is in test_pages
     broadcast=("#status-updates",),
     consent=(Rule(approvals=0, typed=False),),  # whoever may, may alone; the default is in test_consent
     oncall={
@@ -154,6 +155,8 @@ class Story:
         self.vendor_pages = StatuspagePages()
         self.exports: dict[str, Place] = {}
         self.outlets: dict[str, Any] = {}  # more of the world, such as a mailer
+        self.mailer: Mailer | None = None
+        self.alarms: Alarms | None = None
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -176,6 +179,8 @@ class Story:
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
             prober=self.prober,
+            mailer=self.mailer,
+            alarms=self.alarms,
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),

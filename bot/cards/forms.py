@@ -207,16 +207,26 @@ def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
     )
 
 
-def handoff_modal(incident: Incident, role: Role) -> Modal:
+def handoff_modal(incident: Incident, role: Role, draft: str = "") -> Modal:
+    """`draft`: what goes on, as far as the timeline knows."""
     who = {"type": "users_select", "placeholder": text.plain("Choose a person", 150)}
-    hint = "Tell them what is known, what is under way, and what you would do next."
+    hint = "Say what is known, what is under way, and what you would do next."
     return Modal(
         view=form(
             "role.handoff",
             f"{incident.id}|{role}",
             f"Hand off {role}",
             "Hand off",
-            (field("user", f"Who takes over as {role.title.lower()}?", who, hint),),
+            (
+                field("user", f"Who takes over as {role.title.lower()}?", who),
+                field(
+                    "summary",
+                    "What do they have to know?",
+                    words("What is known, what is under way, what comes next", draft, multiline=True),
+                    f"Drafted from the timeline; it is posted in the channel. {hint}",
+                    optional=True,
+                ),
+            ),
         )
     )
 

@@ -15,6 +15,7 @@ from bot.model.incident import (
     Change,
     ChangeKind,
     ChangeStatus,
+    Duty,
     Entry,
     EntryKind,
     Event,
@@ -43,6 +44,7 @@ from bot.model.intake import (
     VendorState,
     VendorStatus,
 )
+from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -82,6 +84,7 @@ __all__ = [
     "ComponentState",
     "Delivery",
     "DeliveryState",
+    "Duty",
     "Entry",
     "EntryKind",
     "Event",
@@ -101,6 +104,8 @@ __all__ = [
     "Mark",
     "Message",
     "Migration",
+    "Page",
+    "PageState",
     "Pass",
     "Phase",
     "Poll",

@@ -205,6 +205,16 @@ class Assignment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Duty:
+    """Who was on call when that was last learned. `unknown`: those who were named and whom nobody knows in Slack."""
+
+    id: str  # the name of the on-call
+    people: tuple[str, ...]
+    at: datetime
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Link:
     """What a change has to do with an incident, with the reasons shown to people."""
 

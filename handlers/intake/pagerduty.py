@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.model import Alert
+from bot.pages import OURS
 from handlers.intake import facts
 from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_text
 from handlers.intake.sender import Delivery, Sender, inside
@@ -32,6 +33,7 @@ class _Named(Body):
 
 class _Incident(Body):
     id: Text = Field(min_length=1)
+    incident_key: Text = ""
     title: Text = ""
     html_url: Url = None
     created_at: Time = None
@@ -60,7 +62,10 @@ def parse(delivery: Delivery) -> list[Alert]:
         raise Malformed("this is not a PagerDuty webhook of version 3: event_type is missing")
     if kind not in (*FIRING, RESOLVED):
         return []
-    return [_alert(delivery.as_(_Webhook, "a PagerDuty webhook of version 3").event, delivery)]
+    told = delivery.as_(_Webhook, "a PagerDuty webhook of version 3").event
+    if told.data.incident_key.startswith(OURS):  # our own page, come back
+        return []
+    return [_alert(told, delivery)]
 
 
 def _alert(event: _Event, delivery: Delivery) -> Alert:

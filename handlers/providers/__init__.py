@@ -18,6 +18,11 @@ METRICS: Mapping[str, str] = {
     "prometheus": "handlers.providers.prometheus:Prometheus",
     "errors by version": "handlers.providers.prometheus:ErrorsByVersion",
 }
+ONCALLS: Mapping[str, str] = {
+    "ical": "handlers.providers.ical:Ical",
+    "pagerduty": "handlers.providers.pagerduty:Schedules",
+}
+ALARMS: Mapping[str, str] = {"pagerduty": "handlers.providers.pagerduty:Events"}
 DRAWING: Mapping[str, str] = {"plots": "handlers.plots:draw"}  # loads matplotlib: some 50 MB that not every bot needs
 EXTRAS: Mapping[str, str] = dict.fromkeys((*ROLLOUTS, *READERS, *AROUND), "kubernetes")
 

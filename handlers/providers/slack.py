@@ -36,6 +36,7 @@ HOPELESS = frozenset({"channel_not_found", "not_in_channel", "is_archived", "mis
 DELETED = frozenset({"message_not_found", "cant_update_message"})  # the second: a stone stands where it was
 SETTLED = frozenset({"already_reacted", "no_reaction", "message_not_found"})  # the message may be gone
 ALREADY_THERE = frozenset({"already_in_channel", "cant_invite_self"})
+UNKNOWN_ADDRESS = frozenset({"users_not_found", "missing_scope"})
 QUIET = {"unfurl_links": False, "unfurl_media": False}  # nobody's address is fetched because an alert named it
 PERSON = re.compile(r"[UW][A-Z0-9]{2,}")
 
@@ -73,6 +74,7 @@ class SlackChat:
         self.people: Kept[dict[str, Any]] = Kept(timedelta(hours=1), now)
         self.channels: Kept[list[dict[str, Any]]] = Kept(timedelta(minutes=1), now)
         self.groups: Kept[tuple[str, ...]] = Kept(timedelta(minutes=1), now)
+        self.addresses: Kept[str] = Kept(timedelta(hours=1), now)
         self.threads: Kept[list[dict[str, Any]]] = Kept(timedelta(minutes=2), now)
 
     @property
@@ -289,6 +291,18 @@ class SlackChat:
             return kept
         listed = self.api.call("usergroups.users.list", usergroup=group).get("users")
         return self.groups.put(group, tuple(listed or ()))
+
+    def find_person(self, address: str) -> str:
+        """The id of whoever has this e-mail address, or ""; also where we may not ask for addresses."""
+        if (kept := self.addresses.get(address)) is not None:
+            return kept
+        try:
+            found = str(self.api.call("users.lookupByEmail", email=address)["user"]["id"])
+        except Answered as error:
+            if error.code not in UNKNOWN_ADDRESS:
+                raise
+            found = ""
+        return self.addresses.put(address, found)
 
     def names(self, users: Sequence[str]) -> dict[str, str]:
         """Display names of those ids that are people's; one whom Slack does not know keeps the id."""

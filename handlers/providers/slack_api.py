@@ -74,6 +74,7 @@ METHODS: Mapping[str, Method] = {
     "usergroups.users.list": Method(per_minute=20, scope="usergroups:read", read=True),
     "users.conversations": Method(per_minute=50, scope="channels:read", private="groups:read", read=True),
     "users.info": Method(per_minute=100, scope="users:read", read=True),
+    "users.lookupByEmail": Method(per_minute=50, scope="users:read.email", read=True),
     "views.open": Method(per_minute=100, json=True),
 }
 PER_CHANNEL_GAP, PER_CHANNEL_BURST = 1.25, 2

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from bot.errors import Away, NotYet, ProviderError
-from bot.pages import Notice
+from bot.notices import Notice
 from bot.text import clip, one_line
 from handlers.providers.http import client
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import audiences, letters, pages
+from bot import audiences, letters, notices
 from bot.cards.update import approval_card, approval_settled, update_card
 from bot.model import Audience, Delivery, Phase, Severity, Update
-from bot.policy import Statuspage
+from bot.policy import PublicPage
 from tests.blockkit import check
 from tests.bot.test_text import ANY
 from tests.golden import same_as
@@ -66,7 +66,7 @@ def test_the_end_and_the_question_look_as_agreed():
 def renderings(update=UPDATE):
     """Everything that the public may read, however it goes out."""
     letter = letters.written(INCIDENT, update, Audience.PUBLIC)
-    notice = pages.notice(INCIDENT, update, UPDATE, Audience.PUBLIC, Statuspage(page="p"))
+    notice = notices.notice(INCIDENT, update, UPDATE, Audience.PUBLIC, PublicPage(page="p"))
     data = audiences.as_data(INCIDENT, update, Audience.PUBLIC)
     return update_card(INCIDENT, update, Audience.PUBLIC), letter, notice, data
 
@@ -106,12 +106,12 @@ def test_an_incident_is_named_by_its_first_sentence(text, wanted):
 
 
 def test_a_page_says_it_in_its_own_words():
-    page = Statuspage(page="p", components={"checkout": ("c1", "c2"), "search": ("c3",)})
-    notice = pages.notice(INCIDENT, UPDATE, UPDATE, Audience.PUBLIC, page)
+    page = PublicPage(page="p", components={"checkout": ("c1", "c2"), "search": ("c3",)})
+    notice = notices.notice(INCIDENT, UPDATE, UPDATE, Audience.PUBLIC, page)
     assert (notice.status, notice.impact, notice.name) == ("identified", "major", "One payment in four fails")
     assert notice.components == {"c1": "partial_outage", "c2": "partial_outage"}
     assert notice.body.endswith("Next update by 12:39 UTC.")
-    over = pages.notice(INCIDENT, OVER, UPDATE, Audience.PUBLIC, page)
+    over = notices.notice(INCIDENT, OVER, UPDATE, Audience.PUBLIC, page)
     assert (over.status, over.name, over.body) == (
         "resolved",
         "One payment in four fails",

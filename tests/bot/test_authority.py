@@ -51,7 +51,7 @@ def test_every_verb_that_needs_leave_exists():
     ],
 )
 def test_only_who_is_named_may(who, by, may):
-    policy = Policy(people={"publish": who})
+    policy = Policy(may={"publish": who})
     arguments = (Act.PUBLISH, by, policy, SHOP, (DANA,), ("U0CALLED",), {"S0SRE": ("U0SRE",)})
     if may:
         authority.must_be_allowed(*arguments)

@@ -281,7 +281,7 @@ GALLERY = {
     ),
     "form_resolve": cards.resolve_modal(OPEN),
     "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),
-    "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER),
+    "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER, "- SEV2, investigating.\n- v42 is suspected"),
 }
 
 

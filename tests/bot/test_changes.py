@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot import changes, roles
 from bot.judgement.suspects import rank
 from bot.model import Assignment, Change, ChangeStatus, Finding, Link, Migration, RequestState, Role, Verb, Verdict
-from bot.policy import Group, Policy, Rota, Service
+from bot.policy import Group, Override, Policy, Rota, Service
 from tests.bot.rollout_values import request
 from tests.values import NOON, change, incident, minutes
 
@@ -119,10 +119,21 @@ def test_people_take_turns(days, first):
     assert roles.on_duty(ROTA, ROTA.start + timedelta(days=days))[0] == first
 
 
+@pytest.mark.parametrize(("hours", "first"), [(-1, "U1"), (0, "U9"), (3.9, "U9"), (4, "U1"), (5, "U3")])
+def test_somebody_stands_in_and_whoever_had_the_turn_comes_next(hours, first):
+    begins = ROTA.start + timedelta(hours=10)
+    away = Override(who="U9", start=begins, end=begins + timedelta(hours=4))
+    again = Override(who="U3", start=begins + timedelta(hours=5), end=begins + timedelta(hours=6))
+    people = roles.on_duty(replace(ROTA, overrides=(away, again)), begins + timedelta(hours=hours))
+    assert people[0] == first
+    assert people.index("U1") == (first != "U1")
+    assert len(people) == len(set(people))
+
+
 def test_roles_are_filled_from_rota_and_group():
     service = Service(name="checkout", roles={Role.COMMANDER: "shop", Role.OPS: "pay", Role.COMMS: "shop"})
     policy = Policy(services={"checkout": service}, oncall={"shop": ROTA, "pay": Group(id="S1")})
-    found = roles.responders(incident(), policy, {"S1": ("U9",)}, NOON)
+    found = roles.responders(incident(), policy, {"pay": ("U9",)}, NOON)
     assert found == {Role.COMMANDER: "U1", Role.OPS: "U9", Role.COMMS: "U2"}
 
 

@@ -22,7 +22,7 @@ from bot.model import (
     Severity,
     Update,
 )
-from bot.policy import Destination, Hook, Mailbox, Policy, Room, Service, Statuspage
+from bot.policy import Destination, Hook, Mailbox, Policy, PublicPage, Room, Service
 from bot.updates import Before
 from tests.values import NOON, incident, minutes
 
@@ -33,7 +33,7 @@ LETTERS = Destination(
     to=Mailbox(addresses=("a@x.example", "b@x.example")),
     services=("checkout",),
 )
-PAGE = Destination(name="page", audience=Audience.PUBLIC, to=Statuspage(page="p1"), severity=Severity.SEV2)
+PAGE = Destination(name="page", audience=Audience.PUBLIC, to=PublicPage(page="p1"), severity=Severity.SEV2)
 PARTNER = Destination(name="partner", audience=Audience.PUBLIC, to=Hook(url="https://p.example"), services=("search",))
 POLICY = Policy(
     services={"checkout": Service(name="checkout")},
@@ -258,8 +258,8 @@ def test_updates_arrive_in_their_order_and_one_that_failed_is_not_waited_for():
 
 
 def test_a_failure_is_on_the_card_until_a_newer_one_arrives():
-    failed = sent(1, "page", Audience.PUBLIC, DeliveryState.FAILED, error="Statuspage: HTTP 401")
-    assert broadcasts.troubles([failed]) == ["update 1 did not reach page (public): Statuspage: HTTP 401"]
+    failed = sent(1, "page", Audience.PUBLIC, DeliveryState.FAILED, error="PublicPage: HTTP 401")
+    assert broadcasts.troubles([failed]) == ["update 1 did not reach page (public): PublicPage: HTTP 401"]
     assert broadcasts.troubles([failed, sent(2, "page", Audience.PUBLIC)]) == []
     decision = broadcasts.gave_up(sent(1, state=DeliveryState.DUE), "HTTP 401", NOON)
     assert decision.note[0].kind is EntryKind.TROUBLE

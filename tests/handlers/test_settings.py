@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from bot.model import Phase, Role, Severity, Verb
-from bot.policy import Group, Policy, Rota, Route, Rule, Then
+from bot.policy import Asked, Group, Policy, Rota, Route, Rule, Then
 from bot.signals import SIGNALS
+from handlers.app import oncalls
 from handlers.config import Config
 from handlers.intake import SENDERS
 from handlers.settings import Misconfigured, load, parse
@@ -36,6 +37,8 @@ def test_the_example_shows_every_default():
         "pages",
         "smtp",
         "broadcasts",
+        "people",
+        "page",
     }
     assert shown.policy().update_minutes == default.policy().update_minutes
     for name in set(Config.model_fields) - examples - {"updates"}:
@@ -73,6 +76,15 @@ def test_a_typo_is_named_with_its_line():
         ("services: {a: {rollout: {cluster: main}}}", "services.a.rollout.cluster: unknown cluster 'main'"),
         ("clusters: {main: {}}", "give either kubeconfig or in_cluster"),
         ("oncall: {a: {}}", "give either people (a rota) or usergroup"),
+        ("oncall: {a: {people: [U1], ical: 'https://a/b.ics'}}", "give either people (a rota) or usergroup"),
+        ("oncall: {a: {ical: 'a/b.ics'}}", "oncall.a.ical: 'a/b.ics' does not look right (http://, https:// or webcal"),
+        ("oncall: {a: {usergroup: S1, overrides: [{who: U1, from: 2026-01-01, to: 2026-01-02}]}}", "for people"),
+        ("oncall: {a: {people: [U1], overrides: [{who: U1, from: 2026-01-02, to: 2026-01-02}]}}", "to must be after"),
+        ("oncall: {a: {pagerduty: {token_env: T}}}", "give schedule or escalation_policy"),
+        ("people: {U1: {phone: call me}}", "people.U1.phone: 'call me' does not look right (a phone number"),
+        ("people: {dana: {}}", "people.dana"),
+        ("page: {at: bad}", "page.at: write a severity as SEV1 to SEV5"),
+        ("page: {escalate_after: 1s}", "escalate_after: 30s is the least"),
         ("a: [", "this is not YAML"),
         (
             "services:\n  a: {}\n  b: {}\n  a: {oncall: shop}\n",
@@ -316,6 +328,20 @@ def test_a_source_has_its_own_name_proof_and_limits(tmp_path):
 )
 def test_a_sender_that_cannot_be_meant_so_is_told(part, words):
     assert words in complaint(f"senders: {part}" if part.startswith("{") else f"senders:\n  {part}")
+
+
+def test_who_keeps_an_on_call_is_known_and_its_secret_is_not_shown(tmp_path: Path):
+    path = tmp_path / "config.yml"
+    path.write_text("oncall: {a: {ical_env: FEED}, b: {pagerduty: {schedule: P1, token_env: KEY}}, c: {usergroup: S1}}")
+    environ = {"WATCHKEEPER_CONFIG": str(path), "WATCHKEEPER_HOOK_TOKEN": "t", "FEED": "https://a/hush.ics"}
+    with pytest.raises(Misconfigured, match=r"oncall\.b\.pagerduty\.token_env names KEY, which is not set"):
+        load(environ)
+    settings = load({**environ, "KEY": "hush"})
+    assert settings.policy.oncall["a"] == Asked(provider="ical")
+    assert settings.oncall_secrets == {"a": "https://a/hush.ics", "b": "hush"}
+    assert "hush" not in repr(settings)
+    made = oncalls(settings)
+    assert {name: type(one).__name__ for name, one in made.items()} == {"a": "Ical", "b": "Schedules"}
 
 
 ROUTES = """

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from bot.errors import NotYet, ProviderError
-from bot.pages import Notice
+from bot.notices import Notice
 from handlers.providers.statuspage import Statuspage
 from sandbox.clock import FrozenClock
 from sandbox.managed_page import PAGE, TOKEN, ManagedPage

@@ -19,7 +19,7 @@ import yaml
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.decision import PlotRollout, ShowRollout, VerifyFleet, WatchRollout
+from bot.decision import EscalatePage, PlotRollout, ShowRollout, VerifyFleet, WatchRollout
 from handlers.app import utc_now
 from handlers.manifest import manifest
 from sandbox.clock import Clock
@@ -38,7 +38,8 @@ READS = {
 }  # fmt: skip
 SECONDS = 90.0
 OUTBOX = table_of(OutboxRow)
-LOOKS = (ShowRollout, PlotRollout, VerifyFleet, WatchRollout)  # they look again as long as there may be news
+# They look again as long as there may be news, or in five minutes whether a page was answered.
+LOOKS = (ShowRollout, PlotRollout, VerifyFleet, WatchRollout, EscalatePage)
 
 
 class Trigger:
@@ -269,7 +270,9 @@ def ours(room: Channel, says: str) -> list[dict[str, Any]]:
 
 
 def check(world: Sandbox, bot: Phoenix) -> None:
-    rooms = [channel for channel in world.workspace.channels.values() if channel.creator == "U0WATCH"]
+    made = [channel for channel in world.workspace.channels.values() if channel.creator == "U0WATCH"]
+    rooms = [channel for channel in made if not channel.is_im]
+    assert len(posts(world, "INC-1/page/0/0/message")) == 1, "one page"
     assert [room.name for room in rooms] == ["inc-1-checkout"]
     assert len(ours(rooms[0], "header")) == 2, "one card of the incident, and one of the rollout"
     assert len(ours(rooms[0], "is *proven*")) == 1, "one outcome"

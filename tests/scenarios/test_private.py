@@ -51,7 +51,7 @@ def test_what_cannot_be_private_is_not_made_public(story: Story) -> None:
 
 
 def test_who_may_do_what_is_asked_of_every_line_press_and_form(story: Story) -> None:
-    story.policy = replace(SHOP, people={"resolve": ("commander",), "declare": ("oncall",), "publish": ("comms",)})
+    story.policy = replace(SHOP, may={"resolve": ("commander",), "declare": ("oncall",), "publish": ("comms",)})
     story.world = story.wire()
     story.alert()
     assert "may declare an incident" in story.types("/incident declare search is down", by=CAROL, channel=ELSEWHERE)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.decision import DraftPostmortem, Effect, HandleEvent
 from bot.errors import NotYet
-from bot.model import Audience
+from bot.model import Audience, Severity
 from bot.policy import Destination, Room, Route, Rule, Then
 from handlers import heartbeats, outbox
 from handlers.world import Think, World
@@ -21,7 +21,7 @@ from tests.story import ALICE, BOB, DANA, SHOP, Story
 from tests.values import minutes
 
 ONLY_READ = (DraftPostmortem, HandleEvent)  # what they change is in the commit of their receipt, so never twice
-NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries", "tasks", "deliveries")
+NOUNS = ("assignments", "updates", "links", "requests", "alerts", "messages", "entries", "tasks", "deliveries", "pages")
 
 
 def workspace(story: Story) -> Any:
@@ -105,6 +105,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     story.policy = replace(
         SHOP,
         consent=(Rule(approvals=1, typed=False),),
+        pages_at=Severity.SEV2,
         routes=(asks, quiet),
         broadcasts=(Destination(name="leaders", audience=Audience.EXECUTIVES, to=Room(channel="#support")),),
         expected_sources={"deploys": minutes(1)},

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.model import Audience, DeliveryState, Severity
-from bot.policy import Destination, Hook, Mailbox, Room, Statuspage
+from bot.policy import Destination, Hook, Mailbox, PublicPage, Room
 from handlers.providers.smtp import Server, Smtp
 from handlers.providers.statuspage import Statuspage
 from handlers.providers.webhook import Webhook
@@ -18,7 +18,7 @@ from sandbox.partner import SECRET
 from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story
 
 DESK = "support@shop.example"
-SHOWN = Statuspage(page=PAGE, components={"checkout": ("c0checkout",)})
+SHOWN = PublicPage(page=PAGE, components={"checkout": ("c0checkout",)})
 BROADCASTS = (
     Destination(name="leaders", audience=Audience.EXECUTIVES, to=Room(channel="#support"), severity=Severity.SEV2),
     Destination(name="news", audience=Audience.SUPPORT, to=Room(channel="#status-updates", in_place=False)),

@@ -14,6 +14,8 @@ from bot.errors import Refused
 from bot.model import (
     Answer,
     ChangeKind,
+    Duty,
+    Page,
     Phase,
     Post,
     Question,
@@ -414,3 +416,20 @@ def test_who_wants_to_hear_of_any_of_these_is_named_once(store: Store) -> None:
     assert store.read(lambda tx: tx.subscribers(("INC-7", "checkout"))) == ("U0BOB", "U0EVE")
     keep(store, replace(bob, ended=True))
     assert store.read(lambda tx: tx.subscribers(("INC-7", "checkout"))) == ("U0EVE",)
+
+
+def test_who_was_on_call_is_what_was_learned_last(store: Store) -> None:
+    learned = Duty(id="search", people=("U1", "U2"), at=NOON, unknown=("Zoë",))
+    keep(store, learned)
+    keep(store, replace(learned, people=(), at=later(5)))
+    assert store.read(lambda tx: tx.duty("search")) == replace(learned, people=(), at=later(5))
+    assert store.read(lambda tx: tx.duty("other")) is None
+
+
+def test_pages_are_read_by_their_incident_oldest_first(store: Store) -> None:
+    first = Page(id="INC-7/page/1", incident="INC-7", to=("U1",), why="x", by="U2", at=NOON, turn_at=NOON)
+    second = replace(first, id="INC-7/page/0", at=later(1), messages={"0": "D1/1.2"}, troubles=("y",))
+    keep(store, first, second, replace(first, id="INC-8/page/1", incident="INC-8"))
+    assert [page.id for page in store.read(lambda tx: tx.pages("INC-7"))] == [first.id, second.id]
+    assert store.read(lambda tx: tx.page(second.id)) == replace(second, version=1)
+    assert store.read(lambda tx: tx.find_page("INC-7/page/2")) is None

@@ -245,6 +245,14 @@ def nouns_from_outside() -> None:
     )
     op.create_index("ix_change_at", "change", ["at"])
     op.create_table(
+        "duty",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("unknown", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_duty"),
+    )
+    op.create_table(
         "vendor_status",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("vendor", sa.Text(), nullable=False),
@@ -540,6 +548,26 @@ def consent_and_watch() -> None:
     )
     op.create_index("ix_task_incident", "task", ["incident"])
     op.create_index("ix_task_open", "task", ["due_at"], **where("done_at IS NULL"))
+    op.create_table(
+        "page",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("to", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("turn_at", TIME, nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("settled_by", sa.Text(), nullable=False),
+        sa.Column("settled_at", TIME, nullable=True),
+        sa.Column("alarmed", sa.Boolean(), nullable=False),
+        sa.Column("troubles", sa.Text(), nullable=False),
+        sa.Column("messages", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_page"),
+    )
+    op.create_index("ix_page_incident", "page", ["incident"])
     op.create_table(
         "vigil",
         sa.Column("id", sa.Text(), nullable=False),
