@@ -19,6 +19,7 @@ from bot.model import (
     Heard,
     Heartbeat,
     Hold,
+    Home,
     Incident,
     Link,
     LiveCard,
@@ -54,6 +55,7 @@ Noun = (
     | Heard
     | Heartbeat
     | Hold
+    | Home
     | Incident
     | Link
     | LiveCard
@@ -307,6 +309,16 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class ShowHome(_Effect):
+    """Publish the App Home of person `subject`, where it shows something else than before."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:
+        return f"home {self.subject}"
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -348,6 +360,7 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | ShowHome
 )
 
 

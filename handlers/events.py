@@ -8,6 +8,7 @@ from typing import Any
 
 from bot import events
 from bot.decision import Decision
+from handlers import home
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -17,6 +18,8 @@ def receive(world: World, body: Mapping[str, Any], ours: tuple[str, ...]) -> Dec
 
     What is said in a channel that is no incident's is not kept.
     """
+    if user := events.home_of(body):
+        return home.look(world, user)
     if not events.is_wanted(body, ours):
         return Decision()
     channel = events.channel_of(body["event"])

@@ -37,6 +37,7 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowHome,
     ShowQuestion,
     ShowRequest,
     ShowRollout,
@@ -54,6 +55,7 @@ from handlers import (
     fleet,
     freezes,
     heartbeats,
+    home,
     incidents,
     live,
     postmortems,
@@ -147,6 +149,8 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case ShowHome():
+            return home.show(world, id)
         case _:
             assert_never(effect)
 

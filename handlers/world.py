@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
+from bot.home import keeping_up
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
@@ -52,6 +53,8 @@ class Chat(Protocol):
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]: ...
     def link(self, channel: str, ts: str) -> str: ...
     def open_view(self, trigger: str, view: dict[str, Any]) -> None: ...
+    def publish_home(self, user: str, view: dict[str, Any]) -> None: ...
+    def address(self, channel: str) -> str: ...
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str: ...
     def attach(self, channel: str, thread: str, name: str, title: str, content: bytes, *, since: datetime) -> str: ...
     def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
@@ -205,4 +208,8 @@ class World:
 
     def decide(self, think: Think, receipt: Job | None = None) -> Decision:
         """Read, think, remember, in one transaction. Thinking is pure, so losing a race costs a re-think."""
-        return self.store.decide(think, self.now(), receipt)
+
+        def kept_up(tx: Tx, now: datetime) -> Decision:
+            return keeping_up(think(tx, now), tx.homes, now)
+
+        return self.store.decide(kept_up, self.now(), receipt)

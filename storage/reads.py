@@ -26,6 +26,7 @@ from bot.model import (
     Heard,
     Heartbeat,
     Hold,
+    Home,
     Incident,
     Link,
     LiveCard,
@@ -76,6 +77,7 @@ QUESTIONS, SILENCES = table(Question), table(Silence)
 HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
 SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
+HOMES, SIGHTINGS = table(Home), table(Sighting)
 OPEN = text(IS_OPEN)
 
 # Made once: these run for every alert.
@@ -296,6 +298,15 @@ class Tx:
         mine = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident == incident)
         return self._all(Assignment, mine.order_by(ASSIGNMENTS.c.role))
 
+    def assignments_of(self, incidents: Collection[str]) -> dict[str, tuple[Assignment, ...]]:
+        """By incident, in the order of the roles."""
+        found: dict[str, list[Assignment]] = {}
+        query = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident.in_(SOME)).order_by(ASSIGNMENTS.c.role)
+        for some in chunks(incidents):
+            for row in self.connection.execute(query, {"some": some}).mappings():
+                found.setdefault(row["incident"], []).append(to_noun(Assignment, row))
+        return {incident: tuple(held) for incident, held in found.items()}
+
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
 
@@ -311,6 +322,11 @@ class Tx:
         """Oldest first; those of no incident for ""."""
         mine = select(TASKS).where(TASKS.c.incident == incident)
         return self._all(Task, mine.order_by(TASKS.c.at, TASKS.c.id))
+
+    def tasks_left(self, owner: str) -> tuple[Task, ...]:
+        """What somebody has still to do, oldest first."""
+        mine = (TASKS.c.owner == owner, text("done_at IS NULL"))
+        return self._all(Task, select(TASKS).where(*mine).order_by(TASKS.c.at, TASKS.c.id))
 
     def task(self, id: str) -> Task:
         return self._need(Task, id)
@@ -341,6 +357,13 @@ class Tx:
     def message(self, channel: str, ts: str) -> Message | None:
         return self._get(Message, f"{channel}/{ts}")
 
+    def home(self, user: str) -> Home | None:
+        return self._get(Home, user)
+
+    def homes(self, since: datetime) -> tuple[Home, ...]:
+        """Those that were opened since then, by whose they are."""
+        return self._all(Home, select(HOMES).where(HOMES.c.opened_at >= since).order_by(HOMES.c.id))
+
     # ------------------------------------------------------------ rollouts
 
     def request(self, id: str) -> Request:
@@ -367,6 +390,12 @@ class Tx:
 
     def sighting(self, id: str) -> Sighting | None:
         return self._get(Sighting, id)
+
+    def sightings_under_way(self) -> tuple[Sighting, ...]:
+        """Of releases that are neither through nor aborted, the latest news first."""
+        going = (SIGHTINGS.c.stable != text("''"), SIGHTINGS.c.revision != SIGHTINGS.c.stable)
+        query = select(SIGHTINGS).where(*going, SIGHTINGS.c.aborted.is_(False))
+        return self._all(Sighting, query.order_by(SIGHTINGS.c.at.desc(), SIGHTINGS.c.id))
 
     def count_requests(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0

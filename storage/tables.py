@@ -607,6 +607,17 @@ class LiveCardRow(Row, table=True):
     version: int
 
 
+class HomeRow(Row, table=True):
+    __tablename__ = "home"
+    __table_args__ = (Index("ix_home_opened_at", "opened_at"),)
+
+    id: str = indexed(primary_key=True)
+    opened_at: datetime = time()
+    shown_at: datetime | None = time()
+    shown: str = words()
+    version: int
+
+
 class EntryRow(Row, table=True):
     """Append-only: triggers refuse UPDATE and DELETE. `seq` has no gap, so a missing line is noticed."""
 

@@ -7,6 +7,7 @@ escaped until a card is made of it (`bot/text.py`).
 
 from __future__ import annotations
 
+from bot.model.home import Home
 from bot.model.incident import (
     BOT,
     Alert,
@@ -84,6 +85,7 @@ __all__ = [
     "Heard",
     "Heartbeat",
     "Hold",
+    "Home",
     "Incident",
     "Keeper",
     "Link",

@@ -219,6 +219,10 @@ class SlackChat:
         """The permalink, put together rather than asked for."""
         return f"{self.me.url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if self.me.url else ""
 
+    def address(self, channel: str) -> str:
+        """Where the channel opens, "" where that is not known."""
+        return f"{self.me.url.rstrip('/')}/archives/{channel}" if channel and self.me.url else ""
+
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]:
         """What people said, in the channel and in its threads, oldest first."""
         heard: dict[str, Message] = {}
@@ -287,6 +291,9 @@ class SlackChat:
 
     def open_view(self, trigger: str, view: dict[str, Any]) -> None:
         self.api.call("views.open", trigger_id=trigger, view=view)
+
+    def publish_home(self, user: str, view: dict[str, Any]) -> None:
+        self.api.call("views.publish", user_id=user, view=view)
 
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str:
         """The id of the file in the channel. Its title ends in a fingerprint, by which it is found again."""

@@ -67,6 +67,7 @@ METHODS: Mapping[str, Method] = {
     "users.conversations": Method(per_minute=50, scope="channels:read", read=True),
     "users.info": Method(per_minute=100, scope="users:read", read=True),
     "views.open": Method(per_minute=100, json=True),
+    "views.publish": Method(per_minute=100, json=True),
 }
 PER_CHANNEL_GAP, PER_CHANNEL_BURST = 1.25, 2
 

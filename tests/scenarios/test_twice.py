@@ -114,6 +114,8 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story) -> 
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
+    story.slack.open_home(DANA)
+    story.settle()
     story.types("/incident silence team=lab --for 10m --why moving")
     story.alert("Slow", service="search")
     story.alert()

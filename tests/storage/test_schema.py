@@ -164,6 +164,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "TellChanges",
         "SetGitOps",
         "SharePostmortem",
+        "ShowHome",
         "ShowQuestion",
         "ShowRequest",
         "ShowRollout",
