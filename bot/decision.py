@@ -28,6 +28,7 @@ from bot.model import (
     Post,
     Postmortem,
     Question,
+    Reach,
     Request,
     Sighting,
     Silence,
@@ -64,6 +65,7 @@ Noun = (
     | Post
     | Postmortem
     | Question
+    | Reach
     | Request
     | Sighting
     | Silence
@@ -309,6 +311,16 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class TellAway(_Effect):
+    """Tell by another way that Slack is away, or back: `subject` is "slack/SINCE/away/WAY"."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:  # of each way: one that is down must not hold up the other
+        return f"away {self.subject.rpartition('/')[2]}"
+
+
 class ShowHome(_Effect):
     """Publish the App Home of person `subject`, where it shows something else than before."""
 
@@ -361,6 +373,7 @@ Effect = (
     | CheckHeartbeat
     | ShowQuestion
     | ShowHome
+    | TellAway
 )
 
 

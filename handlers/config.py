@@ -434,6 +434,10 @@ class ProbePart(Part):
         )
 
 
+class AwayPart(Part):
+    webhook_env: str = ""
+
+
 class VendorPart(Part):
     page: str = Field(pattern=WEB)
     components: list[str] = []
@@ -489,6 +493,7 @@ class Config(Part):
     gitops: GitOpsPart = GitOpsPart()
     probes: dict[Annotated[str, Field(pattern=NAME)], ProbePart] = {}
     vendors: dict[Annotated[str, Field(pattern=NAME)], VendorPart] = {}
+    away: AwayPart = AwayPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:

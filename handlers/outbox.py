@@ -41,6 +41,7 @@ from bot.decision import (
     ShowQuestion,
     ShowRequest,
     ShowRollout,
+    TellAway,
     TellChanges,
     VerifyFleet,
     VerifyRollout,
@@ -58,6 +59,7 @@ from handlers import (
     home,
     incidents,
     live,
+    outages,
     postmortems,
     probes,
     questions,
@@ -149,6 +151,8 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ShowQuestion():
             return questions.show(world, id, job)
+        case TellAway():
+            return outages.tell(world, id)
         case ShowHome():
             return home.show(world, id)
         case _:

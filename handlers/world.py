@@ -12,6 +12,7 @@ from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.home import keeping_up
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
+from bot.outages import Told
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
@@ -35,9 +36,12 @@ class Channel:
 class Chat(Protocol):
     """Slack, as narrow as our verbs. Every method raises ProviderError, or NotYet when a rate limit says so.
 
+    `answers` never raises: whether Slack answers at all, be it with a no.
+
     `again`: this effect may have been done before (a crash, a lost reply), so look before creating or posting.
     """
 
+    def answers(self) -> bool: ...
     def open_channel(self, name: str, since: datetime, *, again: bool) -> Channel: ...
     def find_channel(self, name: str) -> Channel | None: ...
     def post(self, channel: str, card: Card, key: str, *, since: datetime, again: bool, thread: str = "") -> str: ...
@@ -168,6 +172,12 @@ class Summary:
     etag: str
 
 
+class Beyond(Protocol):
+    """A way to the on-call that does not lead through Slack. Raises ProviderError."""
+
+    def tell(self, told: Told) -> None: ...
+
+
 class VendorPages(Protocol):
     """What a vendor says of itself, on a page of Statuspage's form. Raises ProviderError."""
 
@@ -198,6 +208,8 @@ class World:
 
     neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
+
+    beyond: Mapping[str, Beyond] = field(default_factory=dict)  # by name, such as webhook
 
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured

@@ -45,6 +45,7 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *world.cluster.api.routes("/cluster"),
         *world.prometheus.routes("/prometheus"),
         *StatusPage(world.shop).routes("/statuspage"),
+        *world.phone.routes("/phone"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sandbox.beyond import Phone, Terminal
 from sandbox.clock import Clock
 from sandbox.cluster import Cluster
 from sandbox.prometheus import Prometheus
@@ -19,6 +20,8 @@ class Sandbox:
     cluster: Cluster
     shop: Shop
     prometheus: Prometheus
+    terminal: Terminal = field(default_factory=Terminal)
+    phone: Phone = field(default_factory=Phone)
     stories: Stories = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
 
 from bot.alerts import Seen
-from bot.decision import Broadcast, Effect, SendPost
+from bot.decision import Broadcast, Effect, SendPost, TellChanges
 from bot.errors import Refused
 from bot.model import (
     BOT,
@@ -35,6 +35,7 @@ from bot.model import (
     Post,
     Postmortem,
     Question,
+    Reach,
     Request,
     RequestState,
     Role,
@@ -53,7 +54,8 @@ from bot.model import (
     Vote,
 )
 from bot.news import post_id
-from storage.outbox import DeadLetter, dead_letters, unfinished
+from bot.outages import Waiting
+from storage.outbox import DeadLetter, dead_letters, unfinished, untried
 from storage.rows import table, to_noun
 from storage.sql import is_postgresql
 from storage.tables import IS_OPEN
@@ -503,7 +505,15 @@ class Tx:
     def unsent(self, lane: str, before: int | None = None) -> tuple[Post, ...]:
         """Posts that wait to be sent, or are being sent; of the jobs before this one only. Oldest decision first."""
         subjects = unfinished(self.connection, lane, POSTS, before)
-        return tuple(post for id in subjects if (post := self.find_post(id)) is not None)
+        return tuple(post for id in subjects if (post := self.find_post(id)) is not None and not post.folded)
+
+    def untried(self) -> tuple[Waiting, ...]:
+        """Posts that wait and that nobody has tried to send, oldest decision first."""
+        found = ((since, self.find_post(id)) for id, since in untried(self.connection, (*POSTS, TellChanges.__name__)))
+        return tuple(Waiting(post=post, since=since) for since, post in found if post and not (post.ts or post.folded))
+
+    def reach(self, id: str) -> Reach | None:
+        return self._get(Reach, id)
 
     # ------------------------------------------------------------ how
 

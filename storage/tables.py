@@ -314,6 +314,7 @@ class PostRow(Row, table=True):
     blocks: list[dict[str, Any]] = Field(sa_type=Json)
     thread: str = words()
     ts: str = words()
+    folded: str = words()
     version: int
 
 
@@ -604,6 +605,16 @@ class LiveCardRow(Row, table=True):
     aborted: bool
     marks: list[str] = Field(sa_type=Json)
     plotted: list[str] = Field(sa_type=Json)
+    version: int
+
+
+class ReachRow(Row, table=True):
+    __tablename__ = "reach"
+
+    id: str = indexed(primary_key=True)
+    since: datetime = time()
+    failures: int
+    away: bool
     version: int
 
 

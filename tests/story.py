@@ -24,11 +24,12 @@ from slack_bolt import App, BoltRequest
 from bot.model import Incident, Role
 from bot.policy import Expect, Group, Policy, Probe, Rota, Rule, Service, Target, Vendor, Verification
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
-from handlers import outbox, probes, rollouts, vendors
+from handlers import outages, outbox, probes, rollouts, vendors
 from handlers.app import gate_url
 from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
 from handlers.providers import DRAWING, ROLLOUTS, load
+from handlers.providers.away_webhook import AwayWebhook
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.pods import Pods
@@ -138,11 +139,14 @@ class Story:
         self.version_page = VersionPage()
         self.prober = HttpProber()
         self.vendor_pages = StatuspagePages()
+        self.away_webhook = AwayWebhook(f"{self.served.url}/phone")
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
         self.slack.before_call = self.about_to_call
         self.shop.hooks.deliver = self.deliver
+        self.sandbox.terminal.ask = lambda asked: str(self.asks(asked["line"], asked["as"], asked["channel"])["text"])
+        self.looked_at = self.clock.now()
 
     def wire(self) -> World:
         """The bot, made anew of what it remembers: also what a restart does."""
@@ -159,6 +163,7 @@ class Story:
             draw=load("plots", DRAWING) if self.policy.signals else None,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
+            beyond={"webhook": self.away_webhook},
             prober=self.prober,
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
@@ -210,6 +215,7 @@ class Story:
         self.version_page.close()
         self.prober.close()
         self.vendor_pages.close()
+        self.away_webhook.close()
         self.store.close()
 
     # ------------------------------------------------------------ what happens
@@ -267,7 +273,7 @@ class Story:
 
     def asks(self, line: str, by: str = DANA, channel: str = "") -> dict[str, Any]:
         """A line typed without Slack."""
-        asked = {"line": line, "by": by, "channel": channel}
+        asked = {"line": line, "as": by, "channel": channel}
         answer = self.http.post("/api/commands", json=asked, headers=self.bearer(API_TOKEN))
         assert answer.status_code == 200, answer.text
         self.settle()
@@ -342,7 +348,16 @@ class Story:
             step = min(end, due) if due and due > self.clock.now() else end
             self.clock.advance(seconds=(step - self.clock.now()).total_seconds())
             self.settle(patience=0)
+            self.look_for_slack()
         rollouts.observe(self.world)
+
+    def look_for_slack(self) -> None:
+        """Every ten seconds, as the clock of the bot does; in vain only while Slack is away, and until that is over."""
+        if self.clock.now() - self.looked_at < timedelta(seconds=10):
+            return
+        if self.slack.faults.is_cut or self.store.read(outages.is_failing):
+            self.looked_at = self.clock.now()
+            outages.look(self.world)
 
     # ------------------------------------------------------------ what is there
 

@@ -41,6 +41,7 @@ from bot.model.intake import (
     VendorState,
     VendorStatus,
 )
+from bot.model.outage import Reach
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     Freeze,
@@ -97,6 +98,7 @@ __all__ = [
     "Post",
     "Postmortem",
     "Question",
+    "Reach",
     "Request",
     "RequestState",
     "Reverts",

@@ -22,7 +22,7 @@ from bot.decision import Card
 from bot.errors import Gone, ProviderError
 from bot.model import Message
 from handlers.providers.slack_api import TIMEOUT, Answered, Api
-from handlers.slack.identity import Identity, preflight
+from handlers.slack.identity import Identity, answers, preflight
 from handlers.world import Channel
 from storage.store import Store
 
@@ -78,6 +78,9 @@ class SlackChat:
         if self.identity is None:
             self.identity = preflight(self.client)
         return self.identity
+
+    def answers(self) -> bool:
+        return answers(self.client)
 
     # ------------------------------------------------------------ channels
 

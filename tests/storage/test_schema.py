@@ -161,6 +161,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "RemindUpdate",
         "RunProbe",
         "SendPost",
+        "TellAway",
         "TellChanges",
         "SetGitOps",
         "SharePostmortem",

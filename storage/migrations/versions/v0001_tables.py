@@ -609,6 +609,7 @@ def slack() -> None:
         sa.Column("blocks", sa.Text(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
         sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_post"),
     )
@@ -652,6 +653,15 @@ def home() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_home"),
     )
     op.create_index("ix_home_opened_at", "home", ["opened_at"])
+    op.create_table(
+        "reach",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("away", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_reach"),
+    )
 
 
 def outbox() -> None:
