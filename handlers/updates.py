@@ -21,7 +21,7 @@ from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
-AWAY = 15  # seconds: how soon a post looks again whether Slack is back
+AWAY = 60  # seconds: how soon a post looks again by itself; when Slack is back, it is woken
 IN_TURN = 5  # seconds: how soon a post looks again whether it is its turn
 
 

@@ -54,6 +54,7 @@ from storage.store import Store
 from tests.values import NOON
 
 TOKEN, API_TOKEN = "hook-token", "api-token"
+LOOK_EVERY = timedelta(seconds=10)  # for Slack
 DANA, ALICE, BOB, CAROL = "U0DANA", "U0ALICE", "U0BOB", "U0CAROL"
 
 
@@ -346,6 +347,8 @@ class Story:
         while self.clock.now() < end:
             due = self.store.next_due(self.clock.now())
             step = min(end, due) if due and due > self.clock.now() else end
+            if self.slack.faults.is_cut:
+                step = min(step, self.clock.now() + LOOK_EVERY)
             self.clock.advance(seconds=(step - self.clock.now()).total_seconds())
             self.settle(patience=0)
             self.look_for_slack()
@@ -353,7 +356,7 @@ class Story:
 
     def look_for_slack(self) -> None:
         """Every ten seconds, as the clock of the bot does; in vain only while Slack is away, and until that is over."""
-        if self.clock.now() - self.looked_at < timedelta(seconds=10):
+        if self.clock.now() - self.looked_at < LOOK_EVERY:
             return
         if self.slack.faults.is_cut or self.store.read(outages.is_failing):
             self.looked_at = self.clock.now()
