@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.commands import Ask
 from bot.decision import Card
-from bot.model import Alert, Change, ChangeKind, ChangeStatus, Phase
+from bot.model import Alert, Change, ChangeKind, ChangeStatus, Phase, Severity
 from bot.policy import Policy, Rota, Service
 from handlers import commands, hearing, outbox
 from handlers.world import Channel, World
@@ -19,7 +19,9 @@ from tests.values import NOON, alert, minutes
 
 WEEK = timedelta(days=7)
 CREW = ("U0DANA", "U0ALICE", "U0BOB")
+CADENCE = {Phase.INVESTIGATING: 30, Phase.IDENTIFIED: 60, Phase.MITIGATING: 120, Phase.MONITORING: 360}  # minutes
 POLICY = Policy(
+    update_minutes={phase: {Severity.SEV2: every} for phase, every in CADENCE.items()},
     oncall={"storefront": Rota(people=CREW, start=NOON, turn=timedelta(hours=8))},
     services={
         "checkout": Service(name="checkout", oncall="storefront", depends_on=("payments",)),
@@ -173,17 +175,29 @@ def test_a_week_long_incident_stays_within_its_noise_and_misses_no_reminder(data
             week.change(event)
         if event % 12 == 0:
             week.types(f"role commander <@{CREW[event // 12 % 3]}> --take")
-        if event % 9 == 0:
+        if event % 6 == 0:
             week.kill(event % 2)
         week.update()
     week.until(week.now + minutes(1))
 
     assert excess(week.room.heard, phases) == []
     reminded = sorted(at for key, at in week.room.posts.items() if kind_of(key) == "reminder")
-    assert len(week.forgotten) > 40
+    assert len(week.forgotten) > 10
     missed = [at for at in week.forgotten if not any(at <= one <= at + minutes(1) for one in reminded)]
     assert missed == []
     assert len(reminded) == len(week.forgotten), "it reminded of what was promised and kept"
     assert sum(kind_of(key) == "card" for key in week.room.posts) == 1
     assert week.replicas[0].store.dead() == []
     week.close()
+
+
+def test_who_is_too_loud_is_named() -> None:
+    phases = [(NOON, Phase.INVESTIGATING), (NOON + minutes(90), Phase.MONITORING)]
+    said = [Heard(NOON + minutes(150 + n), "reminder") for n in range(6)]
+    assert excess(said, phases) == []
+    said.append(Heard(NOON + minutes(170), "changes"))
+    assert excess(said, phases) == [
+        "hour 2 (monitoring): 7 messages, 6 allowed; the loudest: reminder × 6, changes × 1"
+    ]
+    assert excess([Heard(NOON + minutes(n), "alert") for n in range(32)], phases) == []
+    assert excess([Heard(NOON + minutes(n), "alert") for n in range(33)], phases) != []
