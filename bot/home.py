@@ -64,7 +64,3 @@ def _next(home: Home, now: datetime) -> datetime | None:
     """None is at once."""
     after = home.shown_at + APART if home.shown_at else now
     return after if after > now else None
-
-
-def is_under_way(sighting: Sighting) -> bool:
-    return bool(sighting.stable) and sighting.revision != sighting.stable and not sighting.aborted
