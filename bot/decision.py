@@ -22,6 +22,7 @@ from bot.model import (
     Heard,
     Heartbeat,
     Hold,
+    Home,
     Incident,
     Link,
     LiveCard,
@@ -35,6 +36,7 @@ from bot.model import (
     Postmortem,
     PublicUpdate,
     Question,
+    Reach,
     Request,
     Sighting,
     Silence,
@@ -66,6 +68,7 @@ Noun = (
     | Heard
     | Heartbeat
     | Hold
+    | Home
     | Incident
     | Link
     | LiveCard
@@ -79,6 +82,7 @@ Noun = (
     | Postmortem
     | PublicUpdate
     | Question
+    | Reach
     | Request
     | Sighting
     | Silence
@@ -368,6 +372,26 @@ class ExportStatus(_Effect):
         return f"export {self.subject}"
 
 
+class TellAway(_Effect):
+    """Tell by another way that Slack is away, or back: `subject` is "slack/SINCE/away/WAY"."""
+
+    priority = 1
+
+    @property
+    def lane(self) -> str:  # of each way: one that is down must not hold up the other
+        return f"away {self.subject.rpartition('/')[2]}"
+
+
+class ShowHome(_Effect):
+    """Publish the App Home of person `subject`, where it shows something else than before."""
+
+    priority = 4
+
+    @property
+    def lane(self) -> str:
+        return f"home {self.subject}"
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -449,6 +473,8 @@ Effect = (
     | ShowPage
     | EscalatePage
     | EndPages
+    | ShowHome
+    | TellAway
 )
 
 

@@ -25,6 +25,7 @@ KINDS = frozenset(
     }
 )
 REACTIONS = ("reaction_added", "reaction_removed")
+HOME = "app_home_opened"  # heard, but not kept: all it says is that somebody looks
 SPOKEN = frozenset({"", "bot_message", "file_share", "me_message", "thread_broadcast"})  # the rest is Slack talking
 
 Raw = Mapping[str, Any]
@@ -76,6 +77,14 @@ def pin(said: Message, pinned: bool) -> Message:
 def is_spoken(raw: Raw) -> bool:
     """Somebody said it; Slack itself announces joins, topics and pins with other subtypes."""
     return str(raw.get("subtype") or "") in SPOKEN and bool(TS.fullmatch(str(raw.get("ts") or "")))
+
+
+def home_of(body: Raw) -> str:
+    """Whose App Home was opened, if that is what was told. Its tab with messages is another matter."""
+    event = body.get("event")
+    if not isinstance(event, Mapping) or event.get("type") != HOME or event.get("tab", "home") != "home":
+        return ""
+    return str(event.get("user") or "")
 
 
 def channel_of(event: Raw) -> str:

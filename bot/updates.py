@@ -157,7 +157,7 @@ def closing(incident: Incident, policy: Policy, now: datetime, before: Before) -
         number=before.number,
         phase=Phase.RESOLVED,
         severity=incident.severity,
-        text="This turned out to be no incident." if incident.cancelled else "This is resolved.",
+        text=_end(incident),
         changed=incident.summary,
         by=BOT,
         at=now,
@@ -169,6 +169,12 @@ def closing(incident: Incident, policy: Policy, now: datetime, before: Before) -
         save=(update, *outside, *going),
         do=(*(Broadcast(post.id) for post in outside), *(Deliver(delivery.id) for delivery in going)),
     ) + broadcasts.superseded(incident, before.deliveries, before.question)
+
+
+def _end(incident: Incident) -> str:
+    if incident.cancelled:
+        return "This turned out to be no incident."
+    return "This is one with another incident, which goes on." if incident.merged_into else "This is resolved."
 
 
 # ---------------------------------------------------------------- what the form begins with

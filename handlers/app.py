@@ -27,6 +27,7 @@ from handlers import heartbeats, providers, schedule
 from handlers.config import OnCall
 from handlers.intake import Source
 from handlers.outbox import Workers
+from handlers.providers.away_webhook import AwayWebhook
 from handlers.providers.fetch import Fetch
 from handlers.providers.places import Bucket, Command, Folder
 from handlers.providers.probing import HttpProber
@@ -127,6 +128,7 @@ class Bot:
     watchers: Watchers
     new_hook_token: str
     new_pages_token: str = ""
+    new_api_token: str = ""
 
     def start(self) -> None:
         self.line.connect()
@@ -155,6 +157,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     chat = SlackChat(client, store, now)
     commands = settings.config.commands
     sources, made = hook_sources(settings, store)
+    api_token, new_api_token = kept_api_token(settings, store)
     asking = gate_tokens(settings, sources)
     base = settings.config.url.rstrip("/")
     measured = metrics_provider(settings)
@@ -168,12 +171,13 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         pods=pods(settings),
         version_page=VersionPage(),
         commands={"incident": commands.incident, "rollout": commands.rollout},
-        draft_url=partial(draft_url, base, environment.watchkeeper_api_token),
+        draft_url=partial(draft_url, base, api_token),
         gate_url=partial(gate_url, base, asking[0] if asking else ""),
         metrics=measured,
         by_version=errors_by_version(settings, measured),
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
+        beyond={"webhook": AwayWebhook(settings.away_webhook)} if settings.away_webhook else {},
         prober=prober(settings),
         vendor_pages=StatuspagePages() if settings.policy.vendors else None,
         exports=places(settings, now),
@@ -188,15 +192,23 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
     web = server.build(
         world,
         sources,
-        environment.watchkeeper_api_token,
+        api_token,
         ready=lambda: why_not(bot),
         heard=lambda: bot.line.trouble(),
         gate_tokens=asking,
         entrance=door,
     )
     line = Line(settings=settings, world=world, client=client, chat=chat, web=web)
-    bot = Bot(world=world, line=line, web=web, workers=Workers(world), watchers=Watchers(world), new_hook_token=made)
-    bot.new_pages_token = new_pages_token
+    bot = Bot(
+        world=world,
+        line=line,
+        web=web,
+        workers=Workers(world),
+        watchers=Watchers(world),
+        new_hook_token=made,
+        new_pages_token=new_pages_token,
+        new_api_token=new_api_token,
+    )
     return bot
 
 
@@ -427,6 +439,15 @@ def entrance(settings: Settings, store: Store) -> tuple[Entrance, str]:
     ), made
 
 
+def kept_api_token(settings: Settings, store: Store) -> tuple[str, str]:
+    """The token of the API as it is kept, and the one that was made now because none was given (else "")."""
+    if given := settings.environment.watchkeeper_api_token:
+        return given, ""
+    made = secrets.token_urlsafe(24)
+    kept = store.remember("API token", digest(made))
+    return f"sha256:{kept}", made if kept == digest(made) else ""
+
+
 def keyed(source: Source, token: str) -> Source:
     """With the general token where no other is set."""
     return replace(source, secrets=tuple(secret or token for secret in source.secrets))
@@ -497,6 +518,8 @@ def serve(settings: Settings, door: socket.socket) -> None:
         print(f"Senders use this token, shown only now: {bot.new_hook_token}", file=sys.stderr)
     if bot.new_pages_token:
         print(f"People sign in to /incidents with this token, shown only now: {bot.new_pages_token}", file=sys.stderr)
+    if bot.new_api_token:
+        print(f"WATCHKEEPER_API_TOKEN for `watchkeeper say`, shown only now: {bot.new_api_token}", file=sys.stderr)
     try:
         bot.start()
     except ProviderError as error:

@@ -139,7 +139,7 @@ def say(
     channel: Annotated[str, typer.Option(help="the Slack channel id to type it in")] = "",
 ) -> None:
     """Type a slash command without Slack: `watchkeeper say "/incident list" --as U0DANA`."""
-    said = call("POST", "/api/commands", json={"line": line, "by": as_, "channel": channel})
+    said = call("POST", "/api/commands", json={"line": line, "as": as_, "channel": channel})
     typer.echo(said["text"])
     raise typer.Exit(0 if said["ok"] else 1)
 

@@ -551,6 +551,10 @@ class ProbePart(Part):
         )
 
 
+class AwayPart(Part):
+    webhook_env: str = ""
+
+
 class VendorPart(Part):
     page: str = Field(pattern=WEB)
     components: list[str] = []
@@ -776,6 +780,7 @@ class Config(Part):
     status: StatusPart | None = None
     pages: PagesPart = PagesPart()
     smtp: SmtpPart | None = None
+    away: AwayPart = AwayPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:

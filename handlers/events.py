@@ -12,7 +12,7 @@ from bot import catchup, events
 from bot.decision import Decision
 from bot.errors import ProviderError
 from bot.text import is_person
-from handlers import marks
+from handlers import home, marks
 from handlers.incidents import catchup_of
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -25,6 +25,8 @@ def receive(world: World, body: Mapping[str, Any], ours: tuple[str, ...]) -> Dec
 
     What is said in a channel that is no incident's is not kept.
     """
+    if user := events.home_of(body):
+        return home.look(world, user)
     if not events.is_wanted(body, ours):
         return Decision()
     channel = events.channel_of(body["event"])

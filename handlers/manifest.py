@@ -8,13 +8,14 @@ from typing import Any
 
 import yaml
 
-from bot.events import KINDS
+from bot.events import HOME, KINDS
 
 HERE = Path(__file__).resolve().parent
 PLACES = (HERE / "manifest.yml", HERE.parent / "manifest.yml")  # in the wheel, in the source tree
 
 # What each kind of event needs, and what it is called in a manifest where that differs.
 EVENT_SCOPES: Mapping[str, str] = {
+    "app_home_opened": "",
     "channel_id_changed": "channels:read",
     "channel_rename": "channels:read",
     "group_rename": "groups:read",
@@ -30,7 +31,7 @@ EVENT_SCOPES: Mapping[str, str] = {
 
 def subscriptions() -> frozenset[str]:
     """The events that we use, under the names of a manifest."""
-    return KINDS - {"message"} | {"message.channels", "message.groups"}
+    return KINDS - {"message"} | {"message.channels", "message.groups", HOME}
 
 
 def manifest(commands: Mapping[str, str]) -> dict[str, Any]:

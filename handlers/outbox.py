@@ -43,12 +43,14 @@ from bot.decision import (
     SendPost,
     SetGitOps,
     SharePostmortem,
+    ShowHome,
     ShowMark,
     ShowPage,
     ShowPoll,
     ShowQuestion,
     ShowRequest,
     ShowRollout,
+    TellAway,
     TellChanges,
     TellResolved,
     VerifyFleet,
@@ -65,9 +67,11 @@ from handlers import (
     fleet,
     freezes,
     heartbeats,
+    home,
     incidents,
     live,
     marks,
+    outages,
     pages,
     polls,
     postmortems,
@@ -182,6 +186,10 @@ def perform(world: World, job: Job) -> Think:
             return pages.escalate(world, id)
         case EndPages():
             return pages.end(world, id)
+        case TellAway():
+            return outages.tell(world, id)
+        case ShowHome():
+            return home.show(world, id)
         case _:
             assert_never(effect)
 

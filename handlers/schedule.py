@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from bot.errors import ProviderError
 from handlers import (
     oncalls,
+    outages,
     probes,
     rollouts,
     status,
@@ -29,6 +30,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
     """`watch_slack` looks after this replica's own connection; the other ticks are shared among replicas."""
     clock = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
     clock.add_job(guarded("slack", watch_slack), "interval", seconds=5)
+    reach = shared(world, "reach", 10, lambda: outages.look(world))
+    clock.add_job(reach, "interval", seconds=10)
     observe = shared(world, "observe", 30, lambda: rollouts.observe(world))  # behind the watches, which tell at once
     clock.add_job(observe, "interval", seconds=30, next_run_time=world.now(), misfire_grace_time=None)  # at once, too
     look_after = shared(world, "gitops", 3600, lambda: suspensions.look_after(world))

@@ -86,6 +86,7 @@ class Settings:
     sources: Mapping[str, Source] = field(default_factory=dict)
     configured: bool = False
     prometheus_token: str = field(default="", repr=False)
+    away_webhook: str = field(default="", repr=False)
     probe_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     place_secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)  # of buckets
     smtp_password: str = field(default="", repr=False)
@@ -115,16 +116,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     environment = Environment.model_validate(values)
     config, path = read_config(environ), Path(environment.watchkeeper_config)
     sources, token = _sources(config, environment, environ), _prometheus_token(config, environ)
-    headers = _probe_secrets(config, environ)
     return Settings(
         environment,
         config,
         config.policy(),
         sources,
         path.exists(),
-        token,
-        headers,
-        _place_secrets(config, environ),
+        prometheus_token=token,
+        away_webhook=_away_webhook(config, environ),
+        probe_secrets=_probe_secrets(config, environ),
+        place_secrets=_place_secrets(config, environ),
         smtp_password=needed("smtp.password_env", config.smtp.password_env if config.smtp else "", environ),
         broadcast_secrets=_broadcast_secrets(config, environ),
         routing_key=needed(
@@ -192,6 +193,15 @@ def _prometheus_token(config: Config, environ: Mapping[str, str]) -> str:
     if not token:
         raise Misconfigured(f"prometheus.token_env names {config.prometheus.token_env}, which is not set.")
     return token
+
+
+def _away_webhook(config: Config, environ: Mapping[str, str]) -> str:
+    """The address that is told when Slack is away. It stands in the environment because it is a key."""
+    name = config.away.webhook_env
+    url = secret(name, environ) if name else ""
+    if name and not url.startswith(("http://", "https://")):
+        raise Misconfigured(f"away.webhook_env names {name}, which is not set to an address (https://…).")
+    return url
 
 
 def _probe_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -20,11 +20,13 @@ from bot import (
 from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
 from bot.cards.marking import marked
+from bot.cards.outage import written_at
 from bot.commands import Ask, Invalid, Submission
 from bot.decision import Card, Decision, Modal
 from bot.errors import NotYet, Refused
 from bot.linting import Words
-from bot.model import Audience, Incident, Phase, Post, Role, Update
+from bot.model import Audience, Incident, Phase, Post, Reach, Role, Update
+from bot.outages import SLACK, came_late
 from bot.text import brief, fallback
 from handlers import consent, oncalls, targets
 from handlers.broadcasts import place
@@ -34,25 +36,35 @@ from storage.store import Job, Tx
 
 FIELDS = ("text", "scope", "workaround", "changed", "ahead")  # of the form
 RECENT = 60  # lines of the timeline that a draft is made of
+AWAY = 60  # seconds: how soon a post looks again by itself; when Slack is back, it is woken
 IN_TURN = 5  # seconds: how soon a post looks again whether it is its turn
 
 
 def send(world: World, id: str, job: Job) -> Think:
     """Posts of one incident to one channel appear in the order in which they were decided."""
 
-    def ask(tx: Tx) -> tuple[Post, Incident | None, tuple[Post, ...]]:
+    def ask(tx: Tx) -> tuple[Post, Incident | None, tuple[Post, ...], Reach | None]:
         post = tx.post(id)
-        return post, tx.find_incident(post.incident), tx.unsent(job.effect.lane, before=job.id)
+        return post, tx.find_incident(post.incident), tx.unsent(job.effect.lane, before=job.id), tx.reach(SLACK)
 
-    post, incident, earlier = world.read(ask)
-    if post.ts:
+    post, incident, earlier, reach = world.read(ask)
+    if post.ts or post.folded:
         return nothing
+    must_be_there(reach)
     if any(other.channel == post.channel for other in earlier):
         raise NotYet(IN_TURN, "what was written before it goes first")
     channel = _channel(world, post, incident.channel if incident else "")
     card = marked(incident, Card(text=post.text, blocks=post.blocks))
+    if came_late(reach, job.created_at, world.now()) and "/away/" not in post.id:
+        card = written_at(card, job.created_at)
     ts = world.chat.post(channel, card, post.id, since=job.created_at, again=job.again, thread=post.thread)
     return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
+
+
+def must_be_there(reach: Reach | None) -> None:
+    """While Slack is away nobody tries, so that what waits can be folded when it is back."""
+    if reach is not None and reach.away:
+        raise NotYet(AWAY, "Slack is away")
 
 
 def show_request(world: World, id: str, job: Job) -> Think:
@@ -74,7 +86,10 @@ def show_request(world: World, id: str, job: Job) -> Think:
 
 def tell_changes(world: World, id: str, job: Job) -> Think:
     """The message of one minute, as it reads now."""
-    post, incident = world.read(lambda tx: (tx.post(id), tx.incident(tx.post(id).incident)))
+    post, incident, reach = world.read(lambda tx: (tx.post(id), tx.incident(tx.post(id).incident), tx.reach(SLACK)))
+    if post.folded:
+        return nothing
+    must_be_there(reach)
     channel = _channel(world, post, incident.channel)
     card = marked(incident, Card(text=fallback(post.text), blocks=post.blocks))
     if post.ts:

@@ -10,8 +10,10 @@ from typing import Any, Protocol, TypeVar
 from bot.decision import Card, Decision
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
+from bot.home import keeping_up
 from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
 from bot.notices import Notice
+from bot.outages import Told
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
@@ -35,9 +37,12 @@ class Channel:
 class Chat(Protocol):
     """Slack, as narrow as our verbs. Every method raises ProviderError, or NotYet when a rate limit says so.
 
+    `answers` never raises: whether Slack answers at all, be it with a no.
+
     `again`: this effect may have been done before (a crash, a lost reply), so look before creating or posting.
     """
 
+    def answers(self) -> bool: ...
     def open_channel(self, name: str, since: datetime, *, again: bool, private: bool = False) -> Channel: ...
     def find_channel(self, name: str) -> Channel | None: ...
     def post(self, channel: str, card: Card, key: str, *, since: datetime, again: bool, thread: str = "") -> str: ...
@@ -58,6 +63,8 @@ class Chat(Protocol):
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]: ...
     def link(self, channel: str, ts: str) -> str: ...
     def open_view(self, trigger: str, view: dict[str, Any]) -> None: ...
+    def publish_home(self, user: str, view: dict[str, Any]) -> None: ...
+    def address(self, channel: str) -> str: ...
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str: ...
     def attach(self, channel: str, thread: str, name: str, title: str, content: bytes, *, since: datetime) -> str: ...
     def canvas(self, channel: str, markdown: str, canvas: str) -> str: ...
@@ -171,6 +178,12 @@ class Summary:
     etag: str
 
 
+class Beyond(Protocol):
+    """A way to the on-call that does not lead through Slack. Raises ProviderError."""
+
+    def tell(self, told: Told) -> None: ...
+
+
 class VendorPages(Protocol):
     """What a vendor says of itself, on a page of Statuspage's form. Raises ProviderError."""
 
@@ -276,6 +289,8 @@ class World:
     neighbourhood: Neighbourhood | None = None
     gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
 
+    beyond: Mapping[str, Beyond] = field(default_factory=dict)  # by name, such as webhook
+
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
     exports: Mapping[str, Place] = field(default_factory=dict)  # where copies of the status page go, by name
@@ -293,4 +308,8 @@ class World:
 
     def decide(self, think: Think, receipt: Job | None = None) -> Decision:
         """Read, think, remember, in one transaction. Thinking is pure, so losing a race costs a re-think."""
-        return self.store.decide(think, self.now(), receipt)
+
+        def kept_up(tx: Tx, now: datetime) -> Decision:
+            return keeping_up(think(tx, now), tx.homes, now)
+
+        return self.store.decide(kept_up, self.now(), receipt)

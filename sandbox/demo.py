@@ -104,6 +104,7 @@ def bot(world: Sandbox, url: str, folder: Path) -> Iterator[Running]:
         "WATCHKEEPER_LISTEN": f"127.0.0.1:{port}",
         "WATCHKEEPER_HOOK_TOKEN": hooks,
         "WATCHKEEPER_API_TOKEN": api,
+        "PHONE": f"{url}/phone",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -113,6 +114,7 @@ def bot(world: Sandbox, url: str, folder: Path) -> Iterator[Running]:
     try:
         wait_until_ready(running)
         world.shop.connect(running.url, hooks)
+        world.terminal.url, world.terminal.token = running.url, api
         yield running
     finally:
         process.send_signal(signal.SIGTERM)

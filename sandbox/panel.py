@@ -50,6 +50,7 @@ def routes(world: Sandbox) -> list[BaseRoute]:
         *world.partner.routes("/partner"),
         *world.pagerduty.routes("/pagerduty"),
         *world.calendar.routes("/calendar"),
+        *world.phone.routes("/phone"),
     ]
 
 

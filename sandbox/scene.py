@@ -240,6 +240,28 @@ def pin(scene: Scene, who: str, where: str, says: str | list[str]) -> None:
     scene.did(who, where, f"pins “{message['text'][:60]}…”")
 
 
+def slack_away(scene: Scene, away: bool) -> None:
+    """Slack stops answering anybody, or answers again."""
+    scene.world.workspace.faults.cut(away)
+    scene.did("slack", "", "is away" if away else "is back")
+
+
+def terminal(scene: Scene, who: str, text: str, where: str = "") -> None:
+    """Somebody types a line in a terminal. A line that is offered as [Confirm] is `{confirm}` from then on."""
+    user, channel = scene.user(who), scene.channel(where).id if where else ""
+    scene.did(who, "terminal", text)
+    said = scene.world.terminal.type(text, user, channel)
+    scene.did("watchkeeper", "terminal", said)
+    if offered := re.search(r"\[Confirm\]\s+(/.+)", said):
+        scene.bound["confirm"] = offered[1].strip()
+
+
+def wait(scene: Scene, seconds: float) -> None:
+    """Nothing happens until so long after the step began, at whatever pace."""
+    if float(scene.step_began) + seconds > float(scene.world.workspace.seconds()):
+        raise NotYet(f"{seconds} seconds are not over")
+
+
 # --- what is then true
 
 
@@ -326,6 +348,12 @@ def errors_are(scene: Scene, service: str, above: float | None = None, below: fl
         raise NotYet(f"{ratio:.1%} of {service}'s requests fail")
 
 
+def phone_rang(scene: Scene, says: str | list[str]) -> None:
+    """The phone of the on-call rang, and said all of this."""
+    if not any(contains({"text": said}, says) for said in scene.world.phone.heard):
+        raise NotYet(f"the phone did not say {quoted(says)}")
+
+
 def file_is(scene: Scene, where: str, name: str) -> None:
     """A file of this name was shared in a channel."""
     recent = [m for m in scene.messages(where) if changed_at(m) > scene.began]
@@ -350,6 +378,9 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "vendor": vendor,
     "keep": keep,
     "revert": revert,
+    "slack": slack_away,
+    "terminal": terminal,
+    "wait": wait,
 }
 EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "channel": channel_exists,
@@ -363,4 +394,5 @@ EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "alert": alert_is,
     "errors": errors_are,
     "file": file_is,
+    "phone": phone_rang,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sandbox.beyond import Phone, Terminal
 from sandbox.bucket import Bucket
 from sandbox.calendar import Calendar
 from sandbox.clock import Clock
@@ -26,6 +27,8 @@ class Sandbox:
     prometheus: Prometheus
     pagerduty: PagerDuty = field(default_factory=PagerDuty)
     calendar: Calendar = field(default_factory=Calendar)
+    terminal: Terminal = field(default_factory=Terminal)
+    phone: Phone = field(default_factory=Phone)
     bucket: Bucket = field(init=False)
     stories: Stories = field(init=False)
     page: ManagedPage = field(init=False)

@@ -249,6 +249,21 @@ def unfinished(connection: Connection, lane: str, kinds: Collection[str], before
     return tuple(connection.scalars(earlier.order_by(OUTBOX.c.id)))
 
 
+def untried(connection: Connection, kinds: Collection[str]) -> list[tuple[str, datetime]]:
+    """Subjects of effects that wait without an attempt, and since when; in the order in which they were decided."""
+    waits = select(OUTBOX.c.subject, OUTBOX.c.created_at).where(IS_PENDING, OUTBOX.c.kind.in_(kinds))
+    return [
+        (row.subject, row.created_at)
+        for row in connection.execute(waits.where(OUTBOX.c.attempts == 0).order_by(OUTBOX.c.id))
+    ]
+
+
+def hasten(connection: Connection, words: str, now: datetime) -> int:
+    """What was put off with these words in its error is due now. How much that was."""
+    waits = (IS_PENDING, OUTBOX.c.due_at > now, OUTBOX.c.error.contains(words, autoescape=True))
+    return connection.execute(update(OUTBOX).where(*waits).values(due_at=now)).rowcount
+
+
 def retry(connection: Connection, id: int, now: datetime) -> bool:
     """A dead letter is due again, as if new but for `again`. False where there is none of that id."""
     key = connection.scalar(select(OUTBOX.c.key).where(OUTBOX.c.id == id, IS_DEAD).with_for_update())

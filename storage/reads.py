@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
 
 from bot.alerts import Seen
-from bot.decision import Broadcast, Effect, SendPost
+from bot.decision import Broadcast, Effect, SendPost, TellChanges
 from bot.errors import Refused
 from bot.model import (
     BOT,
@@ -29,6 +29,7 @@ from bot.model import (
     Heard,
     Heartbeat,
     Hold,
+    Home,
     Incident,
     Link,
     LiveCard,
@@ -42,6 +43,7 @@ from bot.model import (
     Postmortem,
     PublicUpdate,
     Question,
+    Reach,
     Request,
     RequestState,
     Role,
@@ -62,7 +64,8 @@ from bot.model import (
     Vote,
 )
 from bot.news import post_id
-from storage.outbox import DeadLetter, dead_letters, unfinished
+from bot.outages import Waiting
+from storage.outbox import DeadLetter, dead_letters, unfinished, untried
 from storage.rows import table, to_noun
 from storage.sql import is_postgresql
 from storage.tables import IS_OPEN
@@ -88,6 +91,7 @@ SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
 MARKS = table(Mark)
 DELIVERIES, SUBSCRIPTIONS = table(Delivery), table(Subscription)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
+HOMES, SIGHTINGS = table(Home), table(Sighting)
 MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
 OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
@@ -347,6 +351,15 @@ class Tx:
         found = self._all(Assignment, select(ASSIGNMENTS).where(*held))
         return {one.incident: one.user for one in found if one.user}
 
+    def assignments_of(self, incidents: Collection[str]) -> dict[str, tuple[Assignment, ...]]:
+        """By incident, in the order of the roles."""
+        found: dict[str, list[Assignment]] = {}
+        query = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident.in_(SOME)).order_by(ASSIGNMENTS.c.role)
+        for some in chunks(incidents):
+            for row in self.connection.execute(query, {"some": some}).mappings():
+                found.setdefault(row["incident"], []).append(to_noun(Assignment, row))
+        return {incident: tuple(held) for incident, held in found.items()}
+
     def assignment(self, incident: str, role: Role) -> Assignment | None:
         return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
 
@@ -384,6 +397,11 @@ class Tx:
         """Oldest first; those of no incident for ""."""
         mine = select(TASKS).where(TASKS.c.incident == incident)
         return self._all(Task, mine.order_by(TASKS.c.at, TASKS.c.id))
+
+    def tasks_left(self, owner: str) -> tuple[Task, ...]:
+        """What somebody has still to do, oldest first."""
+        mine = (TASKS.c.owner == owner, text("done_at IS NULL"))
+        return self._all(Task, select(TASKS).where(*mine).order_by(TASKS.c.at, TASKS.c.id))
 
     def task(self, id: str) -> Task:
         return self._need(Task, id)
@@ -473,6 +491,13 @@ class Tx:
     def marks(self, message: str) -> tuple[Mark, ...]:
         return self._all(Mark, select(MARKS).where(MARKS.c.message == message).order_by(MARKS.c.id))
 
+    def home(self, user: str) -> Home | None:
+        return self._get(Home, user)
+
+    def homes(self, since: datetime) -> tuple[Home, ...]:
+        """Those that were opened since then, by whose they are."""
+        return self._all(Home, select(HOMES).where(HOMES.c.opened_at >= since).order_by(HOMES.c.id))
+
     # ------------------------------------------------------------ rollouts
 
     def request(self, id: str) -> Request:
@@ -499,6 +524,12 @@ class Tx:
 
     def sighting(self, id: str) -> Sighting | None:
         return self._get(Sighting, id)
+
+    def sightings_under_way(self) -> tuple[Sighting, ...]:
+        """Of releases that are neither through nor aborted, the latest news first."""
+        going = (SIGHTINGS.c.stable != text("''"), SIGHTINGS.c.revision != SIGHTINGS.c.stable)
+        query = select(SIGHTINGS).where(*going, SIGHTINGS.c.aborted.is_(False))
+        return self._all(Sighting, query.order_by(SIGHTINGS.c.at.desc(), SIGHTINGS.c.id))
 
     def count_requests(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0
@@ -606,7 +637,15 @@ class Tx:
     def unsent(self, lane: str, before: int | None = None) -> tuple[Post, ...]:
         """Posts that wait to be sent, or are being sent; of the jobs before this one only. Oldest decision first."""
         subjects = unfinished(self.connection, lane, POSTS, before)
-        return tuple(post for id in subjects if (post := self.find_post(id)) is not None)
+        return tuple(post for id in subjects if (post := self.find_post(id)) is not None and not post.folded)
+
+    def untried(self) -> tuple[Waiting, ...]:
+        """Posts that wait and that nobody has tried to send, oldest decision first."""
+        found = ((since, self.find_post(id)) for id, since in untried(self.connection, (*POSTS, TellChanges.__name__)))
+        return tuple(Waiting(post=post, since=since) for since, post in found if post and not (post.ts or post.folded))
+
+    def reach(self, id: str) -> Reach | None:
+        return self._get(Reach, id)
 
     # ------------------------------------------------------------ how
 

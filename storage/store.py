@@ -160,6 +160,13 @@ class Store:
             self.wake()
         return found
 
+    def hasten(self, words: str, now: datetime) -> int:
+        """What was put off because of an error with these words is due now. How many jobs that were."""
+        found = self._write(lambda c: outbox.hasten(c, words, now))
+        if found:
+            self.wake()
+        return found
+
     def next_due(self, now: datetime) -> datetime | None:
         """When a worker should look again, if no commit wakes it before: a due time, or the end of a lease."""
         with self.transactions.reading() as connection:

@@ -356,6 +356,7 @@ class PostRow(Row, table=True):
     blocks: list[dict[str, Any]] = Field(sa_type=Json)
     thread: str = words()
     ts: str = words()
+    folded: str = words()
     version: int
 
 
@@ -735,6 +736,26 @@ class ExportRow(Row, table=True):
     failures: int
     trouble: str = words()
     told: bool
+
+
+class ReachRow(Row, table=True):
+    __tablename__ = "reach"
+
+    id: str = indexed(primary_key=True)
+    since: datetime = time()
+    failures: int
+    away: bool
+    version: int
+
+
+class HomeRow(Row, table=True):
+    __tablename__ = "home"
+    __table_args__ = (Index("ix_home_opened_at", "opened_at"),)
+
+    id: str = indexed(primary_key=True)
+    opened_at: datetime = time()
+    shown_at: datetime | None = time()
+    shown: str = words()
     version: int
 
 

@@ -87,6 +87,16 @@ def check_view(view: dict[str, Any]) -> None:
     assert len(set(inputs)) == len(inputs), f"block ids that stand twice: {inputs}"
 
 
+def check_home(view: dict[str, Any]) -> None:
+    View(**view).to_dict()
+    assert view["type"] == "home"
+    assert 1 <= len(view["blocks"]) <= VIEW_BLOCKS
+    assert len(json.dumps(view, ensure_ascii=False)) <= VIEW_SIZE
+    check_blocks(view["blocks"])
+    ids = [node["action_id"] for node in nodes(view["blocks"]) if "action_id" in node]
+    assert len(set(ids)) == len(ids), f"action ids that stand twice: {ids}"
+
+
 def check_blocks(blocks: Sequence[dict[str, Any]]) -> None:
     parsed = Block.parse_all(list(blocks))
     assert len(parsed) == len(blocks), "slack_sdk does not know every block"

@@ -37,11 +37,12 @@ from bot.policy import (
     Verification,
 )
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
-from handlers import outbox, probes, rollouts, vendors
+from handlers import outages, outbox, probes, rollouts, vendors
 from handlers.app import gate_url
 from handlers.intake import SENDERS, Source
 from handlers.manifest import manifest
 from handlers.providers import DRAWING, ROLLOUTS, load
+from handlers.providers.away_webhook import AwayWebhook
 from handlers.providers.gitops import Neighbourhood
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.places import Folder
@@ -68,6 +69,7 @@ from storage.store import Store
 from tests.values import NOON
 
 TOKEN, API_TOKEN = "hook-token", "api-token"
+LOOK_EVERY = timedelta(seconds=10)  # for Slack
 DANA, ALICE, BOB, CAROL = "U0DANA", "U0ALICE", "U0BOB", "U0CAROL"
 
 
@@ -157,11 +159,14 @@ class Story:
         self.outlets: dict[str, Any] = {}  # more of the world, such as a mailer
         self.mailer: Mailer | None = None
         self.alarms: Alarms | None = None
+        self.away_webhook = AwayWebhook(f"{self.served.url}/phone")
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
         self.slack.before_call = self.about_to_call
         self.shop.hooks.deliver = self.deliver
+        self.sandbox.terminal.ask = lambda asked: str(self.asks(asked["line"], asked["as"], asked["channel"])["text"])
+        self.looked_at = self.clock.now()
 
     def wire(self) -> World:
         """The bot, made anew of what it remembers: also what a restart does."""
@@ -178,6 +183,7 @@ class Story:
             draw=load("plots", DRAWING) if self.policy.signals else None,
             pods=Pods({"shop": self.kubernetes}),
             version_page=self.version_page,
+            beyond={"webhook": self.away_webhook},
             prober=self.prober,
             mailer=self.mailer,
             alarms=self.alarms,
@@ -242,6 +248,8 @@ class Story:
         self.version_page.close()
         self.prober.close()
         self.vendor_pages.close()
+        self.away_webhook.close()
+        self.store.close()
 
     # ------------------------------------------------------------ what happens
 
@@ -298,7 +306,7 @@ class Story:
 
     def asks(self, line: str, by: str = DANA, channel: str = "") -> dict[str, Any]:
         """A line typed without Slack."""
-        asked = {"line": line, "by": by, "channel": channel}
+        asked = {"line": line, "as": by, "channel": channel}
         answer = self.http.post("/api/commands", json=asked, headers=self.bearer(API_TOKEN))
         assert answer.status_code == 200, answer.text
         self.settle()
@@ -371,9 +379,20 @@ class Story:
         while self.clock.now() < end:
             due = self.store.next_due(self.clock.now())
             step = min(end, due) if due and due > self.clock.now() else end
+            if self.slack.faults.is_cut:
+                step = min(step, self.clock.now() + LOOK_EVERY)
             self.clock.advance(seconds=(step - self.clock.now()).total_seconds())
             self.settle(patience=0)
+            self.look_for_slack()
         rollouts.observe(self.world)
+
+    def look_for_slack(self) -> None:
+        """Every ten seconds, as the clock of the bot does; in vain only while Slack is away, and until that is over."""
+        if self.clock.now() - self.looked_at < LOOK_EVERY:
+            return
+        if self.slack.faults.is_cut or self.store.read(outages.is_failing):
+            self.looked_at = self.clock.now()
+            outages.look(self.world)
 
     # ------------------------------------------------------------ what is there
 

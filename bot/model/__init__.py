@@ -8,6 +8,7 @@ escaped until a card is made of it (`bot/text.py`).
 from __future__ import annotations
 
 from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
+from bot.model.home import Home
 from bot.model.incident import (
     BOT,
     Alert,
@@ -44,6 +45,7 @@ from bot.model.intake import (
     VendorState,
     VendorStatus,
 )
+from bot.model.outage import Reach
 from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
@@ -96,6 +98,7 @@ __all__ = [
     "Heard",
     "Heartbeat",
     "Hold",
+    "Home",
     "Incident",
     "Keeper",
     "Link",
@@ -113,6 +116,7 @@ __all__ = [
     "Postmortem",
     "PublicUpdate",
     "Question",
+    "Reach",
     "Request",
     "RequestState",
     "Reverts",

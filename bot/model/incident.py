@@ -269,6 +269,7 @@ class Post:
     blocks: tuple[dict[str, Any], ...] = ()
     thread: str = ""
     ts: str = ""
+    folded: str = ""  # the post that says it together with others: this one is not sent
     version: int = 0
 
 

@@ -22,7 +22,7 @@ from bot.decision import Card
 from bot.errors import Gone, ProviderError
 from bot.model import Message
 from handlers.providers.slack_api import TIMEOUT, Answered, Api
-from handlers.slack.identity import Identity, preflight
+from handlers.slack.identity import Identity, answers, preflight
 from handlers.world import Channel
 from storage.store import Store
 
@@ -82,6 +82,9 @@ class SlackChat:
         if self.identity is None:
             self.identity = preflight(self.client)
         return self.identity
+
+    def answers(self) -> bool:
+        return answers(self.client)
 
     # ------------------------------------------------------------ channels
 
@@ -251,6 +254,10 @@ class SlackChat:
         """The permalink, put together rather than asked for."""
         return f"{self.me.url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if self.me.url else ""
 
+    def address(self, channel: str) -> str:
+        """Where the channel opens, "" where that is not known."""
+        return f"{self.me.url.rstrip('/')}/archives/{channel}" if channel and self.me.url else ""
+
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]:
         """What people said, in the channel and in its threads, oldest first."""
         heard: dict[str, Message] = {}
@@ -336,6 +343,9 @@ class SlackChat:
 
     def open_view(self, trigger: str, view: dict[str, Any]) -> None:
         self.api.call("views.open", trigger_id=trigger, view=view)
+
+    def publish_home(self, user: str, view: dict[str, Any]) -> None:
+        self.api.call("views.publish", user_id=user, view=view)
 
     def upload(self, channel: str, name: str, title: str, content: str, file: str) -> str:
         """The id of the file in the channel. Its title ends in a fingerprint, by which it is found again."""

@@ -76,6 +76,7 @@ METHODS: Mapping[str, Method] = {
     "users.info": Method(per_minute=100, scope="users:read", read=True),
     "users.lookupByEmail": Method(per_minute=50, scope="users:read.email", read=True),
     "views.open": Method(per_minute=100, json=True),
+    "views.publish": Method(per_minute=100, json=True),
 }
 PER_CHANNEL_GAP, PER_CHANNEL_BURST = 1.25, 2
 

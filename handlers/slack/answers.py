@@ -26,18 +26,23 @@ from storage.store import Busy
 log = structlog.get_logger(__name__)
 
 TIMEOUT = 10
+LONGEST = 2_900  # characters of a section's text, below Slack's limit of 3,000
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Who asked, and where the answer goes. `private`: what was pressed is a message for this person alone."""
+    """Who asked, and where the answer goes. `private`: what was pressed is a message for this person alone.
+
+    `in_view`: it was pressed in the App Home or in a form, where no message can answer: the answer is a form.
+    """
 
     user: str
     channel: str = ""
     response_url: str = ""
     trigger: str = ""
     private: bool = False
+    in_view: bool = False
 
     @property
     def reference(self) -> str:
@@ -92,12 +97,23 @@ class Answers:
 
     def deliver(self, origin: Origin, outcome: Outcome) -> None:
         card = outcome.say if isinstance(outcome.say, Card) else Card(text=str(outcome.say))
+        if origin.in_view:
+            self.show(origin, card)
+            return
         if self.respond(origin, card, replace=origin.private and not outcome.again):
             return
         if not origin.channel:
             log.warning("nowhere to answer", reference=origin.reference, user=origin.user)
             return
         self.world.chat.whisper(origin.channel, origin.user, card)
+
+    def show(self, origin: Origin, card: Card) -> None:
+        """As a form, or as a direct message where that took longer than Slack waits with opening one."""
+        try:
+            self.world.chat.open_view(origin.trigger, notice(card))
+        except ProviderError:
+            now = self.world.now()
+            self.world.chat.post(origin.user, card, f"answer/{origin.reference}", since=now, again=False)
 
     def respond(self, origin: Origin, card: Card, *, replace: bool) -> bool:
         """Through the response_url; False if it did not take it: used five times, or older than half an hour."""
@@ -118,6 +134,19 @@ class Answers:
         if answer.status_code != 200:
             log.warning("response_url refused", reference=origin.reference, status=answer.status_code, said=answer.body)
         return bool(answer.status_code == 200)
+
+
+def notice(say: str | Card) -> dict[str, Any]:
+    """A form that only says something."""
+    text = say if isinstance(say, str) else say.text
+    words = {"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": text[:LONGEST]}}
+    blocks = list(say.blocks) if isinstance(say, Card) and say.blocks else [words]
+    return {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": "Watchkeeper"},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": blocks,
+    }
 
 
 def payload(card: Card, *, replace: bool) -> dict[str, Any]:

@@ -54,4 +54,5 @@ def origin_of(body: Mapping[str, Any]) -> Origin:
         response_url=str(body.get("response_url") or ""),
         trigger=str(body.get("trigger_id") or ""),
         private=bool(container.get("is_ephemeral")),
+        in_view=container.get("type") == "view",
     )

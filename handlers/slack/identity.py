@@ -66,6 +66,17 @@ def preflight(client: WebClient) -> Identity:
     )
 
 
+def answers(client: WebClient) -> bool:
+    """Whether Slack answers at all, be it with a no or with a rate limit."""
+    try:
+        client.auth_test()
+    except SlackApiError as error:
+        return error.response.status_code < 500 and error.response.get("error") not in TEMPORARY - {"ratelimited"}
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
 def _scopes(headers: Mapping[str, str]) -> frozenset[str]:
     granted = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
     return frozenset(scope.strip() for scope in granted.split(",") if scope.strip())

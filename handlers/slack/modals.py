@@ -12,16 +12,15 @@ from slack_bolt import Ack, App
 
 from bot.cards.consent import CONFIRM
 from bot.commands import Submission
-from bot.decision import Card, Decision, Modal, Say
+from bot.decision import Decision, Modal, Say
 from bot.model import Event
 from handlers import commands
-from handlers.slack.answers import Answers, Origin, Outcome
+from handlers.slack.answers import Answers, Origin, Outcome, notice
 from handlers.slack.commands import demand_member
 from handlers.slack.identity import Identity
 from handlers.world import Think, World
 from storage.store import Job, Tx
 
-LONGEST = 2_900  # characters of a section's text, below Slack's limit of 3,000
 LONGEST_ERROR = 200
 KIND = "view_submission"
 
@@ -117,16 +116,3 @@ def reply(view: Mapping[str, Any], outcome: Outcome, *, closes: bool) -> dict[st
 def unadorned(words: str) -> str:
     """Without emoji codes and backticks: the line under a field is plain text."""
     return re.sub(r"^:[a-z_]+: ", "", words).replace("`", "")
-
-
-def notice(say: str | Card) -> dict[str, Any]:
-    """A form that only says something."""
-    text = say if isinstance(say, str) else say.text
-    words = {"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": text[:LONGEST]}}
-    blocks = list(say.blocks) if isinstance(say, Card) and say.blocks else [words]
-    return {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": "Watchkeeper"},
-        "close": {"type": "plain_text", "text": "Close"},
-        "blocks": blocks,
-    }

@@ -12,10 +12,9 @@ from bot.commands import Ask
 from bot.decision import Decision, Modal
 from bot.errors import Refused
 from handlers import marks
-from handlers.slack.answers import Answers, Origin, refusal
+from handlers.slack.answers import Answers, Origin, notice, refusal
 from handlers.slack.commands import demand_member, run
 from handlers.slack.identity import Identity
-from handlers.slack.modals import notice
 from handlers.world import World
 
 DECLARE, TIMELINE, TASK = "shortcut.declare", "shortcut.timeline", "shortcut.task"

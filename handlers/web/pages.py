@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from bot.cards.plain import as_text, strip
 from bot.commands import COMMANDS, Ask, incident_id
-from bot.decision import Modal
+from bot.decision import Card, Modal
 from bot.errors import NotYet, ProviderError, Refused
-from handlers import commands, gates, outbox
+from handlers import commands, gates, outages, outbox
 from handlers.intake.fields import why as why_invalid
 from handlers.intake.signatures import matches
 from handlers.web.guard import RawBody, demand, sign
@@ -22,23 +22,32 @@ from handlers.world import World
 from storage.store import Busy
 
 SLACK = Gauge("watchkeeper_slack_connected", "1 while Slack is heard")
+SLACK_UP = Gauge("watchkeeper_slack_up", "1 while Slack answers our calls")
 UNPARSED = Gauge("watchkeeper_unparsed", "Deliveries that were not understood and wait for a replay")
 DEAD = Gauge("watchkeeper_dead_letters", "Effects that were given up and wait for a person")
 
 
 class Line(BaseModel):
+    """`as` is the Slack id of whom to act as, `channel` that of where it is typed."""
+
     line: str
-    by: str = "api"
+    by: str = Field("api", alias="as")
     channel: str = ""
 
 
-EXAMPLE = '{"line": "/incident list", "by": "U0DANA"}'
+EXAMPLE = '{"line": "/incident list", "as": "U0DANA"}'
 TYPED = {"requestBody": {"required": True, "content": {"application/json": {"schema": Line.model_json_schema()}}}}
 
 
 class Said(BaseModel):
     ok: bool
     text: str
+
+
+class Shown(Said):
+    """`blocks` is what Slack would show of it: Block Kit."""
+
+    blocks: list[dict[str, Any]] = []
 
 
 NAME = "WATCHKEEPER_API_TOKEN"
@@ -68,6 +77,7 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
         DEAD.set(len(world.store.dead()))
         UNPARSED.set(world.read(lambda tx: tx.count_unparsed()))
         SLACK.set(0 if heard() else 1)
+        SLACK_UP.set(0 if world.read(outages.is_away) else 1)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @routes.get("/incidents/{id}/postmortem.md", summary="The latest draft, as Markdown")
@@ -81,7 +91,7 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
         return Response(draft.markdown, media_type="text/markdown", headers={"content-disposition": name})
 
     @routes.post("/api/commands", summary="Type a slash command without Slack", dependencies=api, openapi_extra=TYPED)
-    def type_(body: RawBody) -> Said:
+    def type_(body: RawBody) -> Shown:
         try:
             line = Line.model_validate_json(body)
         except ValidationError as error:
@@ -115,24 +125,25 @@ def tried(line: str, names: Mapping[str, str]) -> str:
     return f" Try {names.get(name.removeprefix('/'), name)}{space}{rest}" if line else ""
 
 
-def say(world: World, line: Line) -> Said:
+def say(world: World, line: Line) -> Shown:
     """The answer as plain text; a refusal is an answer, not an HTTP error."""
     name, _, words = line.line.strip().partition(" ")
     ours = {slash: command for command, slash in world.commands.items()}
     command = ours.get(name)
     if command is None:
-        return Said(ok=False, text=f"I know {' and '.join(sorted(ours))}; nothing was changed.")
+        return Shown(ok=False, text=f"I know {' and '.join(sorted(ours))}; nothing was changed.")
     try:
         said = commands.run(world, Ask(command=command, text=words, by=line.by, channel=line.channel)).say
     except Refused as refusal:
-        return Said(ok=False, text=strip(refusal.why) + tried(refusal.instead, world.commands))
+        return Shown(ok=False, text=strip(refusal.why) + tried(refusal.instead, world.commands))
     except ProviderError as error:
         changed = (
             "It may have happened all the same: look before" if error.unknown else "Nothing was changed; look before"
         )
-        return Said(ok=False, text=f"{error}. {changed} you try again.")
+        return Shown(ok=False, text=f"{error}. {changed} you try again.")
     except (NotYet, Busy) as error:
-        return Said(ok=False, text=f"{error}. Nothing was changed. Please try again.")
+        return Shown(ok=False, text=f"{error}. Nothing was changed. Please try again.")
     if isinstance(said, Modal):
         raise AssertionError(f"a form for {COMMANDS[command]} needs a trigger")
-    return Said(ok=True, text=as_text(said))
+    blocks = list(said.blocks) if isinstance(said, Card) else []
+    return Shown(ok=True, text=as_text(said), blocks=blocks)

@@ -37,6 +37,7 @@ def routes(world: Sandbox) -> list[BaseRoute]:
     return [
         Route("/", lambda request: page("index.html")),
         Route("/client/page/{name}", lambda request: page(request.path_params["name"])),
+        Route("/archives/{channel}", archive),
         Route("/archives/{channel}/p{ts:int}", permalink),
         WebSocketRoute("/client/events", feed.endpoint),
         *(Route(f"/client/{name}", client.seeing(work)) for name, work in client.sights.items()),
@@ -48,6 +49,11 @@ def page(name: str) -> Response:
     if name != "index.html" and not (ASSET.fullmatch(name) and (PAGE / name).is_file()):
         return JSONResponse({"error": f"there is no {name}"}, 404)
     return FileResponse(PAGE / name, headers={"cache-control": "no-cache"})
+
+
+def archive(request: Request) -> Response:
+    """The page, at that channel."""
+    return RedirectResponse(f"/#/{quote(request.path_params['channel'])}")
 
 
 def permalink(request: Request) -> Response:

@@ -12,7 +12,7 @@ from tests.story import SHOP, Story, target
 QUICK = replace(SHOP, verify_within=timedelta(seconds=20))  # as the demo is configured
 
 
-@pytest.mark.parametrize("name", ["amazon-checkout", "gitops-revert", "knight-capital"])
+@pytest.mark.parametrize("name", ["amazon-checkout", "gitops-revert", "knight-capital", "slack-down"])
 def test_every_step_of_the_story_happens(name: str, story: Story) -> None:
     story.policy = QUICK
     story.world = story.wire()

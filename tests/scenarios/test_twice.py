@@ -119,6 +119,8 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     twice = Twice(story)
     story.drain = twice.drain
     story.slack.rates.enforced = False
+    story.slack.open_home(DANA)
+    story.settle()
     story.types("/incident silence team=lab --for 10m --why moving")
     story.alert("Slow", service="search")
     story.alert()
@@ -130,6 +132,10 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     story.types("/incident role comms", by=BOB)
     story.types('/incident poll "freeze it all" 30s', by=BOB)
     story.presses("ask.poll.agree")
+    story.slack.faults.cut(True)
+    story.passes(40)
+    story.slack.faults.cut(False)
+    story.passes(20)
     story.ships("v42")
     story.types("/rollout freeze all --for 10m --why CheckoutErrorRatioHigh")
     story.types("/rollout rollback checkout")

@@ -53,6 +53,7 @@ def upgrade() -> None:
     rollouts()
     consent_and_watch()
     slack()
+    home()
     outbox()
     shared()
     append_only()
@@ -680,6 +681,7 @@ def slack() -> None:
         sa.Column("blocks", sa.Text(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
         sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_post"),
     )
@@ -739,6 +741,28 @@ def slack() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     op.create_index("ix_event_received_at", "event", ["received_at"])
+
+
+def home() -> None:
+    op.create_table(
+        "home",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("opened_at", TIME, nullable=False),
+        sa.Column("shown_at", TIME, nullable=True),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_home"),
+    )
+    op.create_index("ix_home_opened_at", "home", ["opened_at"])
+    op.create_table(
+        "reach",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("away", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_reach"),
+    )
 
 
 def outbox() -> None:
