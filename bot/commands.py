@@ -103,7 +103,10 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
-        "verify": Usage("SERVICE", "Does every server run the approved version? Each that does not is named"),
+        "verify": Usage(
+            "SERVICE [--accept WHY]",
+            "Does every server run the approved version? Each that does not is named. `--accept` ends what that holds",
+        ),
         "watch": Usage("SERVICE", "Its card in this channel, kept up while it moves"),
         "unwatch": Usage("SERVICE", "No longer keep up its card in this channel"),
         "gates": Usage("SERVICE", "The URLs that a controller or a pipeline asks before it moves"),
