@@ -198,6 +198,7 @@ class World:
 
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
+    unread: dict[str, str] = field(default_factory=dict)  # rollout → why it could not be read, as it is in the log
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 
     def read(self, ask: Callable[[Tx], T]) -> T:
