@@ -307,6 +307,12 @@ class ShowQuestion(_Effect):
     priority = 2
 
 
+class RemindQuestion(_Effect):
+    """Say once that question `subject` still waits for its answer."""
+
+    priority = 2
+
+
 class CheckHeartbeat(_Effect):
     """Look whether heartbeat `subject` is overdue."""
 
@@ -348,6 +354,7 @@ Effect = (
     | EndSilence
     | CheckHeartbeat
     | ShowQuestion
+    | RemindQuestion
 )
 
 

@@ -135,10 +135,11 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """Somebody else's service that ours use. No `components` are all of its page."""
+    """Somebody else's service that ours use. No `components` are all of its page, which may be a `feed`."""
 
     name: str
     page: str
+    feed: bool = False  # `page` is Atom or RSS, and none of Statuspage's form
     components: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     every: timedelta = timedelta(minutes=2)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot import matching
+from bot import durations, matching
 from bot.decision import Decision, EndSilence, Proclaim
 from bot.errors import Refused
 from bot.matching import Match
@@ -24,8 +24,6 @@ USAGE = "/incident silence LABEL=VALUE --for 2h --why REASON"
 OPTION = re.compile(r"(?:^|\s)--(for|from|why)(?:[=\s]+|$)")
 DASH = re.compile(r"(?<!\S)[—–](?=\w)")  # some keyboards make one of two
 TERM = re.compile(r"""([\w./-]+)=("[^"]*"|“[^”]*”|'[^']*'|\S+)|(\S+)""")
-DURATION = re.compile(r"(\d{1,6})\s*(m|h|d)", re.ASCII)
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 ID = re.compile(r"(?:sil-?)?(\d{1,9})", re.IGNORECASE)
 
@@ -101,10 +99,9 @@ def _checked(value: str) -> str:
 def _lasts(word: str, policy: Policy) -> timedelta:
     if not word.strip():
         return min(LASTS, policy.longest_silence)
-    match = DURATION.fullmatch(word.strip())
-    if not match or not int(match[1]):
+    lasts = durations.parse(word)
+    if not lasts:
         raise Refused(f"{code(word, 40)} is no duration: write 30m, 2h or 1d. Nothing was silenced.", instead=USAGE)
-    lasts = int(match[1]) * UNITS[match[2]]
     if lasts > policy.longest_silence:
         raise Refused(
             f"A silence lasts at most {span(policy.longest_silence)}: one that everybody forgot must end by itself. "
@@ -118,8 +115,8 @@ def _start(word: str, now: datetime) -> datetime:
     """Now, "22:00" (the next, in UTC), "30m" from now, or "2026-03-06T22:00"."""
     if not word:
         return now
-    if match := DURATION.fullmatch(word):
-        at = now + int(match[1]) * UNITS[match[2]]
+    if (wait := durations.parse(word)) is not None:
+        at = now + wait
     elif match := CLOCK.fullmatch(word):
         at = now.astimezone(UTC).replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
         at += timedelta(days=1) if at < now else timedelta(0)

@@ -30,7 +30,7 @@ from handlers.providers.fetch import Fetch
 from handlers.providers.probing import HttpProber
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
-from handlers.providers.vendor_pages import StatuspagePages
+from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
@@ -166,7 +166,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
         prober=prober(settings),
-        vendor_pages=StatuspagePages() if settings.policy.vendors else None,
+        vendor_pages=VendorSites() if settings.policy.vendors else None,
         fetch=Fetch(),
     )
     web = server.build(

@@ -31,6 +31,7 @@ from bot.decision import (
     PollVendor,
     PostCard,
     Proclaim,
+    RemindQuestion,
     RemindTask,
     RemindUpdate,
     RunProbe,
@@ -145,6 +146,8 @@ def perform(world: World, job: Job) -> Think:
             return silences.end(world, id)
         case CheckHeartbeat():
             return heartbeats.look(world, id)
+        case RemindQuestion(id):
+            return questions.remind(id)
         case ShowQuestion():
             return questions.show(world, id, job)
         case _:

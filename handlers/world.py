@@ -166,9 +166,10 @@ class Summary:
 
 
 class VendorPages(Protocol):
-    """What a vendor says of itself, on a page of Statuspage's form. Raises ProviderError."""
+    """What a vendor says of itself, on a page of Statuspage's form or in a feed. Raises ProviderError."""
 
     def summary(self, page: str, etag: str) -> Summary: ...
+    def feed(self, url: str, etag: str) -> Summary: ...
 
 
 def nowhere(url: str) -> bytes:

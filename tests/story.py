@@ -36,7 +36,7 @@ from handlers.providers.probing import HttpProber
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
-from handlers.providers.vendor_pages import StatuspagePages
+from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
@@ -137,7 +137,7 @@ class Story:
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.version_page = VersionPage()
         self.prober = HttpProber()
-        self.vendor_pages = StatuspagePages()
+        self.vendor_pages = VendorSites()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []

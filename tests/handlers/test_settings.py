@@ -96,6 +96,8 @@ def test_a_typo_is_named_with_its_line():
             "vendors.a.page: 'a.example' does not look right (http:// or",
         ),
         ("vendors: {a: {page: 'http://a', used_by: []}}", "vendors.a.used_by"),
+        ("vendors: {a: {used_by: [b]}}", "vendors.a: write either page"),
+        ("vendors: {a: {page: 'http://a', feed: 'http://a', used_by: [b]}}", "vendors.a: write either page"),
         ("vendors: {a: {page: 'http://a', used_by: [b], every: 1s}}", "vendors.a: every: 10s is the least"),
         (
             "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",
@@ -329,7 +331,7 @@ def test_routes_become_policy() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("~shop-.*", '"~("', "line 5: routes.1.match.team: '(' is no regular expression: missing ), unterminated"),
+        ("~shop-.*", '"~("', "line 5: routes.1.match.team: '(' is no regular expression: missing )"),
         ("team: ~shop-.*", "team: {a: b}", "line 5: routes.1.match.team: write a value, a list of values, or ~"),
         ("then: open", "then: page", "line 9: routes.1.then: "),
         ("commander: storefront", "commander: shop", "line 8: routes.1.roles.commander: unknown on-call 'shop'"),

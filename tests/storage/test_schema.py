@@ -165,6 +165,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "SetGitOps",
         "SharePostmortem",
         "ShowQuestion",
+        "RemindQuestion",
         "ShowRequest",
         "ShowRollout",
         "VerifyFleet",
