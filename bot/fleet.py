@@ -422,6 +422,9 @@ def summary(fleet: Fleet) -> str:
     """ "7 of 8: checkout-abc12 runs v41"; plain text."""
     if fleet.under_way:
         return _half_way(fleet)
+    if fleet.uniform:
+        alike = f"{len(fleet.servers)} of {fleet.expected.count} are of one build"
+        return f"{alike}, tagged {fleet.approved.version}; no digest is approved to compare it with"
     count = f"{fleet.matching} of {fleet.expected.count}"
     odd = [f"{server.name} {server.why}" for server in fleet.odd[:2]]
     odd += [f"{len(fleet.odd) - 2} more"] if len(fleet.odd) > 2 else []

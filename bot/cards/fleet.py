@@ -100,12 +100,14 @@ def _verdict(state: State, moving: str) -> str:
 
 
 def _rows(fleet: Fleet) -> Iterator[str]:
+    if fleet.uniform:  # each of them would say the same
+        return
     for server in fleet.odd[:ROWS]:
         yield f"{ICONS[server.state]} {code(server.name, 80)} {brief(server.why, 200)}"
 
 
 def _differences(fleet: Fleet) -> Iterator[str]:
-    if len(fleet.odd) > ROWS:
+    if len(fleet.odd) > ROWS and not fleet.uniform:
         yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')} that are not right"
     if fleet.missing and not fleet.under_way:
         yield f"*Should be there and is not*: {_some(fleet.missing)}"
