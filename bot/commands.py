@@ -79,6 +79,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "silence": Usage("LABEL=VALUE [--from 22:00] [--for 2h] --why text", "What fits opens nothing until it ends"),
         "unsilence": Usage("SIL-n", "End a silence; what still fires is news again"),
         "silences": Usage("", "What is silenced or will be, by whom, why and until when"),
+        "unparsed": Usage("[show ID | replay ID]", "What senders posted and was not understood, for admins"),
         "answer": Usage("ASK-n open|join INC-n|dismiss", "Say whether what was asked is an incident", hidden=True),
         "timeline": Usage("[INC-n]", "The last lines of the timeline"),
         "postmortem": Usage("[INC-n]", "Draft the postmortem anew"),

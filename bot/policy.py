@@ -210,6 +210,7 @@ class Policy:
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)
     longest_silence: timedelta = timedelta(days=7)
+    admins: tuple[str, ...] = ()  # Slack ids that may see what senders posted
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
     vigil_lasts: timedelta = timedelta(minutes=30)

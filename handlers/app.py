@@ -168,6 +168,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         prober=prober(settings),
         vendor_pages=VendorSites() if settings.policy.vendors else None,
         fetch=Fetch(),
+        sources=sources,
     )
     web = server.build(
         world,

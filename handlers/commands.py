@@ -6,7 +6,7 @@ from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
-from handlers import consent, incidents, postmortems, questions, rollouts, silences, updates
+from handlers import consent, incidents, postmortems, questions, rollouts, silences, unparsed, updates
 from handlers.world import World
 
 
@@ -34,6 +34,8 @@ def _run(world: World, ask: Ask) -> Decision:
             return updates.update(world, ask)
         case _, "silence" | "unsilence" | "silences":
             return silences.run(world, ask)
+        case _, "unparsed":
+            return unparsed.run(world, ask)
         case _, "answer":
             return questions.run(world, ask)
         case _, "postmortem":

@@ -477,6 +477,7 @@ class Config(Part):
     channels_per_hour: int = Field(default=20, ge=1, le=1000)
     flapping: FlappingPart = FlappingPart()
     gates: GatesPart = GatesPart()
+    admins: list[str] = []
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
     prometheus: PrometheusPart | None = None
@@ -551,6 +552,7 @@ class Config(Part):
             gates_follow_dependencies=self.gates.dependencies,
             longest_silence=self.silences.longest,
             longest_freeze=self.freezes.longest,
+            admins=tuple(self.admins),
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
             vendors={name: part.policy(name) for name, part in self.vendors.items()},

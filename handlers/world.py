@@ -14,6 +14,7 @@ from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
+from handlers.intake.source import Source
 from storage.store import Job, Store, Tx
 
 T = TypeVar("T")
@@ -199,6 +200,7 @@ class World:
 
     vendor_pages: VendorPages | None = None  # None where no vendor is configured
     prober: Prober | None = None  # None where no probe is configured
+    sources: Mapping[str, Source] = field(default_factory=dict)  # who may post, by name
     unread: dict[str, str] = field(default_factory=dict)  # rollout → why it could not be read, as it is in the log
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
 
