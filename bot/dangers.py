@@ -121,10 +121,10 @@ def _below_floor(meant: Plan, deploys: Sequence[Change]) -> Iterator[Reason]:
     if stated is None or meant.to.version == stated.floor:
         return
     floor, to = brief(stated.floor, 60), shown(meant.to)
-    older = _older(meant.to.version, stated.floor, deploys)
-    if older is None:
+    below = older(meant.to.version, stated.floor, deploys)
+    if below is None:
         yield Reason(f"the data needs {floor} or newer, and I cannot tell whether {to} is")
-    elif older:
+    elif below:
         yield blocking(
             f"the data needs {floor} or newer (so says the deploy of {brief(stated.version, 60)}); {to} is older"
         )
@@ -133,7 +133,7 @@ def _below_floor(meant: Plan, deploys: Sequence[Change]) -> Iterator[Reason]:
 NUMBERED = re.compile(r"v?(\d+(?:\.\d+)*)", re.ASCII)
 
 
-def _older(version: str, floor: str, deploys: Sequence[Change]) -> bool | None:
+def older(version: str, floor: str, deploys: Sequence[Change]) -> bool | None:
     """By their numbers, else by when they were first deployed; None where neither tells."""
     numbers = [NUMBERED.fullmatch(word) for word in (version, floor)]
     if numbers[0] and numbers[1]:

@@ -353,6 +353,10 @@ class ShowMark(_Effect):
 class ShowPoll(_Effect):
     """Post the card of poll `subject`, or edit it in place."""
 
+
+class RemindQuestion(_Effect):
+    """Say once that question `subject` still waits for its answer."""
+
     priority = 2
 
 
@@ -475,6 +479,7 @@ Effect = (
     | EndPages
     | ShowHome
     | TellAway
+    | RemindQuestion
 )
 
 

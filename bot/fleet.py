@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class Approved:
 
     `builds`: digest → version, of earlier deploys too, so that a wrong server can be named by what it runs.
     `leaving`: what a release that is under way has still to replace; None where one version should be everywhere.
+    `newer`: the versions that were made after it, where it was gone back to.
     """
 
     version: str
@@ -55,6 +56,7 @@ class Approved:
     config_hash: str = ""
     builds: Mapping[str, str] = field(default_factory=dict)
     leaving: Approved | None = None
+    newer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,7 @@ class Instance:
     others: tuple[Container, ...] = ()  # sidecars, init containers
     older: str = ""  # the revision that it belongs to, if that is not the approved one
     stray: bool = False  # gets the service's traffic, and is none of the workload's
-    ending: bool = False
+    ending: bool = False  # on its way out: it is no longer compared, and not missed
     trouble: str = ""  # why it did not say what it runs
 
 
@@ -117,6 +119,7 @@ class Fleet:
     missing: tuple[str, ...] = ()  # names; without names "1 more"
     notes: tuple[str, ...] = ()  # what else is to be known
     known: bool = True  # there is something to compare with
+    alike: bool = False  # every image that was seen is of one build
 
     @property
     def matching(self) -> int:
@@ -160,6 +163,12 @@ class Fleet:
         return State.OK if whole else State.UNKNOWN
 
     @property
+    def uniform(self) -> bool:
+        """Everybody is there, of one build under the approved tag: without digests nothing better can be seen."""
+        whole = not self.known and self.alike and not self.missing and not self.under_way
+        return whole and self.state is State.UNKNOWN and len(self.servers) == self.expected.count > 0
+
+    @property
     def elsewhere(self) -> tuple[str, ...]:
         """The versions that servers run which should run the approved one."""
         return tuple(dict.fromkeys(s.runs for s in self.odd if s.runs and s.runs != self.approved.version))
@@ -167,7 +176,9 @@ class Fleet:
 
 def compare(approved: Approved, expected: Expected, seen: Sequence[Instance], notes: Sequence[str] = ()) -> Fleet:
     """Every server that was seen against what was approved, and all of them against who should be there."""
-    alive = [instance for instance in seen if not instance.ending]
+    leaving = _on_their_way_out(seen)
+    alive = [instance for instance in seen if not instance.ending and not leaving & _names([instance])]
+    expected = _without(expected, leaving)
     found = _grouped(alive)
     servers = [_judged(sights, approved, expected, alive) for sights in found]
     return Fleet(
@@ -177,10 +188,28 @@ def compare(approved: Approved, expected: Expected, seen: Sequence[Instance], no
         missing=_missing(expected, found, servers),
         notes=(*notes, *_unknown_digests(approved, alive), *_unlike(alive)),
         known=bool(approved.digests) or all(instance.image_id is None for instance in alive),
+        alike=_alike(alive),
     )
 
 
 # ---------------------------------------------------------------- who is who
+
+
+def _on_their_way_out(seen: Sequence[Instance]) -> set[str]:
+    """The names and addresses of pods that go: who else still hears of them hears of nothing that is wrong.
+
+    An address may have been given to another pod meanwhile, which stays.
+    """
+    staying = [instance for instance in seen if instance.listing is Listing.PODS and not instance.ending]
+    return _names([instance for instance in seen if instance.ending]) - _names(staying)
+
+
+def _without(expected: Expected, leaving: Collection[str]) -> Expected:
+    """What is scraped or sent traffic until it is gone is not missed; what people wrote into a list is."""
+    if expected.authority is Authority.INVENTORY or not expected.names & set(leaving):
+        return expected
+    names = expected.names - set(leaving)
+    return replace(expected, names=names, count=len(names))
 
 
 def _grouped(instances: Sequence[Instance]) -> list[list[Instance]]:
@@ -340,6 +369,12 @@ def _unknown_digests(approved: Approved, instances: Sequence[Instance]) -> tuple
     return (f"No approved digest is known for {approved.version}; compared among themselves, they run {kinds}",)
 
 
+def _alike(instances: Sequence[Instance]) -> bool:
+    """A pod that reports no digest may be of any build."""
+    images = [digest_of(instance.image_id) for instance in instances if instance.image_id is not None]
+    return bool(images) and all(images) and len(set(images)) == 1
+
+
 def _unlike(instances: Sequence[Instance]) -> tuple[str, ...]:
     """Sidecars and init containers are no part of the approval; that they differ is worth knowing."""
     seen: dict[str, Counter[str]] = {}
@@ -387,6 +422,9 @@ def summary(fleet: Fleet) -> str:
     """ "7 of 8: checkout-abc12 runs v41"; plain text."""
     if fleet.under_way:
         return _half_way(fleet)
+    if fleet.uniform:
+        alike = f"{len(fleet.servers)} of {fleet.expected.count} are of one build"
+        return f"{alike}, tagged {fleet.approved.version}; no digest is approved to compare it with"
     count = f"{fleet.matching} of {fleet.expected.count}"
     odd = [f"{server.name} {server.why}" for server in fleet.odd[:2]]
     odd += [f"{len(fleet.odd) - 2} more"] if len(fleet.odd) > 2 else []

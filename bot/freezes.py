@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot import durations
 from bot.commands import nearest
 from bot.decision import Decision, EndFreeze, Proclaim
 from bot.errors import Refused
@@ -21,8 +22,6 @@ REASON = 300
 NAMED = 20  # changes that are named one by one
 USAGE = "/rollout freeze SERVICE|environment NAME|all --for 2h --why REASON"
 
-DURATION = re.compile(r"(\d{1,6})(m|h|d)", re.ASCII)
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 ID = re.compile(r"frz-?(\d{1,9})", re.IGNORECASE)
 
 
@@ -118,10 +117,9 @@ def _known(word: str, known: Sequence[str], what: str, before: str) -> str:
 def _duration(word: str, policy: Policy) -> timedelta:
     if not word:
         return min(LASTS, policy.longest_freeze)
-    match = DURATION.fullmatch(word.replace(" ", ""))
-    if not match or not int(match[1]):
+    lasts = durations.parse(word)
+    if not lasts:
         raise Refused(f"{code(word, 40)} is no duration: write 30m, 2h or 1d. Nothing was frozen.", instead=USAGE)
-    lasts = int(match[1]) * UNITS[match[2]]
     if lasts > policy.longest_freeze:
         most = span(policy.longest_freeze)
         raise Refused(

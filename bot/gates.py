@@ -17,12 +17,13 @@ from bot.glass import FLAG
 from bot.incidents import CHANNEL
 from bot.model import BOT, Entry, EntryKind, Freeze, Gate, Hold, Incident, Pass, Post
 from bot.policy import Policy, Service
-from bot.text import brief, clip, clock, code, esc, is_person, one_line
+from bot.text import brief, clip, clock, code, esc, is_person, one_line, plural
 
 WHY = 500
 PASS_LASTS = timedelta(minutes=30)  # some ticks of any controller: what nobody used by then is forgotten
 FULL_PASS_LASTS = timedelta(hours=24)
 OVER = ("Succeeded", "Failed")  # phases
+FEW = 5  # freezes named in a refusal
 NOBODY_ASKED = "-"  # in a line that names the revision it was reviewed on
 
 
@@ -379,11 +380,14 @@ def frozen(facts: Facts, now: datetime) -> tuple[str, ...]:
 
 
 def _must_be_thawed(facts: Facts, flags: str, now: datetime) -> None:
-    for freeze in _freezes(facts, now):
+    standing_ones = list(_freezes(facts, now))
+    if standing_ones:
+        all_of_them = ". ".join(brief(freeze.text, 500) for freeze in standing_ones[:FEW])
+        more = f". {plural(len(standing_ones) - FEW, 'more freeze')} besides" if len(standing_ones) > FEW else ""
         raise Refused(
-            f"{brief(freeze.text, 500)}. Nothing was changed. Where that cannot wait, break the glass: "
+            f"{all_of_them}{more}. Nothing was changed. Where that cannot wait, break the glass: "
             f'`/rollout promote {facts.service.name}{flags} {FLAG} "why"`.',
-            instead=f"/rollout thaw {freeze.id}",
+            instead=f"/rollout thaw {standing_ones[0].id}",
         )
 
 
@@ -408,11 +412,7 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
             f"A rollback of {code(service.name)} is ordered already; it has not asked since.", instead=_show(service)
         )
     given = _pass(facts, Kind.ROLLBACK, seen.checksum, by, number, now, once=True)
-    deaf = ""
-    if Kind.ROLLBACK not in facts.seen:
-        deaf = f" :warning: {code(service.name)} has never asked at its gate `rollback`: is that webhook configured?"
-    elif seen.phase == "Waiting":
-        deaf = " :warning: In phase Waiting Flagger does not ask whether to roll back: nothing has started yet."
+    doubt = deaf(facts, seen)
     return Decision(
         save=(given,),
         note=(
@@ -421,8 +421,17 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
             ),
         ),
         say=f":rewind: The rollback of {code(service.name)} ({code(seen.checksum)}) is ordered. Nothing has happened "
-        f"yet: it is told so when it asks next, within one analysis interval.{deaf}",
+        f"yet: it is told so when it asks next, within one analysis interval.{f' :warning: {doubt}' if doubt else ''}",
     )
+
+
+def deaf(facts: Facts, seen: Gate) -> str:
+    """Why an order to roll back may not be heard soon; "" where nothing speaks against it."""
+    if Kind.ROLLBACK not in facts.seen:
+        return f"{code(facts.service.name)} has never asked at its gate `rollback`: is that webhook configured?"
+    if seen.phase == "Waiting":
+        return "In phase Waiting Flagger does not ask whether to roll back: nothing has started yet."
+    return ""
 
 
 def _pass(facts: Facts, gate: Kind, checksum: str, by: str, number: int, now: datetime, *, once: bool) -> Pass:

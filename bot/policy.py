@@ -164,10 +164,11 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """Somebody else's service that ours use. No `components` are all of its page."""
+    """Somebody else's service that ours use. No `components` are all of its page, which may be a `feed`."""
 
     name: str
     page: str
+    feed: bool = False  # `page` is Atom or RSS, and none of Statuspage's form
     components: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     every: timedelta = timedelta(minutes=2)
@@ -322,6 +323,7 @@ class Policy:
     gates_follow_dependencies: bool = True
     longest_freeze: timedelta = timedelta(hours=24)
     longest_silence: timedelta = timedelta(days=7)
+    admins: tuple[str, ...] = ()  # Slack ids that may see what senders posted
     freezers: tuple[str, ...] = ()  # Slack ids that may freeze everything at any time
     vigil_every: timedelta = timedelta(seconds=30)  # after an act: how often to look whether it is still so
     vigil_lasts: timedelta = timedelta(minutes=30)

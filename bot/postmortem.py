@@ -25,6 +25,7 @@ from bot.model import (
     Update,
     Verdict,
 )
+from bot.promises import noun
 from bot.text import is_link, plural, span
 from bot.timeline import BEFORE, CHAT, GAP, Line, name_of
 
@@ -300,7 +301,7 @@ def _soon(delta: timedelta) -> str:
 
 
 def _rollback(request: Request) -> str:
-    return f"The {request.verb} of {md(request.service)} from {md(request.from_version)} to {md(request.to_version)}"
+    return f"The {noun(request)} of {md(request.service)} from {md(request.from_version)} to {md(request.to_version)}"
 
 
 def _took(request: Request) -> str:

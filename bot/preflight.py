@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot import freezes
 from bot.canaries import FLAGGER, can_be_held
@@ -171,7 +172,7 @@ def _held(verb: Verb, around: Surroundings) -> list[Reason]:
     frozen = [blocking(freezes.reason(freeze)) for freeze in around.freezes]
     # To resume is to lift what people hold.
     holds = [hold for hold in around.holds if verb is not Verb.RESUME or not is_person(hold.holder)]
-    return frozen + [blocking(_hold(hold)) for hold in holds]
+    return frozen + [blocking(_hold(hold), _lifts(hold)) for hold in holds]
 
 
 def _probed(verb: Verb, around: Surroundings) -> list[Reason]:
@@ -182,6 +183,10 @@ def _probed(verb: Verb, around: Surroundings) -> list[Reason]:
 
 def _hold(hold: Hold) -> str:
     return f"{mention(hold.holder)} holds it" + (f": {brief(hold.why, 300)}" if hold.why else "")
+
+
+def _lifts(hold: Hold) -> str:
+    return f"/rollout resume {hold.service}" if is_person(hold.holder) else ""
 
 
 def _mixed(meant: Plan, around: Surroundings) -> list[Reason]:
@@ -290,7 +295,19 @@ def _landed_since(change: Change, incident: Incident, rollout: Rollout) -> bool:
     """A deploy after the onset cannot have caused it: rolling back may undo the repair."""
     onset = incident.began
     alive = change.status in (ChangeStatus.STARTED, ChangeStatus.SUCCEEDED)
-    return alive and change.service == rollout.service and change.at > onset
+    mine = change.service == rollout.service and change.at > onset
+    return alive and mine and not _starts_over(change, onset, rollout)
+
+
+def _starts_over(change: Change, onset: datetime, rollout: Rollout) -> bool:
+    """What was made before the onset and is the newest of all only goes on: a retry of it is no repair.
+
+    An older build that is put back after the onset may be one.
+    """
+    made = {revision.hash: revision.created_at for revision in rollout.history if revision.created_at}
+    mine = made.get(rollout.current.hash)
+    newest = mine is not None and all(other <= mine for other in made.values())
+    return newest and mine is not None and mine <= onset and change.version == rollout.current.version
 
 
 def _newer(change: Change) -> str:

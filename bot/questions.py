@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import incidents
 from bot.alerts import fired
-from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
+from bot.decision import Decision, NameSuspects, PostCard, RemindQuestion, SendPost, ShowQuestion
 from bot.errors import Refused
-from bot.model import BOT, Alert, Answer, Entry, EntryKind, Incident, Question
+from bot.model import BOT, Alert, Answer, Entry, EntryKind, Incident, Post, Question
 from bot.policy import Policy
-from bot.text import mention
+from bot.text import brief, code, mention, plural
 
+PATIENCE = timedelta(minutes=15)  # until it is said once that nobody has answered
 SAID = {Answer.OPENED: "opened", Answer.JOINED: "joined it to", Answer.DISMISSED: "said that it is no incident"}
 
 
@@ -79,9 +80,36 @@ def _say(question: Question) -> str:
     return f"{question.id}: {question.incident} has it now."
 
 
-def asked(question: Question, channel: str, ts: str) -> Decision:
+def asked(question: Question, channel: str, ts: str, now: datetime) -> Decision:
     """Its card stands there."""
-    return Decision() if question.ts == ts else Decision(save=(replace(question, channel=channel, ts=ts),))
+    if question.ts == ts:
+        return Decision()
+    return Decision(
+        save=(replace(question, channel=channel, ts=ts),), do=(RemindQuestion(question.id, due=now + PATIENCE),)
+    )
+
+
+def reminder(question: Question) -> str:
+    """The id of the post that reminds of it."""
+    return f"{question.id}/reminder"
+
+
+def reminded(question: Question, firing: int, told: Post | None) -> Decision:
+    """Once, where the question was asked; nothing where it is answered. `firing`: of its alerts."""
+    if question.answer or told or not question.channel:
+        return Decision()
+    still = (
+        f"{plural(firing, 'alert')} of it still {'fires' if firing == 1 else 'fire'}"
+        if firing
+        else "nothing of it fires any more"
+    )
+    text = (
+        f":hourglass_flowing_sand: {question.id}, {brief(question.title, 120)}: nobody has said yet whether it is an "
+        f"incident, and {still}. Answer it on its card, or type {code(f'/incident answer {question.id} open')} "
+        f"or {code('dismiss')}."
+    )
+    post = Post(id=reminder(question), incident="", channel=question.channel, text=text)
+    return Decision(save=(post,), do=(SendPost(post.id),))
 
 
 def nowhere(question: Question, alerts: Sequence[Alert], number: int, policy: Policy, now: datetime) -> Decision:

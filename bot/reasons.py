@@ -19,6 +19,7 @@ class Reason:
     text: str
     weight: Safety = Safety.RISKY
     firm: bool = False
+    instead: str = ""  # the line that takes away what blocks, where whoever may act may type it
 
     def __str__(self) -> str:
         return self.text
@@ -29,9 +30,9 @@ def firm(text: str) -> Reason:
     return Reason(text, Safety.BLOCKED, firm=True)
 
 
-def blocking(text: str) -> Reason:
+def blocking(text: str, instead: str = "") -> Reason:
     """A rule of ours forbids it; breaking the glass overrides it."""
-    return Reason(text, Safety.BLOCKED)
+    return Reason(text, Safety.BLOCKED, instead=instead)
 
 
 def good(text: str) -> Reason:

@@ -14,6 +14,7 @@ from bot.glass import FLAG
 from bot.intents import FULLY, UNDER_WAY, UNDOES, Intent, Plan
 from bot.model import Request, Rollout, Stable, Vote
 from bot.preflight import Preflight, Safety, Surroundings, preflight
+from bot.promises import noun
 from bot.proof import fulfilled, moved, shows
 from bot.text import code, esc
 
@@ -27,8 +28,8 @@ def what(request: Request) -> str:
     if request.intent == Intent.PROMOTE_FULLY:
         return f"full promotion of {request.service} at {request.from_version}"
     if request.from_revision == request.to_revision:
-        return f"{request.verb} of {request.service} at {request.from_version}"
-    return f"{request.verb} of {request.service}: {request.from_version} → {request.to_version}"
+        return f"{noun(request)} of {request.service} at {request.from_version}"
+    return f"{noun(request)} of {request.service}: {request.from_version} → {request.to_version}"
 
 
 def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
@@ -68,6 +69,9 @@ def blocked(request: Request, checked: Preflight, flags: str = "") -> Refused:
         if reason.weight is Safety.BLOCKED
     ]
     why = "\n".join([f"The {esc(what(request))} is blocked; nothing was changed.", *lines])
+    ways = [reason.instead for reason in checked.reasons if reason.weight is Safety.BLOCKED]
+    if all(ways):  # nothing has to be broken for what anybody may lift
+        return Refused(why, instead=ways[0])
     override = f'/rollout {request.verb} {request.service}{flags} {FLAG} "why"'
     return Refused(why, instead=override if checked.overridable else f"/rollout check {request.service}")
 

@@ -325,13 +325,19 @@ def acted(request: Request, rollout: Rollout, now: datetime, *, how: str = "") -
     if request.state is not RequestState.CONFIRMED:
         return Decision()
     acting = replace(request, state=RequestState.ACTING, acted_at=now)
-    how = how or f"{acting.intent} sent to cluster {rollout.cluster}"
+    how = how or _sent(acting, rollout)
     sent = Decision(note=(entry(acting, now, f"{what(acting)}: {how}"),))
     finding = judge(acting, rollout)
     if finding.state is RequestState.ACTING:
         again = VerifyRollout(acting.id, due=now + LOOK_AGAIN)
         return sent + Decision(save=(acting,), do=(again, *on_cards(acting)))
     return sent + settle(acting, finding, now)
+
+
+def _sent(request: Request, rollout: Rollout) -> str:
+    if rollout.untouched:
+        return f"nothing was left to send to cluster {rollout.cluster}, as it is so already"
+    return f"{request.intent} sent to cluster {rollout.cluster}"
 
 
 def in_parts(request: Request, now: datetime) -> bool:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import matching, times
+from bot import (
+    matching,
+    times,
+)
 from bot.decision import Decision, EndSilence, Proclaim
 from bot.errors import Refused
 from bot.matching import Match
@@ -25,6 +28,7 @@ USAGE = "/incident silence LABEL=VALUE --for 2h --why REASON"
 OPTION = re.compile(r"(?:^|\s)--(for|from|why)(?:[=\s]+|$)")
 DASH = re.compile(r"(?<!\S)[—–](?=\w)")  # some keyboards make one of two
 TERM = re.compile(r"""([\w./-]+)=("[^"]*"|“[^”]*”|'[^']*'|\S+)|(\S+)""")
+CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 ID = re.compile(r"(?:sil-?)?(\d{1,9})", re.IGNORECASE)
 
 

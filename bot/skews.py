@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from bot.alerts import Seen, triage
 from bot.cards import fleet as cards
 from bot.decision import Decision, PostCard, SendPost, VerifyFleet
+from bot.errors import Refused
 from bot.fleet import Fleet, State, summary
 from bot.incidents import CHANNEL
 from bot.model import BOT, Alert, Entry, EntryKind, Hold, Incident, Post, Skew, rollout_id
 from bot.policy import Policy
+from bot.text import brief, code
 
 IN_A_ROW = 3
 LOOK_AGAIN = timedelta(seconds=10)
@@ -84,7 +86,9 @@ def looked(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetime
         checked_at=now,
     )
     if counted.in_a_row >= IN_A_ROW:
-        return _proven(counted, fleet, known, policy, now) if right else _inconclusive(counted, fleet, known, now)
+        return (
+            _proven(counted, fleet, known, policy, now) if right else _inconclusive(counted, fleet, known, policy, now)
+        )
     return _go_on(counted, known, policy, now, fleet)
 
 
@@ -171,27 +175,54 @@ def _proven(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetim
     if incident:
         text = f"{skew.service}: all {skew.expected} servers run {skew.approved}, seen {IN_A_ROW} times in a row"
         decision += Decision(note=(_entry(skew, incident, text, now),), do=(PostCard(incident),))
-    if skew.alerted_at is None:
-        return decision
-    decision += triage([_alert(settled, firing=False, now=now)], known.seen, policy, now)
+    return decision if skew.alerted_at is None else decision + _let_go(settled, fleet, known, policy, BOT, now)
+
+
+def _let_go(
+    skew: Skew, fleet: Fleet | None, known: Known, policy: Policy, by: str, now: datetime, why: str = ""
+) -> Decision:
+    """What was said is taken back: the alert is over, and promotion no longer held. `why`: in the words of a person."""
+    decision = triage([_alert(skew, firing=False, now=now)], known.seen, policy, now)
     if known.hold and known.hold.lifted_at is None:
-        decision += Decision(save=(replace(known.hold, lifted_at=now, lifted_by=BOT),))
-    if incident:
-        card = cards.skew_card(settled, fleet, held=False)
-        decision += _posted(settled, incident, "settled", card.text, card.blocks)
+        decision += Decision(save=(replace(known.hold, lifted_at=now, lifted_by=by),))
+    if known.incident:
+        card = cards.accepted_card(skew, by, why) if why else cards.skew_card(skew, fleet, held=False)
+        decision += _posted(skew, known.incident.id, "settled", card.text, card.blocks)
     return decision
 
 
-def _inconclusive(skew: Skew, fleet: Fleet, known: Known, now: datetime) -> Decision:
-    """Nothing to compare with: it is said, and it is not called right. What is held stays held."""
-    if skew.alerted_at:
+def _inconclusive(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetime) -> Decision:
+    """Nothing to compare with: it is said, and it is not called right.
+
+    What is held is let go when all servers are of one build, since nothing better would ever come; till then it stays.
+    """
+    if skew.alerted_at and not fleet.uniform:
         return Decision(save=(skew,), do=(_again(skew, now),))
-    decision = Decision(save=(replace(skew, settled_at=now),))
+    settled = replace(skew, settled_at=now)
+    decision = Decision(save=(settled,))
     if known.incident:
         why = "; ".join(fleet.notes) or skew.text
         text = f"{skew.service}: not known whether all servers run {skew.approved}. {why}"
         decision += Decision(note=(_entry(skew, known.incident.id, text, now),))
-    return decision
+    return decision + _let_go(settled, fleet, known, policy, BOT, now) if skew.alerted_at else decision
+
+
+def accepted(
+    skew: Skew | None, known: Known, policy: Policy, *, service: str, why: str, by: str, now: datetime
+) -> Decision:
+    """A person takes the servers as they are: the check ends, and what it holds is let go. Raises Refused."""
+    if skew is None or skew.settled_at or skew.alerted_at is None:
+        raise Refused(
+            f"The check of {code(service)} holds nothing; nothing was changed.", instead=f"/rollout verify {service}"
+        )
+    settled = replace(skew, settled_at=now, text=f"{skew.text}; accepted as it is: {why}")
+    incident = known.incident.id if known.incident else ""
+    text = f"accepts the servers of {service} as they are ({skew.text}): {why}"
+    return Decision(
+        save=(settled,),
+        note=(replace(_entry(skew, incident, text, now), by=by),),
+        say=f"The check of {code(service)} is over, and holds promotion no longer. It was: {brief(skew.text, 300)}.",
+    ) + _let_go(settled, None, known, policy, by, now, why)
 
 
 def _posted(skew: Skew, incident: str, name: str, text: str, blocks: tuple[dict[str, object], ...]) -> Decision:

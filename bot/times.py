@@ -1,32 +1,31 @@
-"""Times and durations as people type them."""
+"""Times and durations as people type them, and what they read where it is none."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 
+from bot import durations
 from bot.errors import Refused
 from bot.text import code
 
-DURATION = re.compile(r"(\d{1,6})\s*(m|h|d)", re.ASCII)
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 def lasting(word: str, unchanged: str, usage: str) -> timedelta:
     """30m, 2h or 1d. Raises Refused; `unchanged` says what was not done."""
-    match = DURATION.fullmatch(word.strip())
-    if not match or not int(match[1]):
+    lasts = durations.parse(word)
+    if not lasts:
         raise Refused(f"{code(word, 40)} is no duration: write 30m, 2h or 1d. {unchanged}", instead=usage)
-    return int(match[1]) * UNITS[match[2]]
+    return lasts
 
 
 def starting(word: str, now: datetime, ahead: timedelta, unchanged: str) -> datetime:
     """Now, "22:00" (the next, in UTC), "30m" from now, or "2026-03-06T22:00"; at most `ahead`. Raises Refused."""
     if not word:
         return now
-    if match := DURATION.fullmatch(word):
-        at = now + int(match[1]) * UNITS[match[2]]
+    if (wait := durations.parse(word)) is not None:
+        at = now + wait
     elif match := CLOCK.fullmatch(word):
         at = now.astimezone(UTC).replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
         at += timedelta(days=1) if at < now else timedelta(0)

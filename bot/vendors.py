@@ -14,6 +14,8 @@ from bot.policy import Policy, Vendor
 from bot.text import brief, clock, dotted, link, when
 
 BAD = frozenset({VendorState.DEGRADED, VendorState.PARTIAL_OUTAGE, VendorState.MAJOR_OUTAGE})
+FEED = "feed/"  # before the name of a vendor that is read from a feed
+FORGOTTEN = timedelta(days=7)  # what a feed told then says nothing of now, even if nobody ever wrote that it is over
 OLD = timedelta(minutes=30)  # then it is said how old it is
 
 
@@ -47,7 +49,12 @@ def _word(state: VendorState) -> str:
 
 def prefix(page: str) -> str:
     """What the keys of a page's components begin with, in polls and webhooks alike."""
-    return f"statuspage/{page}/"
+    return f"{page}/" if page.startswith(FEED) else f"statuspage/{page}/"
+
+
+def feed_of(vendor: str) -> str:
+    """What stands for the page of a vendor that has only a feed."""
+    return f"{FEED}{vendor}"
 
 
 # ---------------------------------------------------------------- polls
@@ -76,7 +83,7 @@ def polled(
     heard = hearing.vendors(read.statuses or (), known)
     latest = dict(known) | {said.key: said for said in read.statuses or ()}
     found = tuple(_troubles(vendor, page, latest.values(), now))
-    told = tuple(sorted(f"{trouble.component}: {_word(trouble.state)}" for trouble in found))
+    told = tuple(sorted({f"{trouble.component}: {_word(trouble.state)}" for trouble in found}))
     news = _news(vendor, page, told, found, incidents, now) if told != page.told else Decision()
     return heard + news + Decision(save=(replace(page, told=told),), do=(_again(vendor, now),))
 
@@ -147,8 +154,11 @@ def troubles(
 
 
 def _troubles(vendor: Vendor, page: VendorPage, statuses: Iterable[VendorStatus], now: datetime) -> Iterable[Trouble]:
-    wanted = {name.lower() for name in vendor.components}
+    # What a feed says is picked when it is read: its entries name components in their texts only.
+    wanted = {name.lower() for name in vendor.components} if not vendor.feed else set[str]()
     for said in statuses:
+        if vendor.feed and page.checked_at - said.at > FORGOTTEN:
+            continue
         if said.status in BAD and said.component and (not wanted or said.component.lower() in wanted):
             yield Trouble(
                 vendor=page.title or vendor.name,

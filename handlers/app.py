@@ -36,7 +36,7 @@ from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.smtp import Server, Smtp
 from handlers.providers.statuspage import Statuspage
-from handlers.providers.vendor_pages import StatuspagePages
+from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
 from handlers.providers.webhook import Webhook
 from handlers.settings import Misconfigured, Settings
@@ -179,15 +179,16 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         neighbourhood=neighbourhood(settings),
         beyond={"webhook": AwayWebhook(settings.away_webhook)} if settings.away_webhook else {},
         prober=prober(settings),
-        vendor_pages=StatuspagePages() if settings.policy.vendors else None,
         exports=places(settings, now),
         status_since=status_since(store, now()) if settings.policy.status else None,
-        fetch=Fetch(),
         mailer=mailer(settings),
         statuspages=status_pages(settings),
         hooks=webhooks(settings),
         oncalls=oncalls(settings),
         alarms=alarms(settings),
+        vendor_pages=VendorSites() if settings.policy.vendors else None,
+        fetch=Fetch(),
+        sources=sources,
     )
     web = server.build(
         world,

@@ -21,7 +21,7 @@ from handlers.providers import Missing, load
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.statuspage import Statuspage
-from handlers.providers.vendor_pages import StatuspagePages
+from handlers.providers.vendor_pages import VendorSites
 from handlers.settings import Misconfigured, Settings
 from handlers.slack.identity import preflight
 from handlers.slack.socket import address
@@ -233,7 +233,7 @@ def looks(settings: Settings) -> Iterator[Row]:
 def others(settings: Settings) -> Iterator[Row]:
     """Every vendor's page, once."""
     for name, vendor in settings.policy.vendors.items():
-        yield tried(f"vendor {name}", partial(vendor_page, StatuspagePages(), vendor))
+        yield tried(f"vendor {name}", partial(vendor_page, VendorSites(), vendor))
 
 
 def mail(settings: Settings) -> Iterator[Row]:
@@ -254,12 +254,14 @@ def page_opened(page: Statuspage) -> str:
     return f"the token opens the page “{page.name()}”"
 
 
-def vendor_page(pages: StatuspagePages, vendor: Vendor) -> str:
+def vendor_page(pages: VendorSites, vendor: Vendor) -> str:
     """Components that its page does not have are a mistake of ours: nobody would ever hear of them."""
     try:
         read = vendors.read(pages, vendor, "", app.utc_now())
     finally:
         pages.close()
+    if vendor.feed:
+        return f"{len(read.statuses or ())} entries of the last days"
     listed = {said.component.lower() for said in read.statuses or ()}
     if unknown := [name for name in vendor.components if name.lower() not in listed]:
         raise ProviderError(vendor.name, f"its page has no component {', '.join(unknown)}")

@@ -22,6 +22,7 @@ from handlers import (
     status,
     subscriptions,
     tasks,
+    unparsed,
     updates,
 )
 from handlers.world import World
@@ -68,6 +69,8 @@ def _run(world: World, ask: Ask) -> Decision:
             return declaring.run(world, ask)
         case _, "page" | "ack":
             return pages.run(world, ask)
+        case _, "unparsed":
+            return unparsed.run(world, ask)
         case _, "answer":
             return questions.run(world, ask)
         case _, "postmortem":

@@ -13,7 +13,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from bot import matching
+from bot import durations, matching
 from bot.commands import nearest
 from bot.model import Audience, Phase, Role, Severity, Verb
 from bot.policy import (
@@ -52,21 +52,16 @@ from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS, STAND_INS, Sender, generic
 from handlers.intake.signatures import SCHEMES
 
-DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
-LONGEST = 3650 * 86400
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        match = DURATION.fullmatch(value.strip())
-        if not match:
-            raise ValueError("write a duration as 90s, 30m, 3h or 7d")
-        seconds = int(match[1][:12]) * SECONDS[match[2]]
-        if seconds > LONGEST:
-            raise ValueError("a duration is at most ten years")
-        return timedelta(seconds=seconds)
-    return value
+    if not isinstance(value, str):
+        return value
+    found = durations.parse(value)
+    if found is None:
+        raise ValueError("write a duration as 90s, 30m, 3h or 7d")
+    if found > durations.LONGEST:
+        raise ValueError("a duration is at most ten years")
+    return found
 
 
 def _severity(value: Any) -> Any:
@@ -556,7 +551,8 @@ class AwayPart(Part):
 
 
 class VendorPart(Part):
-    page: str = Field(pattern=WEB)
+    page: str | None = Field(default=None, pattern=WEB)
+    feed: str | None = Field(default=None, pattern=WEB)
     components: list[str] = []
     used_by: list[str] = Field(min_length=1)
     every: Duration = timedelta(minutes=2)
@@ -565,12 +561,15 @@ class VendorPart(Part):
     def _polite(self) -> VendorPart:
         if self.every < timedelta(seconds=10):
             raise ValueError("every: 10s is the least; they ask for a minute or more")
+        if bool(self.page) == bool(self.feed):
+            raise ValueError("write either page, of Statuspage's form, or feed, of Atom or RSS")
         return self
 
     def policy(self, name: str) -> Vendor:
         return Vendor(
             name=name,
-            page=self.page.rstrip("/"),
+            page=self.feed or (self.page or "").rstrip("/"),
+            feed=bool(self.feed),
             components=tuple(self.components),
             used_by=tuple(self.used_by),
             every=self.every,
@@ -762,6 +761,7 @@ class Config(Part):
     channels_per_hour: int = Field(default=20, ge=1, le=1000)
     flapping: FlappingPart = FlappingPart()
     gates: GatesPart = GatesPart()
+    admins: list[str] = []
     freezes: FreezesPart = FreezesPart()
     clusters: dict[str, Cluster] = {}
     prometheus: PrometheusPart | None = None
@@ -856,6 +856,7 @@ class Config(Part):
             gates_follow_dependencies=self.gates.dependencies,
             longest_silence=self.silences.longest,
             longest_freeze=self.freezes.longest,
+            admins=tuple(self.admins),
             freezers=tuple(self.freezes.by),
             consent=tuple(part.policy() for part in self.consent),
             may=self.may.policy(),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from bot import skews
+from bot import dangers, skews
 from bot.alerts import Seen
 from bot.cards import fleet as cards
 from bot.commands import Ask
+from bot.consent import must_be_allowed
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Approved, Authority, Expected, Fleet, Instance, Listing, compare, digest_of
-from bot.model import Alert, Change, Revision, Rollout, RolloutPhase, rollout_id
+from bot.model import Alert, Change, Revision, Rollout, RolloutPhase, Verb, rollout_id
 from bot.policy import Service, Verification
 from bot.skews import Known
 from bot.text import code
@@ -23,6 +25,10 @@ from handlers.world import Instances, Think, VersionPage, World, nothing
 from storage.store import Tx
 
 AT_ONCE = 8  # servers asked at the same time
+WHY = 300  # characters
+ACCEPT = re.compile(
+    r"""(?:--|[—–])accept[\s=]+["“”']?(?P<why>.*?)["“”']?""", re.DOTALL
+)  # Slack makes dashes and quotes of it
 BUILDS = 50  # deploys of a service whose digests are known by name
 
 
@@ -30,10 +36,32 @@ BUILDS = 50  # deploys of a service whose digests are known by name
 
 
 def show(world: World, ask: Ask, words: str) -> Decision:
-    """`/rollout verify S`. Raises Refused, ProviderError."""
-    service, _ = targets.find(world, ask, words, "verify")
+    """`/rollout verify S [--accept why]`. Raises Refused, ProviderError."""
+    service, rest = targets.find(world, ask, words, "verify")
+    if rest:
+        return accept(world, ask, service, rest)
     rollout = targets.read(world, service)
     return Decision(say=cards.fleet_card(service.name, look(world, service, rollout), moving(rollout)))
+
+
+def accept(world: World, ask: Ask, service: Service, words: str) -> Decision:
+    """Whoever may promote may say that the servers are good as they are. Raises Refused."""
+    found = ACCEPT.fullmatch(words)
+    why = " ".join((found["why"] if found else "").split())[:WHY]
+    if not why:
+        raise Refused(
+            f"I did not understand {code(words, 60)}; nothing was changed.",
+            instead=f'/rollout verify {service.name} --accept "why"',
+        )
+    circle = targets.circle(world, service, Verb.PROMOTE)
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        here = targets.surroundings(tx, ask, service, now).incident
+        must_be_allowed(ask.by, circle.allowed(world, tx, here), service.name, here.id if here else "", circle.rule.who)
+        known = _known(world, tx, service, now)
+        return skews.accepted(known.skew, known, world.policy, service=service.name, why=why, by=ask.by, now=now)
+
+    return world.decide(think)
 
 
 def moving(rollout: Rollout) -> str:
@@ -128,11 +156,20 @@ def look(world: World, service: Service, rollout: Rollout) -> Fleet:
     said = [*_build_infos(world, service), *_version_pages(world, service, pods.seen)]
     expected = _expected(service, _targets(world, service), pods.expected)
     older = {r.hash: str(r) for r in (*rollout.history, rollout.current)}
-    given_up = (
-        rollout.current.hash if wanted != rollout.current else ""
-    )  # its pods get no traffic, and go by themselves
-    seen = [*(_named(pod, older) for pod in pods.seen if not given_up or pod.older != given_up), *said]
-    return compare(approved, expected, seen, pods.notes)
+    given_up = rollout.current.hash if wanted != rollout.current else ""
+    seen = [*(_named(_leaving(pod, given_up), older) for pod in pods.seen), *said]
+    return compare(replace(approved, newer=_newer(approved.version, rollout, deploys)), expected, seen, pods.notes)
+
+
+def _leaving(pod: Instance, given_up: str) -> Instance:
+    """The pods of what was aborted get no traffic, and go by themselves."""
+    return replace(pod, ending=pod.ending or (bool(given_up) and pod.older == given_up))
+
+
+def _newer(version: str, rollout: Rollout, deploys: Sequence[Change]) -> frozenset[str]:
+    """The versions that came after the one that should run: where there are any, it was gone back to."""
+    others = {str(revision) for revision in (*rollout.history, rollout.current)} | {d.version for d in deploys}
+    return frozenset(other for other in others if dangers.older(version, other, deploys))
 
 
 def _wanted(rollout: Rollout) -> Revision:

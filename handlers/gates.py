@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import gates, glass
+from bot import gate_checks, gates, glass
 from bot.cards import gates as cards
+from bot.cards.rollout import check_card
 from bot.commands import Ask
 from bot.consent import must_be_allowed
 from bot.decision import Decision
@@ -88,8 +89,10 @@ def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
             f"to {verb}.",
             instead=f"/rollout show {service.name}",
         )
-    if verb in ("show", "check"):
+    if verb == "show":
         return show(world, service)
+    if verb == "check":
+        return check(world, service, rest)
     options = parse(verb, service, rest)
     if verb == "pause":
         return pause(world, ask, service, options)
@@ -122,6 +125,21 @@ def show(world: World, service: Service) -> Decision:
     return Decision(say=world.read(lambda tx: cards.gates_card(facts(world, tx, service, now), world.policy, now)))
 
 
+def check(world: World, service: Service, words: str) -> Decision:
+    """Every verb that means something here, or the one that is named; nothing is changed. Raises Refused."""
+    verbs = (targets.verb(words),) if words else gate_checks.VERBS
+    if verbs == (Verb.RETRY,):
+        raise Refused(f"{code(service.name)} is steered at its gates, where there is no retry.")
+    now = world.now()
+
+    def judge(tx: Tx) -> Decision:
+        known = facts(world, tx, service, now)
+        results = {verb: gate_checks.check(verb, known, world.policy, now) for verb in verbs}
+        return Decision(say=check_card(service.name, cards.summary(known, world.policy, now), results))
+
+    return world.read(judge)
+
+
 def pause(world: World, ask: Ask, service: Service, options: Options) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         before = tx.find_hold(f"{service.name}/{service.environment}/{ask.by}")
@@ -148,7 +166,8 @@ def previewed(world: World, ask: Ask, service: Service, verb: str, options: Opti
             line += f' {glass.FLAG} "{options.broken_glass.replace(QUOTE, APOSTROPHE)}"'
         title = f"{TITLES[verb]} {service.name}?"
         at = gates.revision(known, verb)
-        return Decision(say=cards.preview(line, at, title, WILL[verb, options.full], known, world.policy, now))
+        against = () if verb in BACK else gates.closers(Kind.PROMOTION, known, world.policy, now)
+        return Decision(say=cards.preview(line, at, title, WILL[verb, options.full], known, against, now))
 
     return world.decide(think) if options.at else world.read(lambda tx: think(tx, world.now()))
 
@@ -175,6 +194,7 @@ def _alarm(
     )
 
 
+BACK = ("rollback", "abort")  # which nothing holds
 QUOTE, APOSTROPHE = '"', "'"
 TITLES = {"resume": "Resume", "promote": "Let go on:", "rollback": "Roll back", "abort": "Roll back"}
 WILL = {

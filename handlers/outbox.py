@@ -36,6 +36,7 @@ from bot.decision import (
     PollVendor,
     PostCard,
     Proclaim,
+    RemindQuestion,
     RemindTask,
     RemindUpdate,
     RunProbe,
@@ -170,6 +171,8 @@ def perform(world: World, job: Job) -> Think:
             return heartbeats.look(world, id)
         case ExportStatus():
             return status.export(world, id)
+        case RemindQuestion(id):
+            return questions.remind(id)
         case ShowQuestion():
             return questions.show(world, id, job)
         case ShowMark():

@@ -27,7 +27,16 @@ def show(world: World, id: str, job: Job) -> Think:
     if channel is None:
         return lambda tx, now: nowhere(world, tx, id, now)
     ts = world.chat.post(channel.id, card, f"{id}/card", since=question.at, again=job.again)
-    return lambda tx, now: questions.asked(tx.question(id), channel.id, ts)
+    return lambda tx, now: questions.asked(tx.question(id), channel.id, ts, now)
+
+
+def remind(id: str) -> Think:
+    def think(tx: Tx, now: datetime) -> Decision:
+        question = tx.question(id)
+        firing = sum(alert.firing for alert in tx.asked(id))
+        return questions.reminded(question, firing, tx.find_post(questions.reminder(question)))
+
+    return think
 
 
 def nowhere(world: World, tx: Tx, id: str, now: datetime) -> Decision:

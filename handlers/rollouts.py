@@ -93,7 +93,7 @@ def check(world: World, ask: Ask, words: str) -> Decision:
     """Every verb, or the one that is named, judged by the facts at hand; nothing is changed."""
     service, rest = targets.find(world, ask, words, "check")
     word, _, more = rest.partition(" ")
-    verbs = tuple(Verb) if not rest else (_verb(word),)
+    verbs = tuple(Verb) if not rest else (targets.verb(word),)
     to, full = _options(verbs[0], more)
     rollout = targets.examine(world, service, targets.read(world, service))
     figures = targets.figures(world, service)
@@ -104,19 +104,9 @@ def check(world: World, ask: Ask, words: str) -> Decision:
         around = replace(around, figures=figures, doubts=doubts)
         around = replace(around, vendors=targets.vendor_troubles(world, tx, service.name, world.now()))
         results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
-        return Decision(say=cards.check_card(rollout, results))
+        return Decision(say=cards.check_card(service.name, cards.summary(rollout), results))
 
     return world.read(judge)
-
-
-def _verb(word: str) -> Verb:
-    try:
-        return Verb(word.lower())
-    except ValueError:
-        choices = "|".join(Verb)
-        raise Refused(
-            f"{code(word, 40)} is not a verb to check.", instead=f"/rollout check SERVICE {choices}"
-        ) from None
 
 
 def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:

@@ -63,6 +63,17 @@ def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
     return _with_rollout(world.policy.services[name]), rest.strip()
 
 
+def verb(word: str) -> Verb:
+    """Raises Refused."""
+    try:
+        return Verb(word.lower())
+    except ValueError:
+        choices = "|".join(Verb)
+        raise Refused(
+            f"{code(word, 40)} is not a verb to check.", instead=f"/rollout check SERVICE {choices}"
+        ) from None
+
+
 def _of_channel(world: World, ask: Ask) -> str:
     incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
     service = configured(world).get(incident.service) if incident else None

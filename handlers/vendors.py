@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot import vendors
@@ -9,7 +10,7 @@ from bot.decision import Decision, PollVendor
 from bot.errors import ProviderError
 from bot.policy import Vendor
 from bot.vendors import Read
-from handlers.intake import Delivery, statuspage
+from handlers.intake import Delivery, feed, statuspage
 from handlers.intake.fields import Malformed
 from handlers.world import Think, VendorPages, World, nothing
 from storage.store import Tx
@@ -45,11 +46,15 @@ def poll(world: World, name: str) -> Think:
 
 
 def read(pages: VendorPages, vendor: Vendor, etag: str, now: datetime) -> Read:
-    """Raises ProviderError, also where it is no page of Statuspage's form."""
-    came = pages.summary(vendor.page, etag)
+    """Raises ProviderError, also where it is no page of Statuspage's form, or no feed."""
+    came = pages.feed(vendor.page, etag) if vendor.feed else pages.summary(vendor.page, etag)
     if came.content is None:
         return Read(etag=came.etag)
     try:
+        if vendor.feed:
+            said = feed.statuses(came.content, now, vendor.name, vendor.components)
+            named = tuple(replace(each, component=each.component or each.title) for each in said)
+            return Read(page=vendors.feed_of(vendor.name), etag=came.etag, statuses=named)
         return statuspage.summary(Delivery(body=came.content, now=now, headers={}), came.etag)
     except Malformed as error:
         raise ProviderError(vendor.name, str(error)) from None

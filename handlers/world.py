@@ -17,6 +17,7 @@ from bot.outages import Told
 from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
+from handlers.intake.source import Source
 from storage.store import Job, Store, Tx
 
 T = TypeVar("T")
@@ -185,9 +186,10 @@ class Beyond(Protocol):
 
 
 class VendorPages(Protocol):
-    """What a vendor says of itself, on a page of Statuspage's form. Raises ProviderError."""
+    """What a vendor says of itself, on a page of Statuspage's form or in a feed. Raises ProviderError."""
 
     def summary(self, page: str, etag: str) -> Summary: ...
+    def feed(self, url: str, etag: str) -> Summary: ...
 
 
 class Place(Protocol):
@@ -295,6 +297,8 @@ class World:
     prober: Prober | None = None  # None where no probe is configured
     exports: Mapping[str, Place] = field(default_factory=dict)  # where copies of the status page go, by name
     status_since: datetime | None = None  # when the status page began to be kept
+    sources: Mapping[str, Source] = field(default_factory=dict)  # who may post, by name
+    unread: dict[str, str] = field(default_factory=dict)  # rollout → why it could not be read, as it is in the log
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
     mailer: Mailer | None = None  # None where no mail server is configured
     oncalls: Mapping[str, OnCalls] = field(default_factory=dict)  # those that are asked elsewhere, by their names

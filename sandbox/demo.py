@@ -6,6 +6,8 @@ The bot runs as a process of its own, configured by its environment like anywher
 from __future__ import annotations
 
 import argparse
+import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -24,6 +26,7 @@ from typing import Any
 import httpx
 import yaml
 
+from sandbox import canary
 from sandbox.clock import Clock
 from sandbox.server import application, serve
 from sandbox.slack.workspace import APP_TOKEN, BOT_TOKEN
@@ -93,6 +96,7 @@ def bot(world: Sandbox, url: str, folder: Path) -> Iterator[Running]:
     """The bot, started and ready, hearing the shop's alerts and deploys."""
     port, hooks, api = free_port(), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
     log = folder / "bot.log"
+    canary.add(world, lambda gate: f"http://127.0.0.1:{port}/gates/reviews/{gate}?pass={key(hooks, 'reviews')}")
     environment = os.environ | {
         "NO_PROXY": "127.0.0.1,localhost",  # everything here is on this machine
         "no_proxy": "127.0.0.1,localhost",
@@ -122,6 +126,11 @@ def bot(world: Sandbox, url: str, folder: Path) -> Iterator[Running]:
             process.wait(15)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def key(token: str, service: str) -> str:
+    """What opens the gates of a service to callers that can send no header, as `/rollout gates` shows it."""
+    return hmac.new(token.encode(), f"gates of {service}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def configure(url: str, public: str, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.kube.replicas import is_ready
 from sandbox.prometheus import build_of, metrics_text
-from sandbox.shop import SERVICES, release
+from sandbox.shop import release
 from sandbox.statuspage import StatusPage
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Panel:
         conditions = self.shop.conditions
         return {
             "now": self.world.clock.now().isoformat(),
-            "services": [self.service(name) for name in SERVICES],
+            "services": [self.service(name) for name in list(self.shop.services)],
             "faults": {
                 "broken_content": bool(conditions.broken_content),
                 "vendor_down": conditions.vendor_down,
@@ -159,14 +159,16 @@ class Panel:
     def version(self, request: Request) -> Response:
         """What the server with this address says of itself, asked past every balancer."""
         wanted = request.path_params["address"]
-        found = [p for s in SERVICES for p in self.world.cluster.pods(s) if p["status"]["podIP"] == wanted]
+        found = [
+            p for s in list(self.shop.services) for p in self.world.cluster.pods(s) if p["status"]["podIP"] == wanted
+        ]
         if not found or not is_ready(found[0]):
             return PlainTextResponse("connection refused", 502)
         return JSONResponse(build_of(self.world.cluster.replicas.runs(found[0])))
 
     def page(self, request: Request) -> Response:
         service = request.path_params["service"]
-        if service not in SERVICES:
+        if service not in self.shop.services:
             return HTMLResponse("<h1>404 Not Found</h1>", 404)
         status, html, share = self.shop.page(service, next(self._visits))
         return HTMLResponse(html, status, {"X-Version": share.version, "X-Track": share.track})

@@ -21,7 +21,7 @@ from sandbox.evaluation import Labels, Point, Vector, evaluate
 from sandbox.flows import BOUNDS, Counters, Flow
 from sandbox.kube.replicas import digest, is_ready, tag_of
 from sandbox.promql import BadQuery, Matcher, Parser, Selector, seconds
-from sandbox.shop import SERVICES, Shop
+from sandbox.shop import Service, Shop
 
 EVERY = 5  # seconds between scrapes
 KEPT_SCRAPES = 1_000
@@ -277,14 +277,14 @@ def labelled(labels: Mapping[str, str]) -> Labels:
 
 def exposition(shop: Shop, at: datetime) -> Iterator[tuple[Labels, float]]:
     """Every sample that the shop exposes at a moment."""
-    for service in SERVICES:
+    for service in list(shop.services):
         for flow, counters in shop.counters(service, at).items():
-            yield from samples(service, flow, counters)
+            yield from samples(shop.services[service], flow, counters)
 
 
 def pods(shop: Shop) -> Iterator[tuple[Labels, float]]:
     """What each pod of a service exposes by itself, and that it was reached."""
-    for service in SERVICES:
+    for service in list(shop.services):
         for pod in shop.cluster.pods(service):
             target = {"namespace": "shop", "service": service, "job": service, "pod": pod["metadata"]["name"]}
             target["instance"] = f"{pod['status']['podIP']}:8080"
@@ -300,8 +300,8 @@ def build_of(image: str) -> dict[str, str]:
     return {"version": tag_of(image), "revision": digest(image).rpartition(":")[2][:12]}
 
 
-def samples(service: str, flow: Flow, counters: Counters) -> Iterator[tuple[Labels, float]]:
-    base = {"namespace": "shop", "service": service, "track": flow.track, "version": flow.version}
+def samples(service: Service, flow: Flow, counters: Counters) -> Iterator[tuple[Labels, float]]:
+    base = {"namespace": "shop", "service": service.name, "track": flow.track, "version": flow.version}
 
     def sample(name: str, value: float, **labels: str) -> tuple[Labels, float]:
         return labelled({"__name__": name} | base | labels), value
@@ -312,7 +312,7 @@ def samples(service: str, flow: Flow, counters: Counters) -> Iterator[tuple[Labe
         yield sample("http_request_duration_seconds_bucket", math.floor(count), le=number(bound))
     yield sample("http_request_duration_seconds_count", math.floor(counters.requests))
     yield sample("http_request_duration_seconds_sum", round(counters.seconds, 6))
-    if SERVICES[service].orders_per_request:
+    if service.orders_per_request:
         yield sample("shop_orders_total", math.floor(counters.orders))
 
 

@@ -103,6 +103,7 @@ class Shop:
         self.pipeline = Pipeline(cluster, self.hooks)
         self.conditions = Conditions()
         self.vendor_changed_at: datetime | None = None
+        self.services = dict(SERVICES)
         self._ledgers: dict[str, Ledger] = {name: Ledger() for name in SERVICES}
         self._read: dict[str, int] = dict.fromkeys(SERVICES, 0)  # how many of the cluster's splits are in the ledger
         self._above_since: dict[str, datetime] = {}
@@ -113,13 +114,19 @@ class Shop:
 
     # --- what people do to it
 
+    def add(self, service: Service) -> None:
+        """One more that the shop sells with; its workload is in the cluster already."""
+        with self._lock:
+            self._ledgers[service.name], self._read[service.name] = Ledger(), 0
+            self.services[service.name] = service
+
     def connect(self, url: str, token: str) -> None:
         """Where alerts and deploy events go: the bot's address and its token."""
         self.hooks.url, self.hooks.token = url, token
 
     def ship(self, service: str, version: str, actor: str = "ci") -> Deploy:
         """Deploy a version, or the next "good" or "bad" one."""
-        check_service(service)
+        self._check(service)
         wanted = release(self.next_versions(service).get(version, version))
         return self.pipeline.ship(service, wanted.version, ENVIRONMENT, actor)
 
@@ -130,13 +137,13 @@ class Shop:
 
     def break_content(self, service: str, broken: bool = True) -> None:
         """The service goes on answering 200, with the wrong page."""
-        check_service(service)
+        self._check(service)
         held = self.conditions.broken_content
         self._change(replace(self.conditions, broken_content=held | {service} if broken else held - {service}))
 
     def lose_prices(self, service: str, version: str) -> None:
         """The pages of this version have no prices, and everything that is measured of them is as ever."""
-        check_service(service)
+        self._check(service)
         self._change(replace(self.conditions, without_prices=self.conditions.without_prices | {(service, version)}))
 
     def vendor(self, down: bool) -> None:
@@ -146,7 +153,7 @@ class Shop:
 
     def reuse_flag(self, service: str, misread_by: str) -> None:
         """Switch on a flag that an old version takes for what it meant in its days: it does the wrong thing since."""
-        check_service(service)
+        self._check(service)
         self._change(replace(self.conditions, misread=self.conditions.misread | {(service, misread_by)}))
 
     def storm(self, count: int, service: str = "search") -> None:
@@ -186,7 +193,7 @@ class Shop:
                 self._read[name] = len(splits)
 
     def _flows(self, service: str, shares: Iterable[Share]) -> dict[Flow, Behaviour]:
-        return {Flow(s.track, s.version): self._behaviour(SERVICES[service], s) for s in shares}
+        return {Flow(s.track, s.version): self._behaviour(self.services[service], s) for s in shares}
 
     def _behaviour(self, service: Service, share: Share) -> Behaviour:
         quality = release(share.version)
@@ -226,6 +233,17 @@ class Shop:
             orders_per_minute=60 * (now.orders - then.orders) / window,
         )
 
+    def error_ratio_of(self, service: str, track: str, window: float = WINDOW) -> float:
+        """Of what one track answered in the last `window` seconds; 0 where it answered nothing."""
+        end = self.clock.now()
+        now, then = (self.counters(service, t) for t in (end, end - timedelta(seconds=window)))
+        errors = requests = 0.0
+        for flow in (flow for flow in now if flow.track == track):
+            before = then.get(flow)
+            errors += now[flow].errors - (before.errors if before else 0.0)
+            requests += now[flow].requests - (before.requests if before else 0.0)
+        return errors / requests if requests else 0.0
+
     def history(self, service: str, points: int, every: float) -> list[Measure]:
         """Measures at regular moments up to now, oldest first."""
         now = self.clock.now()
@@ -255,7 +273,7 @@ class Shop:
         step = timedelta(seconds=EVERY * self.tempo)
         moment = max(self._evaluated_at + step, now - step * CATCH_UP)
         while moment <= now:
-            for service in SERVICES.values():
+            for service in list(self.services.values()):
                 self._judge(service, moment)
             self._evaluated_at = moment
             moment += step
@@ -263,7 +281,7 @@ class Shop:
     def _judge(self, service: Service, at: datetime) -> None:
         ratio = self.measure(service.name, at, WINDOW * self.tempo).error_ratio
         name = f"{service.name.capitalize()}ErrorRatioHigh"
-        labels = base_labels(name, service.name, "critical")
+        labels = base_labels(name, service.name, "critical") | {"team": service.team}
         if ratio <= THRESHOLD:
             if self._above_since.pop(service.name, None):
                 self.alertmanager.resolve(labels, at)
@@ -271,6 +289,10 @@ class Shop:
         since = self._above_since.setdefault(service.name, at)
         if at - since >= timedelta(seconds=FOR * self.tempo):
             self.alertmanager.fire(Alert(labels, described(service, ratio), at, generator(service)))
+
+    def _check(self, service: str) -> None:
+        if service not in self.services:
+            raise ValueError(f"there is no service {service!r}; there are {', '.join(self.services)}")
 
     # --- its pages
 
@@ -283,7 +305,7 @@ class Shop:
             if 100 * lot < rest:
                 chosen = share
                 break
-        failing = luck < self._behaviour(SERVICES[service], chosen).error_ratio
+        failing = luck < self._behaviour(self.services[service], chosen).error_ratio
         if failing:
             return 503, "<h1>503 Service Unavailable</h1>", chosen
         if service in self.conditions.broken_content:
@@ -292,11 +314,6 @@ class Shop:
         goods = "".join(f"<li>{name}{f' <b>€ {price}</b>' if priced else ''}</li>" for name, price in GOODS.items())
         title = f"<title>Corner Shop</title><h1>{service.capitalize()}</h1>"
         return 200, f"{title}<p>Corner Shop is open.</p><ul>{goods}</ul>", chosen
-
-
-def check_service(name: str) -> None:
-    if name not in SERVICES:
-        raise ValueError(f"there is no service {name!r}; there are {', '.join(SERVICES)}")
 
 
 def base_labels(alertname: str, service: str, severity: str) -> dict[str, str]:

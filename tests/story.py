@@ -51,7 +51,7 @@ from handlers.providers.probing import HttpProber
 from handlers.providers.prometheus import ErrorsByVersion, Prometheus
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
-from handlers.providers.vendor_pages import StatuspagePages
+from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
 from handlers.slack import bolt
 from handlers.slack.identity import preflight
@@ -154,12 +154,13 @@ class Story:
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.version_page = VersionPage()
         self.prober = HttpProber()
-        self.vendor_pages = StatuspagePages()
+        self.vendor_pages = VendorSites()
         self.exports: dict[str, Place] = {}
         self.outlets: dict[str, Any] = {}  # more of the world, such as a mailer
         self.mailer: Mailer | None = None
         self.alarms: Alarms | None = None
         self.away_webhook = AwayWebhook(f"{self.served.url}/phone")
+        self.vendor_pages = VendorSites()
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []

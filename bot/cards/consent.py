@@ -9,6 +9,7 @@ from bot.cards.rollout import reviewed
 from bot.decision import Card, Modal
 from bot.model import Request, RequestState, Rollout, Vote
 from bot.preflight import Preflight
+from bot.promises import noun
 from bot.text import brief, fallback, mention, plural, when
 
 CONFIRM, OBJECT = "rollout.confirm", "rollout.object"  # callbacks of the forms
@@ -25,7 +26,7 @@ def asked(request: Request, rollout: Rollout, checked: Preflight, why: Sequence[
     blocks = reviewed(request, rollout, checked)
     count = plural(request.approvals, "approval")
     blocks.append(section(f"{mention(request.by)} asks for it. It needs {count} of others: {'; '.join(why)}."))
-    text = f"{request.verb} of {request.service}: {count} needed"
+    text = f"{noun(request)} of {request.service}: {count} needed"
     return Card(text=fallback(brief(text, 300)), blocks=tuple(blocks))
 
 
@@ -35,7 +36,7 @@ def approval(request: Request, votes: Sequence[Vote], left: int, blocks: Sequenc
     moves: list[Block] = [_buttons(request, left)] if request.state is RequestState.PROPOSED else []
     if moves and request.expires_at:
         moves.append(context(f"Open until {when(request.expires_at)}, and only while the rollout stays where it is."))
-    text = fallback(f"{brief(request.verb, 40)} of {brief(request.service, 100)}: {state[-1]}")
+    text = fallback(f"{brief(noun(request), 40)} of {brief(request.service, 100)}: {state[-1]}")
     return Card(text=text, blocks=(*blocks, section("\n".join(state)), *moves))
 
 

@@ -8,7 +8,7 @@ from bot.cards.kit import Block, actions, context, header, press, section
 from bot.decision import Card
 from bot.fleet import Fleet, State, summary
 from bot.model import Skew
-from bot.text import brief, code, fallback, plural
+from bot.text import brief, code, fallback, mention, plural
 
 ROWS = 12  # servers named on a card
 NAMES = 8
@@ -36,29 +36,59 @@ def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
 
 
 def skew_card(skew: Skew, fleet: Fleet | None, *, held: bool) -> Card:
-    """What a check has to say in an incident: what it found and holds, or that all is right now."""
+    """What a check has to say in an incident: what it found and holds, or that it holds nothing any more."""
     if not held:
-        text = f":white_check_mark: All {skew.expected} servers of {code(skew.service)} run {brief(skew.approved, 60)}."
+        text = _over(skew, fleet)
         return Card(text=fallback(text), blocks=(section(f"{text} Promotion is no longer held."),))
     text = f":no_entry: {code(skew.service)}: {brief(skew.text, 500)}"
-    blocks: list[Block] = [section(f"{text}\n{_reflex(skew)}")]
+    blocks: list[Block] = [section(f"{text}\n{_reflex(skew, fleet)}")]
     if fleet and (rows := [*_rows(fleet), *_differences(fleet)]):
         blocks.append(section("\n".join(rows)))
-    blocks.append(context(f"Promotion is held until every server runs {brief(skew.approved, 60)}; I lift it then."))
+    blocks.append(context(_held_until(skew)))
     if button := press("Look again", f"rollout verify {skew.service}", f"verify {skew.service}"[:200]):
         blocks.append(actions(button))
     return Card(text=fallback(text), blocks=tuple(blocks))
 
 
-def _reflex(skew: Skew) -> str:
-    """What Knight Capital did next put the old version on the seven servers that were right."""
-    if not skew.elsewhere:
-        return "Mend these servers, or take them out of the traffic."
-    old = brief(", ".join(skew.elsewhere), 100)
-    return (
-        f"Mend these servers, or take them out of the traffic. *Do not roll back by reflex*: if the errors come from "
-        f"{old}, that puts {old} on every server."
+def accepted_card(skew: Skew, by: str, why: str) -> Card:
+    """Somebody took the servers as they are."""
+    text = (
+        f":ballot_box_with_check: {mention(by)} accepts the servers of {code(skew.service)} as they are: "
+        f"{brief(why, 300)}. Promotion is no longer held."
     )
+    return Card(text=fallback(text), blocks=(section(text),))
+
+
+def _over(skew: Skew, fleet: Fleet | None) -> str:
+    name, approved = code(skew.service), brief(skew.approved, 60)
+    if fleet and not fleet.known:
+        return (
+            f":grey_question: All {skew.expected} servers of {name} are of the one build that is tagged {approved}; "
+            "whether it is the approved one is not known, as no digest was approved."
+        )
+    return f":white_check_mark: All {skew.expected} servers of {name} run {approved}."
+
+
+def _held_until(skew: Skew) -> str:
+    accept = code(f'/rollout verify {skew.service} --accept "why"')
+    return (
+        f"Promotion is held until every server runs {brief(skew.approved, 60)}, or, where no digest was approved, "
+        f"until all are of one build; I lift it then. To go on with the servers as they are: {accept}"
+    )
+
+
+def _reflex(skew: Skew, fleet: Fleet | None) -> str:
+    """What Knight Capital did next put the old version on the seven servers that were right."""
+    mend = "Mend these servers, or take them out of the traffic."
+    if not skew.elsewhere:
+        return mend
+    odd = brief(", ".join(skew.elsewhere), 100)
+    spread = f"if the errors come from {odd}, that puts {odd} on every server."
+    newer = fleet.approved.newer if fleet else frozenset[str]()
+    if all(version in newer for version in skew.elsewhere):
+        back = f"{odd} is newer than {brief(skew.approved, 60)}, and was gone back from"
+        return f"{mend} {back}: *do not release it again by reflex*, {spread}"
+    return f"{mend} *Do not roll back by reflex*: {spread}"
 
 
 def _verdict(state: State, moving: str) -> str:
@@ -70,12 +100,14 @@ def _verdict(state: State, moving: str) -> str:
 
 
 def _rows(fleet: Fleet) -> Iterator[str]:
+    if fleet.uniform:  # each of them would say the same
+        return
     for server in fleet.odd[:ROWS]:
         yield f"{ICONS[server.state]} {code(server.name, 80)} {brief(server.why, 200)}"
 
 
 def _differences(fleet: Fleet) -> Iterator[str]:
-    if len(fleet.odd) > ROWS:
+    if len(fleet.odd) > ROWS and not fleet.uniform:
         yield f"… and {plural(len(fleet.odd) - ROWS, 'more server')} that are not right"
     if fleet.missing and not fleet.under_way:
         yield f"*Should be there and is not*: {_some(fleet.missing)}"

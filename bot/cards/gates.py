@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.cards.kit import Block, actions, context, header, paged, press, section
 from bot.decision import Card
-from bot.gates import ASKED, FORWARD, NOBODY_ASKED, Facts, Kind, closers, latest
+from bot.gates import ASKED, FORWARD, NOBODY_ASKED, Closer, Facts, Kind, closers, latest
 from bot.heard import tellings
 from bot.model import Gate
 from bot.policy import Policy
@@ -86,12 +86,13 @@ def _buttons(facts: Facts) -> Iterator[Block | None]:
         yield press("Roll back", f"rollout rollback {name}", f"rollback {name}", "danger")
 
 
-def preview(line: str, at: str, title: str, will: str, facts: Facts, policy: Policy, now: datetime) -> Card:
-    """Before it is done: bound to the revision `at`. `line` is what Confirm stands for."""
-    against = closers(Kind.PROMOTION, facts, policy, now)
+def preview(line: str, at: str, title: str, will: str, facts: Facts, against: Sequence[Closer], now: datetime) -> Card:
+    """Before it is done: bound to the revision `at`. `line` is what Confirm stands for; `against`: what holds it."""
+    seen = latest(facts, ASKED)
+    stands = f"{code(facts.service.name)} {_asks(seen, now) if seen else 'has not asked yet'}"
     blocks: list[Block] = [
         header(title),
-        section(summary(facts, policy, now)),
+        section(f"{stands}."),
         section(f"*What will happen*\n{will}"),
     ]
     if against:
@@ -110,7 +111,7 @@ def urls_card(service: str, urls: Mapping[str, str]) -> Card:
         *paged(lines),
         context(
             "Open answers 200, closed 403 with the reason. `rollback` answers 200 only when one was ordered. "
-            "`event` and `post-rollout` are told, not asked, and always answer 200."
+            "`event` and `post-rollout` are told, not asked, and answer 200 to whatever their own canary tells."
         ),
     )
     return Card(text=f"Gates of {brief(service, 80)}", blocks=blocks)

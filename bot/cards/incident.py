@@ -410,7 +410,7 @@ def tray(incident: Incident | None, odd: int = 0) -> Card:
     card = _tray(incident)
     if not odd:
         return card
-    line = f":warning: {text.plural(odd, 'delivery', 'deliveries')} not understood: `watchkeeper unparsed list`"
+    line = f":warning: {text.plural(odd, 'delivery', 'deliveries')} not understood: `/incident unparsed`"
     return Card(text=card.text, blocks=(*card.blocks, context(line)))
 
 

@@ -57,6 +57,7 @@ OUTCOMES: Mapping[RequestState, str] = {
     RequestState.NOTHING: ":no_entry: {title} *changed nothing*: {why}.",
     RequestState.FAILED: ":warning: {title} *failed*: {why}.",
 }
+ICONS = {Safety.SAFE: ":large_green_circle:", Safety.RISKY: ":warning:", Safety.BLOCKED: ":no_entry:"}
 NOT_UNDONE = "Data migrations, caches, queued work, feature flags, other services"
 
 
@@ -282,9 +283,9 @@ def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Blo
         section(f"*What will happen*\n{' '.join(_will_happen(request, rollout))}"),
         section(f"*What it will not undo*\n{'; '.join(_will_not(request, rollout))}."),
     ]
-    if checked.verdict is not Safety.SAFE:
-        head = "*:no_entry: Blocked*" if checked.verdict is Safety.BLOCKED else "*:warning: Risky*"
-        blocks.append(section(f"{head}\n" + _bullets(map(str, checked.reasons))))
+    blocks.append(
+        section(f"*{ICONS[checked.verdict]} {checked.verdict.capitalize()}*\n" + _bullets(map(str, checked.reasons)))
+    )
     return blocks
 
 
@@ -417,16 +418,15 @@ def _will_not(request: Request, rollout: Rollout) -> Iterator[str]:
 # ---------------------------------------------------------------- checked
 
 
-def check_card(rollout: Rollout, results: Mapping[Verb, Preflight]) -> Card:
-    """How it stands, and every verb with its verdict and the reasons."""
-    icons = {Safety.SAFE: ":large_green_circle:", Safety.RISKY: ":warning:", Safety.BLOCKED: ":no_entry:"}
+def check_card(service: str, stands: str, results: Mapping[Verb, Preflight]) -> Card:
+    """How it stands, as mrkdwn, and every verb with its verdict and the reasons."""
     blocks = [
-        section(f"{icons[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(_weighed, found.reasons))}")
+        section(f"{ICONS[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(_weighed, found.reasons))}")
         for verb, found in results.items()
     ]
     text = ", ".join(f"{verb} {found.verdict}" for verb, found in results.items())
-    head = (header(f"Check of {rollout.service}"), section(summary(rollout)))
-    return Card(text=fallback(f"{code(rollout.service)}: {text}"), blocks=(*head, *blocks))
+    head = (header(f"Check of {service}"), section(stands))
+    return Card(text=fallback(f"{code(service)}: {text}"), blocks=(*head, *blocks))
 
 
 def _weighed(reason: Reason) -> str:

@@ -145,6 +145,7 @@ class Rollout:
     unexamined: str = ""  # why it could not be looked at closely
     gates: tuple[str, ...] = ()  # which of our gates its controller asks: "confirm-promotion", "rollback"
     skips: str = ""  # the revision whose analysis we switched off, until that is taken back
+    untouched: bool = False  # by the act that this was read after: nothing was left to send
     held: bool = False  # `paused` is what those gates answer; the cluster knows nothing of it
 
     @property

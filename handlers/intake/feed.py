@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -61,11 +61,24 @@ def parse(delivery: Delivery) -> list[VendorStatus]:
     return statuses(delivery.data, delivery.now)
 
 
-def statuses(data: bytes, now: datetime, vendor: str = "") -> list[VendorStatus]:
-    """`vendor`: whose feed it is; by itself it is the host that the feed links to. Raises Malformed."""
+def statuses(data: bytes, now: datetime, vendor: str = "", components: Collection[str] = ()) -> list[VendorStatus]:
+    """`vendor`: whose feed it is; by itself it is the host that the feed links to. Raises Malformed.
+
+    `components`: those that matter. A feed has none of its own: an entry is about those that it names.
+    """
     root = read(data)
     whose = vendor or host_of(home(root)) or "unknown"
-    return [status for item in items(root) if (status := _status(item, whose, now))]
+    told = ((item, _about(item, components)) for item in items(root))
+    return [
+        replace(status, component=", ".join(named))
+        for item, named in told
+        if (named or not components) and (status := _status(item, whose, now))
+    ]
+
+
+def _about(item: Item, components: Collection[str]) -> list[str]:
+    said = f"{item.title} {item.text}".lower()
+    return [name for name in components if re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", said)]
 
 
 def _status(item: Item, vendor: str, now: datetime) -> VendorStatus | None:

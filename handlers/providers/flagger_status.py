@@ -302,6 +302,8 @@ def _middle(analysis: Json) -> Iterator[str]:
 def step_of(seen: Seen) -> int:
     """How many of them are complete."""
     count = len(steps_of(seen.analysis))
+    if not seen.observed:
+        return 0  # what the status says is of the revision before
     match seen.phase:
         case "Waiting":
             return 0

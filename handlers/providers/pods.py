@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.errors import ProviderError
 from bot.fleet import Authority, Container, Expected, Instance, Listing
 from bot.policy import Target, Verification
+from handlers.providers.argo_status import DEADLINE
 from handlers.providers.deployment import hash_of, number_of
 from handlers.providers.kubernetes import Access, Kubernetes, path
 from handlers.providers.objects import PRIMARY, Json, child, listed, number, selector
@@ -113,11 +114,25 @@ class Seen:
         own = _uid(self.workload)
         return {own} | {_uid(rs) for rs in self.sets if own in _controllers(rs)}
 
+    @property
+    def given_up(self) -> set[str]:
+        """The uids of the ReplicaSets whose pods are on their way out, though none of them may be told so yet."""
+        return {_uid(rs) for rs in self.sets if _is_given_up(rs)}
+
+
+def _is_given_up(replica_set: Json) -> bool:
+    wanted = child(replica_set, "spec").get("replicas")
+    return wanted == 0 or DEADLINE in child(replica_set, "metadata", "annotations")
+
 
 def _understood(seen: Seen, verification: Verification, revision: str) -> Instances:
     owners = seen.owners
     mine = [pod for uid, pod in seen.pods.items() if owners & _controllers(pod) or uid in seen.served]
     found = [_instance(pod, owners, verification, revision) for pod in mine]
+    found = [
+        replace(it, ending=it.ending or bool(seen.given_up & _controllers(pod)))
+        for it, pod in zip(found, mine, strict=True)
+    ]
     wanted = child(seen.workload, "spec").get("replicas")
     expected = [Expected(authority=Authority.REPLICAS, count=1 if wanted is None else number(wanted))]
     if seen.endpoints:

@@ -1,4 +1,4 @@
-"""A vendor's status page, by the API that every Statuspage has. Asked with the ETag of last time it says: no news."""
+"""A vendor's status page, by the API that every Statuspage has, or its feed; asked with the ETag of last time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from handlers.world import Summary
 NAME = "status page"
 SECONDS = httpx.Timeout(10.0, connect=3.0)
 LARGEST = 8 * 1024 * 1024  # GitHub's has some ten kilobytes, the largest some hundred
+FEEDS = "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5"
 SUMMARY = "/api/v2/summary.json"
 
 
-class StatuspagePages:
+class VendorSites:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._client = client(timeout=SECONDS, transport=transport, follow_redirects=True)  # pages move to own domains
 
     def summary(self, page: str, etag: str) -> Summary:
         """Raises ProviderError."""
-        headers = {"accept": "application/json"} | ({"if-none-match": etag} if etag else {})
+        return self._read(f"{page}{SUMMARY}", "application/json", etag)
+
+    def feed(self, url: str, etag: str) -> Summary:
+        """Raises ProviderError."""
+        return self._read(url, FEEDS, etag)
+
+    def _read(self, url: str, accept: str, etag: str) -> Summary:
+        headers = {"accept": accept} | ({"if-none-match": etag} if etag else {})
         try:
-            with self._client.stream("GET", f"{page}{SUMMARY}", headers=headers) as answer:
+            with self._client.stream("GET", url, headers=headers) as answer:
                 if answer.status_code == httpx.codes.NOT_MODIFIED:
                     return Summary(content=None, etag=etag)
                 if answer.status_code != httpx.codes.OK:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from bot.errors import Moved, ProviderError
@@ -92,7 +92,7 @@ class Workloads(ABC, Generic[S]):
             rollout = self._understand(seen, target, request.service, request.environment)
             call = self._next_call(seen, rollout, request, sent)
             if call is None:
-                return rollout
+                return replace(rollout, untouched=not sent)
             try:
                 self._patch(target, call)
                 sent += 1

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.commands import nearest
-from bot.gates import Kind, Tick
+from bot.gates import TOLD, Kind, Tick
 from bot.model import Gate
 from handlers import gates
 from handlers.intake.fields import why as why_invalid
@@ -82,6 +82,8 @@ def router(world: World, tokens: Sequence[str]) -> APIRouter:
         try:
             asked = Asked.model_validate_json(body) if body.strip() else Asked()
         except ValidationError as error:
+            if gate in TOLD:  # nothing was asked, so nothing is closed; and a controller logs every other answer
+                return PlainTextResponse(f"{gate} was not understood: {why_invalid(error)}. Nothing was stored.\n")
             raise HTTPException(400, f"Closed: {why_invalid(error)}. Nothing was stored.") from None
         return say(ask(service, Tick(gate=Kind(gate), **asked.model_dump())), request, text=True)
 

@@ -11,12 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from slack_bolt import App
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from handlers.intake import Source, pagerduty_events
 from handlers.web import enqueue, gates, hooks, incidents, pages, slack, status, unparsed
 from handlers.web.signin import Entrance
 from handlers.world import World
 from storage.store import Busy
+
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
 
@@ -72,10 +75,17 @@ def _nowhere(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     said = error.detail
     if said in ("Not Found", "Method Not Allowed"):
-        path, takes = request.url.path[:60], (error.headers or {}).get("Allow")
-        what = f"{path} takes {takes} only" if takes else f"There is nothing at {path}"
+        path, takes = request.url.path[:60], _methods(request)
+        what = f"{path} takes {' and '.join(takes)} only" if takes else f"There is nothing at {path}"
         said = f"{what}; see /docs. Nothing was stored."
+        return JSONResponse({"detail": said}, error.status_code, headers={"Allow": ", ".join(takes)} if takes else None)
     return JSONResponse({"detail": said}, error.status_code, headers=error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address takes, by all of its routes: the framework names that of the first one only."""
+    asked = [(method, dict(request.scope) | {"method": method}) for method in METHODS]
+    return [m for m, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
 
 
 def _busy(request: Request, error: Exception) -> JSONResponse:

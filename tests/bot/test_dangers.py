@@ -225,8 +225,8 @@ def test_promoting_what_fails_more() -> None:
 def test_the_check_says_what_may_be_overridden() -> None:
     half = found(Verb.ROLLBACK, promoted(), deploys=[deploy("v42", migration=Migration.HALF_APPLIED)])
     gone = found(Verb.ROLLBACK, promoted(), deploys=[deploy("v42", migration=Migration.IRREVERSIBLE)])
-    assert "nobody can override this" in as_text(check_card(promoted(), {Verb.ROLLBACK: half}))
-    assert "may be overridden" in as_text(check_card(promoted(), {Verb.ROLLBACK: gone}))
+    assert "nobody can override this" in as_text(check_card("checkout", "", {Verb.ROLLBACK: half}))
+    assert "may be overridden" in as_text(check_card("checkout", "", {Verb.ROLLBACK: gone}))
 
 
 def test_names_from_the_cluster_stay_text() -> None:

@@ -150,6 +150,28 @@ def test_a_stray_pod_does_not_stand_in_for_one_that_is_missing() -> None:
     assert fleet.missing == ("1 more",)
 
 
+def test_what_others_still_hear_of_a_dying_pod_is_not_wrong() -> None:
+    """Prometheus scrapes it for a while yet, and its page answers: neither is a ninth server with the old version."""
+    dying = pod(9, OLD, ending=True)
+    heard = [says(9, "v41"), says(0, "v41", Listing.VERSION_PAGE, name="dying", address="10.1.0.9")]
+    assert compare(APPROVED, EIGHT, [*pods(), dying, *heard]).state is State.OK
+    assert compare(APPROVED, EIGHT, [*pods(), *heard]).state is State.WRONG
+
+
+def test_a_dying_pod_that_is_still_a_target_is_not_missed() -> None:
+    names = frozenset(f"checkout-{n}" for n in range(1, 10))
+    targets = Expected(authority=Authority.TARGETS, count=9, names=names)
+    assert compare(APPROVED, targets, [*pods(), pod(9, OLD, ending=True)]).state is State.OK
+    listed = replace(targets, authority=Authority.INVENTORY)
+    assert compare(APPROVED, listed, [*pods(), pod(9, OLD, ending=True)]).missing == ("checkout-9",)
+
+
+def test_a_pod_that_got_the_address_of_a_dying_one_is_counted() -> None:
+    again = pod(8, OLD, address="10.1.0.9")
+    fleet = compare(APPROVED, EIGHT, [*pods(7), again, pod(9, OLD, ending=True)])
+    assert [server.name for server in fleet.odd] == ["checkout-8"]
+
+
 def test_a_pod_that_is_ending_is_not_counted() -> None:
     assert compare(APPROVED, EIGHT, [*pods(), pod(9, OLD, ending=True)]).state is State.OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.cards.fleet import fleet_card
 from bot.fleet import compare
 from tests.blockkit import check
-from tests.bot.fleet_values import APPROVED, EIGHT, OLD, OTHER, RELEASE, pod, pods, seven_of_eight
+from tests.bot.fleet_values import APPROVED, EIGHT, OLD, OTHER, RELEASE, UNAPPROVED, pod, pods, seven_of_eight
 
 UGLY = "<!channel> & *_~`" * 40
 
@@ -46,3 +46,11 @@ def test_a_fleet_of_nothing_but_trouble_fits_into_a_message() -> None:
     check(card)
     assert "and 88 more servers" in str(card.blocks)
     assert "<!channel>" not in str(card.blocks)
+
+
+def test_servers_that_differ_in_nothing_are_one_line() -> None:
+    card = fleet_card("checkout", compare(UNAPPROVED, EIGHT, pods()))
+    check(card)
+    assert "8 of 8 are of one build, tagged v42; no digest is approved to compare it with" in card.text
+    assert "checkout-1" not in str(card.blocks)
+    assert "Verdict *inconclusive*" in str(card.blocks)

@@ -272,6 +272,12 @@ def test_nobody_promotes_over_a_freeze() -> None:
     assert refused.value.instead == "/rollout thaw FRZ-1"
 
 
+def test_a_promotion_under_three_freezes_names_all_of_them() -> None:
+    freezes = tuple(replace(FREEZE, id=f"FRZ-{n}", reason=f"reason {n}") for n in (1, 2, 3))
+    with pytest.raises(Refused, match=r"reason 1.*reason 2.*reason 3"):
+        promoted(held(freezes=freezes))
+
+
 def test_leave_is_not_given_where_it_means_nothing() -> None:
     with pytest.raises(Refused, match="Nobody has asked"):
         promoted(held(seen={}))

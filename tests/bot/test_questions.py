@@ -9,9 +9,9 @@ import pytest
 
 from bot import questions
 from bot.alerts import Seen, triage
-from bot.decision import Decision, NameSuspects, OpenChannel, PostCard, ShowQuestion
+from bot.decision import Decision, NameSuspects, OpenChannel, PostCard, RemindQuestion, SendPost, ShowQuestion
 from bot.errors import Refused
-from bot.model import BOT, Alert, Answer, Incident, Phase, Question, Role, Severity
+from bot.model import BOT, Alert, Answer, Incident, Phase, Post, Question, Role, Severity
 from bot.policy import Policy, Route, Then
 from tests.bot.test_alerts import NOTHING, alerts, incidents, seen, texts
 from tests.values import NOON, alert, incident, minutes
@@ -174,3 +174,28 @@ def test_where_nobody_can_be_asked_it_opens() -> None:
 def test_without_a_route_nothing_asks() -> None:
     assert not asked(triage([alert()], NOTHING, Policy(), NOON))
     assert all(isinstance(noun, Alert | Incident) for noun in triage([alert()], NOTHING, Policy(), NOON).save)
+
+
+# ---------------------------------------------------------------- nobody answers
+
+
+def test_when_its_card_stands_it_is_looked_at_again_later() -> None:
+    decision = questions.asked(QUESTION, "C1", "1.1", NOON)
+    assert decision.do == (RemindQuestion("ASK-3", due=NOON + minutes(15)),)
+    assert questions.asked(asked(decision)[0], "C1", "1.1", NOON) == Decision()
+
+
+def test_a_question_that_nobody_answers_is_mentioned_once_where_it_was_asked() -> None:
+    standing = replace(QUESTION, channel="C1", ts="1.1", title="<!channel> *slow*")
+    decision = questions.reminded(standing, 2, None)
+    [post] = [noun for noun in decision.save if isinstance(noun, Post)]
+    assert (post.id, post.channel, decision.do) == ("ASK-3/reminder", "C1", (SendPost("ASK-3/reminder"),))
+    assert "2 alerts of it still fire" in post.text
+    assert "<!channel>" not in post.text
+    assert questions.reminded(standing, 2, post) == Decision()
+    assert "nothing of it fires any more" in str(questions.reminded(standing, 0, None).save)
+
+
+def test_an_answered_question_is_left_alone() -> None:
+    done = replace(QUESTION, channel="C1", ts="1.1", answer=Answer.DISMISSED)
+    assert questions.reminded(done, 1, None) == Decision()

@@ -23,6 +23,7 @@ from bot.model import (
 )
 from bot.preflight import Surroundings
 from bot.proof import fulfilled, judge, moved
+from bot.review import what
 from bot.rollouts import (
     acted,
     cancel,
@@ -35,7 +36,7 @@ from bot.rollouts import (
     unseen,
     verify,
 )
-from tests.bot.rollout_values import ALONE, V41, V42, V43, idle, in_flight, request, stable
+from tests.bot.rollout_values import ALONE, V41, V42, V43, hold, idle, in_flight, request, stable
 from tests.values import NOON, incident, minutes
 
 DANA, BOB, CAROL = "U0DANA", "U0BOB", "U0CAROL"
@@ -502,3 +503,19 @@ def test_names_from_the_cluster_ping_nobody() -> None:
     post = posted(verify(asked, replace(BACK, stable=V41), NOON))
     assert "<!channel>" not in post.text
     assert "<@U0BOB>" not in post.text
+
+
+def test_what_a_person_holds_is_resumed_and_not_broken() -> None:
+    held = replace(hold(), holder="U0BOB", why="look first")
+    with pytest.raises(Refused, match="look first") as refused:
+        proposed(Verb.PROMOTE, in_flight(waiting="CanaryPauseStep"), around=Surroundings(holds=(held,)), full=True)
+    assert refused.value.instead == "/rollout resume checkout"
+    checked = Surroundings(holds=(held, hold()))  # the check's is not theirs to lift
+    with pytest.raises(Refused) as refused:
+        proposed(Verb.PROMOTE, in_flight(waiting="CanaryPauseStep"), around=checked, full=True)
+    assert "--break-glass" in (refused.value.instead or "")
+
+
+def test_a_promotion_is_not_called_a_promote() -> None:
+    asked = saved(proposed(Verb.PROMOTE, in_flight(waiting="CanaryPauseStep")))
+    assert what(asked) == "promotion of checkout at v42"

@@ -92,7 +92,9 @@ CARDS = {
     "preview_promote": preview(Verb.PROMOTE, PAUSED),
     "preview_skip": preview(Verb.PROMOTE, in_flight()),
     "preview_switch": preview(Verb.PROMOTE, SWITCH),
-    "check": cards.check_card(in_flight(), {verb: preflight(verb, in_flight()) for verb in Verb}),
+    "check": cards.check_card(
+        "checkout", cards.summary(in_flight()), {verb: preflight(verb, in_flight()) for verb in Verb}
+    ),
     "proven": settled(RequestState.DONE, "stable revision v41 (revision 1), canary weight 0 %, 4/4 available"),
     "nothing": settled(RequestState.NOTHING, "nothing was sent: checkout is at v43 (revision 3) now, not at v42"),
     "failed": settled(RequestState.FAILED, "not known to be done; Kubernetes demo: no connection"),
@@ -253,7 +255,7 @@ def test_whatever_the_cluster_says_the_cards_stay_whole(data: st.DataObject) -> 
         cards.rollout_list([rollout], {"search": data.draw(text)}),
         cards.tray([rollout.service]),
         cards.preview(asked, rollout, preflight(Verb.ROLLBACK, rollout), timedelta(minutes=10)),
-        cards.check_card(rollout, {verb: preflight(verb, rollout) for verb in Verb}),
+        cards.check_card(rollout.service, cards.summary(rollout), {verb: preflight(verb, rollout) for verb in Verb}),
         cards.outcome(replace(asked, state=RequestState.FAILED, outcome=data.draw(text)), "Rollback"),
     ]
     for card in shown:

@@ -355,6 +355,20 @@ def test_a_newer_deploy_that_landed_since_the_onset() -> None:
     assert verdict(Verb.ROLLBACK, in_flight(), failed)[0] is Safety.SAFE
 
 
+def test_trap_a_retry_of_the_suspect_is_no_repair() -> None:
+    """It starts over after the onset, but was made before it."""
+    again = Surroundings(incident=incident(7), changes=(change(version="v42", at=NOON + minutes(3)),))
+    old, new = (replace(revision, created_at=NOON - minutes(m)) for revision, m in ((V41, 60), (V42, 9)))
+    retried = in_flight(current=new, stable=old, history=(new, old))
+    assert "landed after" not in verdict(Verb.ROLLBACK, retried, again)[1]
+    made_since = replace(new, created_at=NOON + minutes(3))
+    fresh = in_flight(current=made_since, stable=old, history=(made_since, old))
+    assert "v42 landed after the onset" in verdict(Verb.ROLLBACK, fresh, again)[1]
+    put_back = replace(again, changes=(change(version="v41", at=NOON + minutes(3)),))
+    repair = in_flight(current=old, stable=new, history=(new, old))
+    assert "v41 landed after the onset" in verdict(Verb.ROLLBACK, repair, put_back)[1]
+
+
 def test_a_cleared_alert_does_not_make_promoting_safe_while_the_incident_is_open() -> None:
     around = Surroundings(incident=incident(7))
     assert "INC-7 is still open" in verdict(Verb.PROMOTE, in_flight(waiting="CanaryPauseStep"), around)[1]

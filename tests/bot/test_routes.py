@@ -60,6 +60,17 @@ def test_a_regular_expression_that_is_none_is_told() -> None:
         check("~(")
 
 
+def test_a_regular_expression_that_would_never_end_ends_at_once() -> None:
+    """What goes back over its own steps takes longer than the universe is old."""
+    assert not fits({"title": ("~(a+)+b",)}, alert(title="a" * 300))
+
+
+@pytest.mark.parametrize("pattern", ["a" * 300, "((a{99}){99}){99}", "(?=a)a"], ids=["long", "large", "looks ahead"])
+def test_a_regular_expression_that_costs_too_much_is_none(pattern: str) -> None:
+    with pytest.raises(ValueError, match="regular expression"):
+        check(f"~{pattern}")
+
+
 # ---------------------------------------------------------------- what it sets
 
 

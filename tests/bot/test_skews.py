@@ -10,18 +10,20 @@ import pytest
 
 from bot.alerts import Seen
 from bot.decision import Card, Decision, PostCard, SendPost, VerifyFleet
-from bot.fleet import Fleet, compare
+from bot.errors import Refused
+from bot.fleet import Fleet, Instance, compare
 from bot.model import Alert, Hold, Incident, Post, Skew
 from bot.policy import Policy
-from bot.skews import Known, after, begun, looked, overtaken, unseen
+from bot.skews import Known, accepted, after, begun, looked, overtaken, unseen
 from tests.blockkit import check
-from tests.bot.fleet_values import APPROVED, EIGHT, UNAPPROVED, pod, pods, seven_of_eight
+from tests.bot.fleet_values import APPROVED, EIGHT, OLD, UNAPPROVED, pod, pods, seven_of_eight
 from tests.bot.rollout_values import hold, skew
 from tests.values import NOON, incident
 
 POLICY = Policy()
 GOOD = compare(APPROVED, EIGHT, pods())
 MIXED = seven_of_eight()
+MIXED_BACK = [*pods(7), pod(8, OLD)]
 UNPROVABLE = compare(UNAPPROVED, EIGHT, pods())
 DEADLINE = NOON + POLICY.verify_within
 N = TypeVar("N")
@@ -144,11 +146,62 @@ def test_without_approved_digests_it_ends_as_not_known_and_alarms_nobody() -> No
     assert decision.note[0].text.startswith("checkout: not known whether all servers run v42. No approved digest")
 
 
-def test_a_hold_is_not_lifted_by_what_cannot_be_proven() -> None:
+def test_without_digests_a_hold_is_lifted_when_all_are_of_one_build_and_that_is_not_called_right() -> None:
     before = skew(in_a_row=2, checked_at=NOON)
     decision = look(before, UNPROVABLE, DEADLINE, in_an_incident(skew=before, hold=hold()))
+    assert saved(decision, Skew).settled_at == DEADLINE
+    assert saved(decision, Hold).lifted_by == "watchkeeper"
+    assert not saved(decision, Alert).firing
+    assert "not known, as no digest was approved" in saved(decision, Post).text
+    assert ":white_check_mark:" not in saved(decision, Post).text
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [[*pods(7), pod(8, OLD)], [*pods(7), pod(8, image_id="")], [*pods(8), pod(9)]],
+    ids=["two builds under one tag", "one reports none", "one too many"],
+)
+def test_without_digests_a_hold_stays_while_servers_differ(servers: list[Instance]) -> None:
+    before = skew(in_a_row=2, checked_at=NOON)
+    fleet = compare(UNAPPROVED, EIGHT, servers)
+    decision = look(before, fleet, DEADLINE, in_an_incident(skew=before, hold=hold()))
     assert saved(decision, Skew).settled_at is None
     assert not [noun for noun in decision.save if isinstance(noun, Hold)]
+
+
+def test_the_card_says_how_a_person_ends_the_hold() -> None:
+    post = saved(look(fresh(), MIXED, DEADLINE, in_an_incident()), Post)
+    assert "`/rollout verify checkout --accept" in str(post.blocks)
+
+
+def accepts(check: Skew | None, around: Known) -> Decision:
+    return accepted(check, around, POLICY, service="checkout", why="8 is off", by="U0DANA", now=DEADLINE)
+
+
+def test_a_person_may_take_the_servers_as_they_are_with_a_reason() -> None:
+    decision = accepts(skew(), in_an_incident(skew=skew(), hold=hold()))
+    assert saved(decision, Hold).lifted_by == "U0DANA"
+    assert saved(decision, Skew).settled_at == DEADLINE
+    assert not saved(decision, Alert).firing
+    assert (decision.note[0].by, decision.note[0].text) == (
+        "U0DANA",
+        "accepts the servers of checkout as they are (7 of 8: checkout-8 runs v41): 8 is off",
+    )
+    check(Card(text=saved(decision, Post).text, blocks=saved(decision, Post).blocks))
+
+
+@pytest.mark.parametrize("quiet", [None, skew(alerted_at=None), skew(settled_at=NOON)], ids=["none", "quiet", "over"])
+def test_where_the_check_holds_nothing_there_is_nothing_to_accept(quiet: Skew | None) -> None:
+    with pytest.raises(Refused, match="holds nothing"):
+        accepts(quiet, known(skew=quiet))
+
+
+def test_after_a_rollback_the_card_does_not_warn_of_rolling_back_but_of_releasing_again() -> None:
+    fleet = compare(replace(APPROVED, version="v41", builds={OLD: "v42"}, newer=frozenset({"v42"})), EIGHT, MIXED_BACK)
+    check_of = begun("checkout", "production", "v41", None, NOON)
+    text = str(saved(look(check_of, fleet, DEADLINE, in_an_incident()), Post).blocks)
+    assert "roll back by reflex" not in text
+    assert "v42 is newer than v41, and was gone back from: *do not release it again by reflex*" in text
 
 
 @pytest.mark.parametrize("fleet", [compare(APPROVED, EIGHT, [*pods(7), pod(8, image_id="")])], ids=["unknown"])

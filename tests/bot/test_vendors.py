@@ -197,3 +197,14 @@ def test_a_first_update_owns_the_impact_and_blames_nobody_in_its_first_line() ->
     assert words.startswith("One in three cannot pay. We are sorry; keeping it working is our job")
     assert words.index("Paybridge") > 100
     assert vendors.template(incident(), ()) == ""
+
+
+def test_what_a_feed_told_is_trouble_until_it_is_over_or_forgotten() -> None:
+    cloud = replace(PAY, feed=True, page="https://status.cloud.example/atom", components=("S3",))
+    entry = said(key="feed/paybridge/i1", component="S3", at=NOON)
+    first = polled(cloud, None, Read(page=vendors.feed_of(cloud.name), statuses=(entry,)), {}, [incident()], NOON)
+    assert saved(first, VendorPage).told == ("S3: major outage",)
+    assert vendors.prefix(saved(first, VendorPage).page) == "feed/paybridge/"
+    late = NOON + timedelta(days=8)
+    later = polled(cloud, saved(first, VendorPage), Read(), {entry.key: entry}, [incident()], late)
+    assert saved(later, VendorPage).told == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from bot.commands import Ask
 from bot.decision import Card, Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Instance
-from bot.model import Hold, Rollout, Skew
+from bot.model import Hold, Rollout, Skew, Verb
 from bot.policy import Policy, Service
 from handlers import fleet
 from handlers.providers.pods import Pods
@@ -128,6 +129,36 @@ def test_one_server_that_was_left_behind_is_named_after_the_deadline_and_held(wo
     decision = checks(world)
     assert [noun.holder for noun in decision.save if isinstance(noun, Hold)] == ["verify"]
     assert "Verdict bad" in asks(world)
+
+
+def test_soon_after_an_abort_dying_pods_are_not_wrong(world: World, shop: Shop) -> None:
+    impatient = replace(world, policy=replace(POLICY, verify_within=timedelta(0)))
+    shop.ships("payments", "v43", seconds=10)
+    shop.acts(shop.asks(Verb.ABORT, "payments"))
+    shop.passes(2)
+    assert shop.get("payments").aborted
+    assert [noun for noun in checks(impatient).save if isinstance(noun, Hold)] == []
+    assert "v43" not in (kept(world) or skew()).text
+
+
+def test_only_who_may_promote_accepts_servers_and_only_with_a_reason(world: World) -> None:
+    keep(world.store, skew(id=ID, service="payments", version=0))
+    keep(world.store, hold(id=f"{ID}/verify", service="payments", version=0))
+    owned = replace(
+        world, policy=replace(POLICY, services={"payments": replace(POLICY.services["payments"], owners=("U0DANA",))})
+    )
+    with pytest.raises(Refused, match="nothing was changed"):
+        accepts(owned, "--accept")
+    with pytest.raises(Refused, match="may"):
+        accepts(owned, '--accept "8 is off"', by="U0ELSE")
+    accepts(owned, "—accept “8 is off tonight”")
+    assert world.read(lambda tx: tx.holds("payments", "production")) == ()
+    assert "accepted as it is: 8 is off tonight" in (kept(world) or skew()).text
+
+
+def accepts(world: World, words: str, by: str = "U0DANA") -> Decision:
+    ask = Ask(command="rollout", text=f"verify payments {words}", by=by, channel="C1")
+    return fleet.show(world, ask, f"payments {words}")
 
 
 def test_a_cluster_that_does_not_answer_is_unknown_and_looked_at_again(world: World, shop: Shop) -> None:

@@ -157,6 +157,14 @@ def test_a_crash_after_the_call_and_before_the_commit_acts_once(desk: Desk) -> N
     assert desk.request(ID).state is RequestState.ACTING
 
 
+def test_what_is_so_already_is_not_said_to_be_sent(desk: Desk) -> None:
+    desk.shop.ships("checkout", "v42", seconds=8)
+    desk.confirms(desk.types("rollback checkout"))
+    rollouts.act(desk.world, ID)  # the thought is lost; somebody else may have done it as well
+    decision = desk.world.decide(rollouts.act(desk.world, ID))
+    assert "nothing was left to send to cluster" in decision.note[0].text
+
+
 def test_a_second_confirmation_is_told_so(desk: Desk) -> None:
     desk.shop.ships("checkout", "v42", seconds=8)
     preview = desk.types("rollback checkout")

@@ -127,6 +127,8 @@ def test_a_typo_is_named_with_its_line():
         ("smtp: {host: h, from: nobody}", "smtp.from: 'nobody' does not look right (an address, such as"),
         ("smtp: {host: h, from: a@b, user: u}", "smtp: user and password_env need each other"),
         ("smtp: {host: h, from: a@b, user: u, password_env: P, tls: none}", "for everybody to read"),
+        ("vendors: {a: {used_by: [b]}}", "vendors.a: write either page"),
+        ("vendors: {a: {page: 'http://a', feed: 'http://a', used_by: [b]}}", "vendors.a: write either page"),
         ("vendors: {a: {page: 'http://a', used_by: [b], every: 1s}}", "vendors.a: every: 10s is the least"),
         (
             "probes: {a: {url: 'http://a', service: a, redirects: true, secret_headers: {x: Y}}}",
@@ -374,7 +376,7 @@ def test_routes_become_policy() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("~shop-.*", '"~("', "line 5: routes.1.match.team: '(' is no regular expression: missing ), unterminated"),
+        ("~shop-.*", '"~("', "line 5: routes.1.match.team: '(' is no regular expression: missing )"),
         ("team: ~shop-.*", "team: {a: b}", "line 5: routes.1.match.team: write a value, a list of values, or ~"),
         ("then: open", "then: page", "line 9: routes.1.then: "),
         ("commander: storefront", "commander: shop", "line 8: routes.1.roles.commander: unknown on-call 'shop'"),

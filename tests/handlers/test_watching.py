@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.decision import Decision, VerifyRollout
 from bot.errors import ProviderError
@@ -155,6 +157,16 @@ def test_two_replicas_that_see_the_same_tell_it_once(desk: Desk) -> None:
     for thread in together:
         thread.join(PATIENCE)
     assert len(desk.timeline) == 1
+
+
+def test_a_rollout_that_is_not_there_is_in_the_log_once_and_again_when_that_changes(desk: Desk) -> None:
+    service = replace(desk.world.policy.services["checkout"], name="ghost", rollout=target("ghost"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            sightings.look_at(desk.world, [service])
+        sightings.look_at(desk.world, [replace(service, rollout=target("checkout"))])
+        sightings.look_at(desk.world, [service])
+    assert [line["event"] for line in logs] == ["rollout not read", "rollout read again", "rollout not read"]
 
 
 def test_a_look_that_finds_nothing_new_writes_nothing(desk: Desk) -> None:

@@ -153,6 +153,7 @@ def test_trap_a_release_is_not_seen_before_the_next_tick(shop: Shop) -> None:
     shop.passes(1)
     rollout = shop.get(NAME)
     assert (rollout.observed, rollout.phase, rollout.in_flight) == (False, RolloutPhase.PROGRESSING, True)
+    assert rollout.step == 0  # the status says Succeeded yet, of the revision before: no step of this one is past
     with pytest.raises(Refused, match="has not seen that yet"):
         asks(shop, Verb.ABORT)
     shop.passes(TICK)

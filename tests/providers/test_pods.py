@@ -144,6 +144,22 @@ def test_a_pod_that_is_ending_is_one() -> None:
     assert not one(a_pod())[0].ending
 
 
+@pytest.mark.parametrize(
+    "given_up",
+    [{"spec": {"replicas": 0}}, {"metadata": {"annotations": {"scale-down-deadline": "2026-11-21T09:00:00Z"}}}],
+    ids=["scaled down", "kept for a while"],
+)
+def test_a_pod_of_a_set_that_is_given_up_is_on_its_way_out(given_up: dict[str, Any]) -> None:
+    """After an abort its pods may not be told to end for half a minute yet."""
+    meta = {"uid": "rs", "ownerReferences": [OWNER]} | given_up.get("metadata", {})
+    sets = [{"metadata": meta, "spec": given_up.get("spec", {"replicas": 1})}]
+    mine = a_pod(metadata={"ownerReferences": [{"controller": True, "uid": "rs"}]})
+    workload = {"metadata": {"uid": "w"}}
+    assert _understood(Seen(workload, sets, {"p": mine}), Verification(), "").seen[0].ending
+    sets[0] = {"metadata": {"uid": "rs", "ownerReferences": [OWNER]}, "spec": {"replicas": 1}}
+    assert not _understood(Seen(workload, sets, {"p": mine}), Verification(), "").seen[0].ending
+
+
 @pytest.mark.parametrize("where", ["annotations", "labels"])
 def test_the_hash_of_its_configuration(where: str) -> None:
     assert one(a_pod(metadata={where: {"config": "abc"}}), config_key="config")[0].config_hash == "abc"

@@ -177,6 +177,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "ShowPage",
         "ShowHome",
         "ShowQuestion",
+        "RemindQuestion",
         "ShowRequest",
         "ShowRollout",
         "VerifyFleet",

@@ -13,8 +13,10 @@ from httpx import Response
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
+from bot.cards.plain import as_text
 from bot.commands import Ask
-from bot.gates import FORWARD, Kind
+from bot.gates import ASKED, FORWARD, TOLD, Kind
+from bot.model import Freeze
 from bot.policy import GATES, Policy, Service, Target
 from handlers import gates
 from handlers.web import server
@@ -36,6 +38,7 @@ POLICY = Policy(
         "pay/ments": Service(name="pay/ments"),
     },
 )
+FREEZE = Freeze(id="FRZ-1", scope="checkout", reason="sale", by=DANA, at=NOON, until=NOON + timedelta(hours=1))
 FLAGGER = {
     "name": "checkout",
     "namespace": "shop",
@@ -169,10 +172,49 @@ UGLY = [b"{", b"[]", b"null", b"1", b'"x"', b'{"phase": 1}', b'{"checksum": null
 
 @pytest.mark.parametrize("body", UGLY)
 def test_a_body_that_is_none_is_400(door: Door, body: bytes) -> None:
-    for gate in Kind:
+    for gate in ASKED:
         answer = door.flagger(gate, body)
         assert answer.status_code == 400
         assert "Nothing was stored" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", UGLY)
+def test_where_nothing_is_asked_junk_closes_nothing(door: Door, body: bytes) -> None:
+    for gate in TOLD:
+        answer = door.flagger(gate, body)
+        assert answer.status_code == 200
+        assert "was not understood" in answer.text
+    assert door.store.read(lambda tx: tx.gates("checkout", "production")) == ()
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT"])
+def test_another_method_is_told_all_that_a_gate_takes(door: Door, method: str) -> None:
+    answer = door.http.request(method, door.path("deploy"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert "takes GET and POST only" in answer.json()["detail"]
+
+
+# ---------------------------------------------------------------- looked at
+
+
+def test_a_check_of_what_only_asks_has_a_verdict_for_each_verb(door: Door) -> None:
+    door.flagger(Kind.ROLLBACK)
+    door.flagger(Kind.PROMOTION)
+    keep(door.store, incident(7, version=0), FREEZE)
+    card = as_text(door.types("check checkout"))
+    assert "Pause: SAFE" in card
+    assert "Resume: BLOCKED" in card
+    assert "Promote: BLOCKED" in card
+    assert "FRZ-1 freezes checkout" in card
+    assert "although INC-7 (SEV2) is open for checkout" in card
+    assert "Roll back: SAFE" in card
+    assert "Pause" not in as_text(door.types("check checkout rollback"))
+
+
+def test_a_rollback_is_previewed_without_what_holds_the_way_forward(door: Door) -> None:
+    door.flagger(Kind.ROLLBACK)
+    keep(door.store, FREEZE)
+    assert "FRZ-1" not in as_text(door.types("rollback checkout"))
 
 
 @pytest.mark.parametrize("gate", Kind)

@@ -1,0 +1,34 @@
+"""One way to write a duration, wherever a person does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.durations import LONGEST, parse
+
+
+@pytest.mark.parametrize(
+    ("word", "lasts"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        (" 2 h ", timedelta(hours=2)),
+        ("7d", timedelta(days=7)),
+        ("0m", timedelta(0)),
+    ],
+)
+def test_what_is_one(word: str, lasts: timedelta) -> None:
+    assert parse(word) == lasts
+
+
+@pytest.mark.parametrize("word", ["", "h", "2", "-2h", "2w", "2h30m", "1.5h", "٣m", "2H", "9" * 13 + "m"])
+def test_what_is_none(word: str) -> None:
+    assert parse(word) is None
+
+
+def test_what_nobody_means_is_longer_than_the_longest_and_breaks_nothing() -> None:
+    found = parse("999999999999d")
+    assert found is not None
+    assert found > LONGEST
