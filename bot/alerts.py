@@ -259,7 +259,7 @@ class _Table:
             + tuple(_asks(question, self.now) for question in self.asked.values() if not question.version),
             do=total.do
             + tuple(map(self.card, touched))
-            + tuple(NameSuspects(id) for id in self.fired)
+            + tuple(map(self.suspects, self.fired))
             + tuple(map(ShowQuestion, self.asked)),
         )
 
@@ -267,6 +267,10 @@ class _Table:
         """That of a storm changes with every delivery."""
         storm = self.open.get(storms.STORM)
         return PostCard(incident, due=storms.next_edit(self.now) if storm and storm.id == incident else None)
+
+    def suspects(self, incident: str) -> NameSuspects:
+        """At once where it is news when it began; else with what comes in the next seconds."""
+        return NameSuspects(incident, due=None if incident in self.changed else storms.next_edit(self.now))
 
     def entries(self, incident: str) -> list[Entry]:
         return [

@@ -105,12 +105,14 @@ class _Effect:
     """One thing to do in the outside world, safe to do twice. Class names are a stored format: see tests/storage.
 
     `subject` is the id of the noun it is about. Effects of one `lane` are done one at a time.
-    `due` makes it wait; a pending twin takes the newest `due`. Lower `priority` goes first.
+    `due` makes it wait; a pending twin takes the newest `due`, or of a kind that is done `soon` the earlier: what is
+    asked for over and over would else be put off for ever. Lower `priority` goes first.
     """
 
     subject: str
     due: datetime | None = field(default=None, kw_only=True)
     priority: ClassVar[int] = 5
+    soon: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
@@ -142,7 +144,7 @@ class InviteResponders(_Effect):
 class PostCard(_Effect):
     """Post and pin the card of incident `subject`, or edit it in place."""
 
-    priority = 3
+    priority, soon = 3, True
 
 
 class FurnishChannel(_Effect):
@@ -156,7 +158,7 @@ class Announce(_Effect):
 class NameSuspects(_Effect):
     """Rank the changes near the onset of incident `subject`."""
 
-    priority = 3
+    priority, soon = 3, True
 
 
 class TellChanges(_Effect):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from storage.store import Busy
@@ -17,54 +18,57 @@ class Turn(Generic[T]):
     """One caller's items, and what came of them."""
 
     items: Sequence[T]
-    over: bool = False
-    error: Exception | None = None
+    over: Future[None] = field(default_factory=Future)
 
 
 class Together(Generic[T]):
-    """Calls `do` with the items of everybody who waits, in the order in which they came.
+    """Calls `do` with the items of everybody who waits, in the order in which they came, in a thread of its own.
 
-    Whoever finds nobody leading leads. Each caller returns when its own items are stored, or raises what stood in the
-    way of them; what only one caller's items cannot do hurts nobody else.
+    A caller's future ends when its own items are stored, or with what stood in the way of them; what only one caller's
+    items cannot do hurts nobody else.
     """
 
     def __init__(self, do: Callable[[Sequence[T]], object]) -> None:
         self.do = do
-        self.changed = threading.Condition()
+        self.guard = threading.Lock()
         self.waiting: list[Turn[T]] = []
         self.led = False
+        self.leader = ThreadPoolExecutor(1, thread_name_prefix="intake")  # its thread ends with the last who knows us
 
     def __call__(self, items: Sequence[T]) -> None:
-        mine = Turn(items)
-        with self.changed:
-            self.waiting.append(mine)
-            self.changed.wait_for(lambda: mine.over or not self.led)
-            batch, self.waiting = ([], self.waiting) if mine.over else (self.waiting, [])
-            self.led = self.led or bool(batch)
-        if batch:
-            self.lead(batch)
-        if mine.error:
-            raise mine.error
+        self.submit(items).result()
 
-    def lead(self, batch: list[Turn[T]]) -> None:
-        try:
-            self.store(batch)
-        finally:
-            with self.changed:
-                for turn in batch:
-                    turn.over = True
-                self.led = False
-                self.changed.notify_all()
+    def submit(self, items: Sequence[T]) -> Future[None]:
+        turn = Turn(items)
+        with self.guard:
+            self.waiting.append(turn)
+            idle, self.led = not self.led, True
+        if idle:
+            self.leader.submit(self.lead)
+        return turn.over
+
+    def lead(self) -> None:
+        while batch := self.take():
+            self.store([turn for turn in batch if turn.over.set_running_or_notify_cancel()])
+
+    def take(self) -> list[Turn[T]]:
+        with self.guard:
+            batch, self.waiting = self.waiting, []
+            self.led = bool(batch)
+            return batch
 
     def store(self, batch: list[Turn[T]]) -> None:
         try:
             self.do([item for turn in batch for item in turn.items])
         except Busy as error:  # nobody's could be stored
             for turn in batch:
-                turn.error = error
+                turn.over.set_exception(error)
         except Exception as error:  # noqa: BLE001  # raised again by the caller whose items it was
             if len(batch) == 1:
-                batch[0].error = error
+                batch[0].over.set_exception(error)
                 return
             for turn in batch:
                 self.store([turn])
+        else:
+            for turn in batch:
+                turn.over.set_result(None)

@@ -188,6 +188,11 @@ def vendor(scene: Scene, down: bool) -> None:
     scene.world.shop.vendor(down)
 
 
+def storm(scene: Scene, service: str, alerts: int, seconds: float) -> None:
+    """So many pods of a service raise an alert each, one after the other over so many seconds."""
+    scene.world.shop.storm(alerts, service, seconds)
+
+
 def keep(scene: Scene, service: str, app: str = "shop", self_heal: bool = True) -> None:
     """From now on Argo CD keeps a service at what Git says."""
     scene.world.cluster.argo_cd(service, app=app, automated={"prune": True, "selfHeal": self_heal})
@@ -272,6 +277,13 @@ def channel_exists(scene: Scene, name: str) -> None:
         raise NotYet(f"there is no channel #{name}")
     if "n" in pattern.groupindex:
         scene.bound["n"] = max((m["n"] for m in found), key=int)
+
+
+def channels_are(scene: Scene, begin: str, count: int) -> None:
+    """So many channels have a name that begins so."""
+    found = [c.name for c in list(scene.world.workspace.channels.values()) if c.name.startswith(begin)]
+    if len(found) != count:
+        raise NotYet(f"there are {len(found)} channels {begin}…, not {count}")
 
 
 def message_says(scene: Scene, where: str, says: str | list[str], by: str = "", new: bool = False) -> None:
@@ -376,6 +388,7 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "flag": flag,
     "lose_prices": lose_prices,
     "vendor": vendor,
+    "storm": storm,
     "keep": keep,
     "revert": revert,
     "slack": slack_away,
@@ -384,6 +397,7 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
 }
 EXPECTATIONS: Mapping[str, Callable[..., None]] = {
     "channel": channel_exists,
+    "channels": channels_are,
     "message": message_says,
     "only_to": only_to,
     "button": button_for,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -109,6 +110,7 @@ class Shop:
         self._above_since: dict[str, datetime] = {}
         self._evaluated_at = clock.now()
         self._storm: list[Alert] = []
+        self._coming: deque[Alert] = deque()  # of the storm, those that do not fire yet
         # The cluster's own: an analysis of the cluster asks the shop while the cluster is held, and the shop asks it.
         self._lock, self._ticking = cluster.store.lock, threading.Lock()
 
@@ -156,21 +158,22 @@ class Shop:
         self._check(service)
         self._change(replace(self.conditions, misread=self.conditions.misread | {(service, misread_by)}))
 
-    def storm(self, count: int, service: str = "search") -> None:
-        """Fire so many alerts of one kind; they clear after a minute, or at the next storm."""
-        now = self.clock.now()
+    def storm(self, count: int, service: str = "search", seconds: float = 0.0) -> None:
+        """So many alerts of one kind, spread over so many seconds; they clear a minute after, or at the next storm."""
+        now, apart = self.clock.now(), timedelta(seconds=seconds * self.tempo / max(count, 1))
         self._end_storm(now)
-        for number in range(count):
-            labels = base_labels("PodRestartsHigh", service, "critical") | {"pod": f"{service}-{number:05d}"}
-            annotations = {"summary": f"Pod {labels['pod']} restarts again and again"}
-            alert = Alert(labels, annotations, now, "http://prometheus.shop.example:9090/graph?g0.expr=restarts")
-            self._storm.append(alert)
-            self.alertmanager.fire(alert)
+        self._storm = [restarting(f"{service}-{number:05d}", service, now + number * apart) for number in range(count)]
+        self._coming = deque(self._storm)
+        self._fire_what_comes(now)
+
+    def _fire_what_comes(self, now: datetime) -> None:
+        while self._coming and self._coming[0].starts_at <= now:
+            self.alertmanager.fire(self._coming.popleft())
 
     def _end_storm(self, now: datetime) -> None:
         for alert in self._storm:
             alert.ends_at = alert.ends_at or now
-        self._storm = []
+        self._storm, self._coming = [], deque()
 
     def _change(self, conditions: Conditions) -> None:
         with self._lock:
@@ -260,7 +263,8 @@ class Shop:
             now = self.clock.now()
             with self._lock:
                 self._evaluate(now)
-                if self._storm and now >= self._storm[0].starts_at + timedelta(seconds=STORM_SECONDS):
+                self._fire_what_comes(now)
+                if self._storm and now >= self._storm[-1].starts_at + timedelta(seconds=STORM_SECONDS):
                     self._end_storm(now)
             self.pipeline.watch(now)
             self.pipeline.flush()
@@ -326,6 +330,12 @@ def base_labels(alertname: str, service: str, severity: str) -> dict[str, str]:
         "severity": severity,
         "team": SERVICES[service].team if service in SERVICES else "",
     }
+
+
+def restarting(pod: str, service: str, at: datetime) -> Alert:
+    labels = base_labels("PodRestartsHigh", service, "critical") | {"pod": pod}
+    annotations = {"summary": f"Pod {pod} restarts again and again"}
+    return Alert(labels, annotations, at, "http://prometheus.shop.example:9090/graph?g0.expr=restarts")
 
 
 def described(service: Service, ratio: float) -> dict[str, str]:

@@ -6,6 +6,7 @@ import logging
 import selectors
 import socket
 import threading
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -31,11 +32,14 @@ class Bell:
         self.changed = threading.Condition()
         self.rung = False
         self.calls = 0
+        self.ends: list[float] = []  # when those who wait would stop by themselves
         self.mine = threading.local()
 
-    def ring(self) -> None:
-        """There may be work for one."""
+    def ring(self, within: float = 0.0) -> None:
+        """There may be work for one, in so many seconds: who looks by then anyway is left alone."""
         with self.changed:
+            if within > 0 and any(end <= time.monotonic() + within for end in self.ends):
+                return
             self.rung = True
             self.changed.notify()
 
@@ -51,8 +55,11 @@ class Bell:
 
     def wait(self, timeout: float) -> None:
         heard = getattr(self.mine, "heard", self.calls)
+        end = time.monotonic() + timeout
         with self.changed:
+            self.ends.append(end)
             self.changed.wait_for(lambda: self.rung or self.calls != heard, timeout)
+            self.ends.remove(end)
             self.rung = False
         self.look()
 

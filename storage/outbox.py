@@ -34,12 +34,14 @@ from storage.sql import OUTBOX, enqueue, is_postgresql
 from storage.tables import DEAD, DONE, PENDING, RUNNING
 
 EFFECTS: Mapping[str, type[Any]] = {effect.__name__: effect for effect in get_args(Effect)}
+KNOWN = sorted(EFFECTS)
 
 OTHER = OUTBOX.alias("other")
 CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothing else here uses
 CLOCK = select(func.clock_timestamp(type_=OUTBOX.c.due_at.type))
 # Literals, as in the partial indexes.
 IS_PENDING, IS_RUNNING, IS_DEAD = (text(f"outbox.state = '{state}'") for state in (PENDING, RUNNING, DEAD))
+OF_OURS = OUTBOX.c.kind.in_(bindparam("kinds", expanding=True))
 LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, text(f"other.state = '{RUNNING}'")))
 
 
@@ -76,18 +78,19 @@ class DeadLetter:
 # ---------------------------------------------------------------- in: with a decision
 
 
-def add(connection: Connection, effects: Iterable[Effect], now: datetime) -> bool:
-    """Makes these pending; twins merge. True where that has made or moved a job: workers should look."""
+def add(connection: Connection, effects: Iterable[Effect], now: datetime) -> datetime | None:
+    """Makes these pending; twins merge. When workers should look, where that has made or moved a job."""
     rows: dict[str, dict[str, Any]] = {}
     for effect in effects:
         row = _row(effect, now)
         before = rows.get(row["key"])
-        if before and effect.due is None:
+        if before and row["due"] is None:
             row["due_at"] = min(row["due_at"], before["due_at"])
         rows[row["key"]] = row
-    if not rows:
-        return False
-    return connection.execute(enqueue(connection), list(rows.values())).rowcount > 0
+    if not rows or not connection.execute(enqueue(connection), list(rows.values())).rowcount:
+        return None
+    soonest: datetime = min(row["due_at"] for row in rows.values())
+    return soonest
 
 
 def _row(effect: Effect, now: datetime) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _row(effect: Effect, now: datetime) -> dict[str, Any]:
         "key": effect.key,
         "kind": type(effect).__name__,
         "subject": effect.subject,
-        "due": effect.due,
+        "due": None if effect.soon else effect.due,
         "lane": effect.lane,
         "priority": effect.priority,
         "state": PENDING,
@@ -123,7 +126,7 @@ def claim(
     connection: Connection, now: datetime, kinds: Collection[str] | None, limit: int, lease: timedelta, owner: str
 ) -> list[Job]:
     """Jobs whose worker is gone, then due ones, of the kinds that this version knows."""
-    known = sorted(EFFECTS if kinds is None else EFFECTS.keys() & set(kinds))
+    known = KNOWN if kinds is None else sorted(EFFECTS.keys() & set(kinds))
     one_by_one(connection)
     time = clock(connection)
     given = {"kinds": known, "by": owner, "until": time + lease}
@@ -145,10 +148,9 @@ def one_by_one(connection: Connection) -> None:
 
 def _take(*fit: Any) -> Any:
     """Makes the first fitting job this worker's."""
-    of_ours = OUTBOX.c.kind.in_(bindparam("kinds", expanding=True))
     in_order = OUTBOX.c.priority, OUTBOX.c.due_at, OUTBOX.c.id
     # SKIP LOCKED: a decision is merging into that one, and rings when it has. SQLite leaves the words out.
-    first = select(OUTBOX.c.id).where(*fit, of_ours).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    first = select(OUTBOX.c.id).where(*fit, OF_OURS).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
     return (
         update(OUTBOX)
         .where(OUTBOX.c.id == first.scalar_subquery())
@@ -166,6 +168,8 @@ def _take(*fit: Any) -> Any:
 TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
 TAKE_ABANDONED = _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME)
 TAKE_DUE = _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE)
+NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, OF_OURS, LANE_IS_FREE)
+NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, OF_OURS)
 
 
 def _died_before(connection: Connection, row: RowMapping) -> bool:
@@ -188,9 +192,7 @@ def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
 
 def next_due(connection: Connection) -> datetime | None:
     """When there will be something to claim: the earliest due time in a free lane, or end of a lease."""
-    known = OUTBOX.c.kind.in_(sorted(EFFECTS))
-    due = connection.scalar(select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, known, LANE_IS_FREE))
-    over = connection.scalar(select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, known))
+    due, over = connection.scalar(NEXT_DUE, {"kinds": KNOWN}), connection.scalar(NEXT_OVER, {"kinds": KNOWN})
     return min((at for at in (due, over) if at), default=None)
 
 

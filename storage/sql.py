@@ -27,8 +27,9 @@ def upsert(connection: Connection, table: Table) -> Insert:
 
 
 def enqueue(connection: Connection) -> Insert:
-    """A pending twin takes the newest `due`; without one it is due now. One that is due already stays untouched, and so
-    does one that waits after an error: news must not use up its patience.
+    """A pending twin takes the newest `due`; without one it takes the earlier time. One that is due already stays
+    untouched, and so does one that was handed out and put off, after an error or for a rate limit: news must not use
+    up its patience, and in a storm there is news all the time.
     """
     return _enqueue(is_postgresql(connection))
 
@@ -54,5 +55,5 @@ def _enqueue(postgres: bool) -> Insert:
         index_elements=["key"],
         index_where=text(f"state = '{PENDING}'"),
         set_={"due": wanted.due, "due_at": wanted.due_at, "priority": wanted.priority},
-        where=wanted.due.is_not(None) | ((wanted.due_at < OUTBOX.c.due_at) & (OUTBOX.c.attempts == 0)),
+        where=wanted.due.is_not(None) | ((wanted.due_at < OUTBOX.c.due_at) & (OUTBOX.c.tries == 0)),
     )

@@ -90,7 +90,7 @@ class Store:
         Raises what the think raises, Fenced if the job is no longer this worker's, and Conflict after many lost races.
         """
 
-        def work(connection: Connection) -> tuple[Decision, bool]:
+        def work(connection: Connection) -> tuple[Decision, datetime | None]:
             if receipt is not None and given_up:
                 outbox.bury(connection, receipt, given_up, now)
             elif receipt is not None:
@@ -104,7 +104,7 @@ class Store:
 
         decision, more = self._write(work)
         if more:
-            self.bell.ring()
+            self.bell.ring((more - now).total_seconds())
         return decision
 
     def _write(self, work: Work[T]) -> T:

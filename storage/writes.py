@@ -95,8 +95,8 @@ def note(connection: Connection, entries: tuple[Entry, ...], now: datetime) -> N
     _insert(connection, table(Entry), [to_row(replace(entry, seq=seq, noted_at=now)) for seq, entry in numbered])
 
 
-def apply(connection: Connection, decision: Decision, now: datetime, unseen: Collection[str] = ()) -> bool:
-    """True where workers should look at the outbox."""
+def apply(connection: Connection, decision: Decision, now: datetime, unseen: Collection[str] = ()) -> datetime | None:
+    """When workers should look at the outbox, if they should."""
     save(connection, decision.save, unseen)
     more = outbox.add(connection, decision.do, now)
     note(connection, decision.note, now)

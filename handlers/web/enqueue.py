@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from handlers.intake import Source
 from handlers.intake.pagerduty_events import PATH, event
-from handlers.web.guard import RawBody
+from handlers.web.guard import body as read
 from handlers.web.hooks import Door
 from handlers.world import World
 
@@ -15,12 +15,11 @@ from handlers.world import World
 def router(world: World, source: Source) -> APIRouter:
     routes, door = APIRouter(), Door(world, {source.name: source})
 
-    def known(request: Request) -> None:
+    @routes.post(PATH, status_code=202, summary="Events that are meant for PagerDuty")
+    async def enqueue(request: Request) -> Response:
         door.enter(source.name, request, "")
-
-    @routes.post(PATH, status_code=202, summary="Events that are meant for PagerDuty", dependencies=[Depends(known)])
-    def enqueue(request: Request, body: RawBody) -> Response:
-        answer = door.hear(source.name, request, body, "", dry_run=False)
+        body = await read(request)
+        answer = await door.hear(source.name, request, body)
         if answer.status_code != 202:
             return answer
         key = event(door.delivery(request, body, "")).key

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import collections
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
 
 from bot.commands import nearest
 from bot.errors import ProviderError
@@ -20,7 +25,7 @@ from handlers.intake.prometheus import PATH
 from handlers.intake.signatures import SCHEMES, Untrusted
 from handlers.intake.source import prove
 from handlers.together import Together
-from handlers.web.guard import RawBody
+from handlers.web.guard import body as read
 from handlers.web.rates import Rate
 from handlers.world import World
 
@@ -30,6 +35,7 @@ REPEATED = Counter("watchkeeper_hook_repeated_total", "Deliveries that had been 
 STRANGERS = Counter("watchkeeper_hook_untrusted_total", "Deliveries without the right secret or signature", ["sender"])
 
 SOME = 8  # names in a sentence
+QUICK = 32 * 1024  # bytes; what is no larger is read sooner than another thread would begin to
 
 
 class Door:
@@ -39,7 +45,12 @@ class Door:
         self.world, self.sources = world, sources
         self.schemes = {**SCHEMES, "sns": sns.Verifier(world.fetch).scheme}
         self.rates = {name: Rate(source.per_minute) for name, source in sources.items()}
-        self.take: Callable[[list[Batch]], None] = Together(partial(hearing.receive, world))
+        self.together = Together(partial(hearing.receive, world))
+
+    async def answer(self, name: str, request: Request, token: str = "", *, dry_run: bool = False) -> Response:
+        """A stranger's body is not even read."""
+        self.enter(name, request, token)
+        return await self.hear(name, request, await read(request), token, dry_run=dry_run)
 
     def enter(self, name: str, request: Request, token: str) -> None:
         """Before the body is read. Raises 404, 401, 503."""
@@ -69,32 +80,47 @@ class Door:
                 headers={"WWW-Authenticate": "Bearer"},
             ) from None
 
-    def hear(self, name: str, request: Request, body: bytes, token: str, *, dry_run: bool) -> Response:
+    async def hear(
+        self, name: str, request: Request, body: bytes, token: str = "", *, dry_run: bool = False
+    ) -> Response:
         source, delivery = self.sources[name], self.delivery(request, body, token)
         if len(body) > source.largest:
             raise HTTPException(413, f"The body is larger than {source.largest // 2**20} MiB. Nothing was stored.")
+        batch: Batch | None
         try:
-            if not request.state.proven:
-                self.prove(source, delivery)
-            if "sns" in source.schemes and not dry_run and sns.confirm(delivery, self.world.fetch):
-                return JSONResponse({"accepted": 0, "confirmed": True}, 202)
-            batch = hearing.understand(source, delivery)
+            if request.state.proven and len(body) <= QUICK and "sns" not in source.schemes:
+                batch = hearing.understand(source, delivery)
+            else:
+                batch = await run_in_threadpool(self.understand, source, delivery, request.state.proven, dry_run)
         except ProviderError as error:
             raise HTTPException(503, f"Nothing was stored: {error}.", headers={"Retry-After": "30"}) from None
         except Malformed as error:
-            return self.odd(source, delivery, str(error), dry_run=dry_run)
+            return await run_in_threadpool(self.odd, source, delivery, str(error), dry_run=dry_run)
+        if batch is None:
+            return JSONResponse({"accepted": 0, "confirmed": True}, 202)
         if dry_run:
             return JSONResponse([shown(fact) for fact in batch.facts])
-        return self.accept(source, batch)
+        return await self.accept(source, batch)
 
-    def accept(self, source: Source, batch: Batch) -> Response:
-        if hearing.is_repeat(self.world, batch):
+    def understand(self, source: Source, delivery: Delivery, proven: bool, dry_run: bool) -> Batch | None:
+        """What takes a while: signatures, megabytes, and certificates from the network. None: a subscription began."""
+        if not proven:
+            self.prove(source, delivery)
+        if "sns" in source.schemes and not dry_run and sns.confirm(delivery, self.world.fetch):
+            return None
+        return hearing.understand(source, delivery)
+
+    def is_repeat(self, batch: Batch) -> bool:
+        return hearing.is_repeat(self.world, batch)
+
+    async def accept(self, source: Source, batch: Batch) -> Response:
+        if await run_in_threadpool(self.is_repeat, batch) if batch.request else False:
             REPEATED.labels(source.name).inc()
             return JSONResponse({"accepted": 0, "repeat": True}, 202)
         if batch.facts or batch.request or batch.source in self.world.policy.expected_sources:
-            self.take([batch])
-        for fact in batch.facts:
-            RECEIVED.labels(source.name, kind(fact)).inc()
+            await asyncio.wrap_future(self.together.submit([batch]))
+        for name, count in collections.Counter(map(kind, batch.facts)).items():
+            RECEIVED.labels(source.name, name).inc(count)
         return JSONResponse({"accepted": len(batch.facts)}, 202)
 
     def odd(self, source: Source, delivery: Delivery, why: str, *, dry_run: bool) -> Response:
@@ -109,40 +135,42 @@ class Door:
         return JSONResponse({"detail": said}, source.sender.odd)
 
 
+class Plain(APIRoute):
+    """Where a request has no query nothing is left for FastAPI to read: to solve it costs more than an alert does."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        solved, endpoint = super().get_route_handler(), self.endpoint
+
+        async def handle(request: Request) -> Response:
+            if request.scope["query_string"] or request.method != "POST":
+                return await solved(request)
+            answer: Response = await endpoint(request=request, **request.path_params)
+            return answer
+
+        return handle
+
+
 def router(world: World, sources: Mapping[str, Source]) -> APIRouter:
-    routes, door = APIRouter(), Door(world, sources)
+    routes, door = APIRouter(route_class=Plain), Door(world, sources)
 
-    def known(source: str, request: Request, token: str = "") -> None:
-        door.enter(source, request, token)
+    @routes.post("/hooks/{source}", status_code=202, summary="Alerts and changes from a sender")
+    async def hook(source: str, request: Request, token: str = "", dry_run: bool = False) -> Response:
+        return await door.answer(source, request, token, dry_run=dry_run)
 
-    before = [Depends(known)]
-
-    @routes.post("/hooks/{source}", status_code=202, summary="Alerts and changes from a sender", dependencies=before)
-    def hook(source: str, request: Request, body: RawBody, token: str = "", dry_run: bool = False) -> Response:
-        return door.hear(source, request, body, token, dry_run=dry_run)
-
-    @routes.post(
-        "/hooks/{source}/{token}",
-        status_code=202,
-        summary="The same, for senders that can set no header",
-        dependencies=before,
-    )
-    def hook_by_path(source: str, token: str, request: Request, body: RawBody, dry_run: bool = False) -> Response:
-        return door.hear(source, request, body, token, dry_run=dry_run)
+    @routes.post("/hooks/{source}/{token}", status_code=202, summary="The same, for senders that can set no header")
+    async def hook_by_path(source: str, token: str, request: Request, dry_run: bool = False) -> Response:
+        return await door.answer(source, request, token, dry_run=dry_run)
 
     return routes
 
 
 def alertmanager_api(world: World, source: Source) -> APIRouter:
     """For Prometheus servers that are told we are an Alertmanager."""
-    routes, door = APIRouter(), Door(world, {source.name: source})
+    routes, door = APIRouter(route_class=Plain), Door(world, {source.name: source})
 
-    def known(request: Request) -> None:
-        door.enter(source.name, request, "")
-
-    @routes.post(PATH, summary="Alerts straight from Prometheus", dependencies=[Depends(known)])
-    def alerts(request: Request, body: RawBody) -> Response:
-        answer = door.hear(source.name, request, body, "", dry_run=False)
+    @routes.post(PATH, summary="Alerts straight from Prometheus")
+    async def alerts(request: Request) -> Response:
+        answer = await door.answer(source.name, request)
         return Response(status_code=200) if answer.status_code == 202 else answer
 
     @routes.get("/-/ready", summary="Prometheus asks whether its Alertmanager is there (no token needed)")

@@ -8,6 +8,7 @@ from bot.decision import NameSuspects, OpenChannel, PostCard, SendPost
 from bot.model import Alert, Incident, Phase, Severity
 from bot.policy import Policy
 from bot.routes import group_of
+from bot.storms import next_edit
 from tests.values import NOON, alert, incident, minutes
 
 NOTHING = Seen(alerts={}, open={}, recent={}, next_number=7)
@@ -75,6 +76,16 @@ def test_one_delivery_with_two_services_opens_two_incidents():
     decision = triage([alert("a"), alert("b", service="search")], NOTHING, POLICY, NOON)
     assert [i.id for i in incidents(decision)] == ["INC-7", "INC-8"]
     assert NameSuspects("INC-8") in decision.do
+
+
+OPEN = incident(onset_at=NOON)
+
+
+def test_suspects_are_named_at_once_where_an_incident_begins_and_weighed_again_soon():
+    assert NameSuspects("INC-7") in triage([alert()], NOTHING, POLICY, NOON).do
+    assert NameSuspects("INC-7") in triage([alert(starts_at=NOON - minutes(9))], seen(open=OPEN), POLICY, NOON).do
+    joins = triage([alert("b")], seen(open=OPEN), POLICY, NOON)
+    assert NameSuspects("INC-7", due=next_edit(NOON)) in joins.do, "each of a thousand alerts asks for it"
 
 
 def test_a_repeat_is_counted_and_says_nothing():

@@ -334,6 +334,19 @@ def test_a_storm_comes_as_one_post(shop: Shop, receiver: Receiver, run: Callable
     assert shop.alertmanager.firing == []
 
 
+def test_a_storm_can_take_a_minute(shop: Shop, receiver: Receiver, run: Callable[[float], None]) -> None:
+    """Alertmanager tells of a group that grows every few seconds, and each time of all that is in it."""
+    shop.storm(600, seconds=60)
+    run(61)
+    sizes = [len(body["alerts"]) for body in receiver.at("/hooks/alertmanager")]
+    assert sizes == sorted(sizes)
+    assert len(sizes) > 5
+    run(10)
+    assert len(shop.alertmanager.firing) == 600
+    run(60)
+    assert shop.alertmanager.firing == []
+
+
 def test_pages_are_spread_as_the_traffic_is(shop: Shop, run: Callable[[float], None]) -> None:
     shop.ship("checkout", "v42")
     run(30)

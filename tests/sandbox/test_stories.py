@@ -328,6 +328,7 @@ def test_the_panel_shows_the_shop_and_pulls_its_levers(http: httpx.Client, world
     assert state["faults"] == {"broken_content": True, "vendor_down": True, "slack_cut": True}
     assert len(state["alerts"]) == 10
     assert [story["name"] for story in state["stories"]] == [
+        "alert-storm",
         "amazon-checkout",
         "broken-content",
         "gitops-revert",

@@ -35,7 +35,7 @@ from tests.values import NOON, alert
 def test_every_effect_comes_out_as_it_went_in(store: Store, effect: type[Effect]) -> None:
     do(store, effect("INC-7/x", due=later(1)))
     job = claim(store, later(1))
-    assert job.effect == effect("INC-7/x", due=later(1))
+    assert job.effect == effect("INC-7/x", due=None if effect.soon else later(1))
     assert (job.attempts, job.again, job.claimed_at, job.created_at) == (1, False, later(1), NOON)
 
 
@@ -111,6 +111,26 @@ def test_the_newest_due_of_twins_wins(
         do(store, *effects)
     assert store.next_due(NOON) == due
     assert claim(store, later(60)).effect.due == second
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_done_soon_is_not_put_off_by_those_who_ask_again(store: Store, at_once: bool) -> None:
+    """In a storm somebody asks in every moment, the one in which it falls due included."""
+    twins = [PostCard("INC-7", due=later(due)) for due in (5, 9, 14)]
+    for effects in [twins] if at_once else [[twin] for twin in twins]:
+        do(store, *effects)
+    assert store.next_due(NOON) == later(5)
+    do(store, PostCard("INC-7", due=later(3)))
+    assert claim(store, later(3)).effect == PostCard("INC-7")
+
+
+def test_what_slack_has_put_off_is_not_asked_for_again_by_news(store: Store) -> None:
+    do(store, PostCard("INC-7"))
+    store.postpone(claim(store), later(5), "Slack limits chat.update", counts=False)
+    do(store, PostCard("INC-7"), now=later(1))
+    assert store.next_due(NOON) == later(5)
+    assert store.claim(later(4.9)) == []
+    assert claim(store, later(5)).effect == PostCard("INC-7")
 
 
 def test_a_running_effect_is_not_a_twin(store: Store) -> None:

@@ -294,6 +294,22 @@ def test_a_merged_twin_wakes_nobody(store: Store) -> None:
         assert store.bell.rung == rings, effect
 
 
+def test_who_looks_in_time_anyway_is_not_woken(store: Store) -> None:
+    """In a storm every alert asks for something that is due in some seconds."""
+    bell, ended = store.bell, threading.Event()
+    sleeper = threading.Thread(target=lambda: (bell.wait(60), ended.set()))
+    sleeper.start()
+    while not bell.ends:
+        pass
+    bell.ring(within=90)
+    assert (bell.rung, ended.is_set()) == (False, False)
+    bell.ring(within=30)
+    sleeper.join(30)
+    assert ended.is_set()
+    bell.ring(within=90)
+    assert bell.rung, "nobody waits, so the next who would has to look when it is due"
+
+
 def test_wake_ends_every_wait(store: Store) -> None:
     for _ in range(3):
         assert store.claim(NOON) == []
