@@ -184,7 +184,7 @@ class Deliver(_Effect):
 
     @property
     def lane(self) -> str:  # of its own: a slow mail server must not hold up what responders read
-        incident, _, _, route = self.subject.split("/", 3)
+        incident, *_, route = self.subject.split("/", 3)
         return f"deliver {incident}/{route}"
 
 

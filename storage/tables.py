@@ -736,6 +736,7 @@ class ExportRow(Row, table=True):
     failures: int
     trouble: str = words()
     told: bool
+    version: int
 
 
 class ReachRow(Row, table=True):

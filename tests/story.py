@@ -186,13 +186,11 @@ class Story:
             version_page=self.version_page,
             beyond={"webhook": self.away_webhook},
             prober=self.prober,
-            mailer=self.mailer,
-            alarms=self.alarms,
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
             neighbourhood=Neighbourhood({"shop": self.kubernetes}),
             exports=self.exports,
-            **self.outlets,
+            **({"mailer": self.mailer, "alarms": self.alarms} | self.outlets),
         )
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
@@ -377,10 +375,11 @@ class Story:
     def passes(self, seconds: float) -> None:
         """Time goes by, and what falls due is done in its time."""
         end = self.clock.now() + timedelta(seconds=seconds)
+        self.settle(patience=0)
         while self.clock.now() < end:
             due = self.store.next_due(self.clock.now())
             step = min(end, due) if due and due > self.clock.now() else end
-            if self.slack.faults.is_cut:
+            if self.is_cut_off:
                 step = min(step, self.clock.now() + LOOK_EVERY)
             self.clock.advance(seconds=(step - self.clock.now()).total_seconds())
             self.settle(patience=0)
@@ -391,9 +390,15 @@ class Story:
         """Every ten seconds, as the clock of the bot does; in vain only while Slack is away, and until that is over."""
         if self.clock.now() - self.looked_at < LOOK_EVERY:
             return
-        if self.slack.faults.is_cut or self.store.read(outages.is_failing):
+        if self.is_cut_off:
             self.looked_at = self.clock.now()
             outages.look(self.world)
+            self.settle(patience=0)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Slack does not answer, or the bot has not seen yet that it does again."""
+        return self.slack.faults.is_cut or self.store.read(outages.is_failing)
 
     # ------------------------------------------------------------ what is there
 
@@ -419,7 +424,7 @@ class Story:
     @property
     def channels(self) -> list[str]:
         """The incident channels there are, archived ones included."""
-        return [c.name for c in self.slack.channels.values() if c.creator == "U0WATCH"]
+        return [c.name for c in self.slack.channels.values() if c.creator == "U0WATCH" and not c.is_im]
 
     def said(self, channel: str = "") -> list[str]:
         """What the bot posted there, oldest first."""

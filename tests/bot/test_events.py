@@ -104,7 +104,7 @@ def test_what_people_do_is_wanted(event: dict[str, Any]) -> None:
         said(subtype="channel_topic"),
         said(ts="nonsense"),
         reaction(item_user="U0WATCH"),
-        {"type": "member_joined_channel", "channel": "C1", "user": "U0BOB"},
+        {"type": "channel_created", "channel": "C1", "user": "U0BOB"},
         {"type": "reaction_added", "item": {"type": "file", "file": "F1"}},
         {"type": "app_home_opened", "user": "U0BOB", "channel": "D1"},
         {},

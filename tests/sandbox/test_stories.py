@@ -129,7 +129,7 @@ def test_a_story_that_makes_no_sense_is_refused(tmp_path: Path, step: Any, says:
 
 
 def test_an_unknown_story_names_the_known_ones(world: Sandbox) -> None:
-    with pytest.raises(ValueError, match="there is no story 'atlantis'; there are amazon-checkout"):
+    with pytest.raises(ValueError, match="there is no story 'atlantis'; there are alert-storm, amazon-checkout"):
         world.stories.play("atlantis")
 
 
@@ -333,6 +333,7 @@ def test_the_panel_shows_the_shop_and_pulls_its_levers(http: httpx.Client, world
         "broken-content",
         "gitops-revert",
         "knight-capital",
+        "slack-down",
         "vendor-outage",
     ]
 

@@ -116,9 +116,10 @@ def test_whoever_joins_later_is_caught_up_for_them_alone(story: Story) -> None:
     story.settle()
     (told,) = story.slack.ephemerals(story.channel, CAROL)
     said = flat(told)
-    assert said.startswith("*INC-1* SEV2 · checkout · *investigating* for 5 min")
+    assert said.startswith("Catch-up on INC-1 · SEV2 · checkout")
+    assert "*Investigating* · for 5 min" in said
     assert "Commander <@U0DANA> · Ops lead <@U0BOB>" in said
-    assert "`checkout v42` is suspected" in said
+    assert "`checkout v42`" in said
     assert "the payment client retries" in said
     assert story.slack.ephemerals(story.channel, ALICE) == []
     assert story.dead == []

@@ -59,7 +59,7 @@ def told(story: Story, mail: MailServer) -> Iterator[Story]:
     page = Statuspage(PAGE, TOKEN, f"{story.served.url}/managed-page")
     partner = Webhook(f"{story.served.url}/partner", SECRET)
     mailer = Smtp(Server(host="127.0.0.1", port=mail.port, sender="bot@shop.example", tls="none"))
-    story.outlets = {"mailer": mailer, "pages": {"page": page}, "hooks": {"partner": partner}}
+    story.outlets = {"mailer": mailer, "statuspages": {"page": page}, "hooks": {"partner": partner}}
     story.world = story.wire()
     yield story
     page.close()
