@@ -132,4 +132,5 @@ def environment(slack: str, database: str, port: int, config: Path | None = None
         "WATCHKEEPER_HOOK_TOKEN": HOOK_TOKEN,
         "WATCHKEEPER_API_TOKEN": API_TOKEN,
         "WATCHKEEPER_LOG": "warning",
+        "PHONE": f"{slack}/phone",  # which the demo's configuration names
     }

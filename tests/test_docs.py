@@ -1,6 +1,7 @@
 """Docs that fail: whoever adds a command or a setting and forgets to say so learns it here, by name."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -104,7 +105,12 @@ def shown(content: Any, path: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("path", settings(Config), ids=".".join)
 def test_every_setting_is_in_the_example(path: tuple[str, ...]) -> None:
-    assert shown(yaml.safe_load(EXAMPLE.read_text()), path)
+    assert shown(example(), path)
+
+
+@cache
+def example() -> Any:
+    return yaml.safe_load(EXAMPLE.read_text())
 
 
 def test_settings_are_found_at_every_depth() -> None:
