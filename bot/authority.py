@@ -28,6 +28,8 @@ VERBS: Mapping[str, Act] = {
     "link": Act.UPDATE,
     "merge": Act.UPDATE,
     "update": Act.PUBLISH,
+    "publish": Act.PUBLISH,
+    "maintenance": Act.PUBLISH,
     "resolve": Act.RESOLVE,
     "cancel": Act.RESOLVE,
     "reopen": Act.RESOLVE,
@@ -35,6 +37,7 @@ VERBS: Mapping[str, Act] = {
 FORMS: Mapping[str, Act] = {
     "incident.declare": Act.DECLARE,
     "incident.update": Act.PUBLISH,
+    "incident.publish": Act.PUBLISH,
     "incident.resolve": Act.RESOLVE,
 }
 
@@ -44,8 +47,10 @@ def of(ask: Ask) -> Act | None:
     verb, words = ask.split()
     if ask.command != "incident":
         return None
-    if verb == "status" and words.split()[-1:] == [Phase.RESOLVED]:
+    if verb == "status" and words.lower().split()[-1:] == [Phase.RESOLVED]:
         return Act.RESOLVE
+    if verb == "maintenance" and not words:
+        return None  # shows what is planned
     return VERBS.get(verb)
 
 
@@ -65,5 +70,5 @@ def must_be_allowed(
     """Raises Refused."""
     who = policy.may.get(act, (EVERYBODY,))
     if EVERYBODY not in who and by not in who_may(service, roles, oncall, who, groups):
-        what = "publish a status update" if act is Act.PUBLISH else f"{act} an incident"
+        what = "publish" if act is Act.PUBLISH else f"{act} an incident"
         raise Refused(f"Only who {in_words(who, service.name)} may {what}; nothing was changed.")

@@ -85,7 +85,7 @@ def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
     """Back to investigating, in the channel it had, as an incident of its own."""
     again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None, merged_into="", cancelled=False)
-    again = replace(again, next_update_at=policy.next_update(again, now))
+    again = replace(again, next_update_at=policy.next_update(again, now), snoozed_until=None)
     because = f": {brief(why, 300)}" if why else ""
     # The resolution that did not hold names the post: one post per reopening, however often this is decided.
     post = Post(
@@ -216,14 +216,14 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(*refresh(changed), *remind(changed), *_calls(incident, changed, policy)),
+        do=(*refresh(changed), *remind(changed), *calls(incident, changed, policy)),
         say=f"{incident.id} is now *{severity}*.",
     )
 
 
-def _calls(before: Incident, after: Incident, policy: Policy) -> tuple[CallResponders, ...]:
+def calls(before: Incident, after: Incident, policy: Policy) -> tuple[CallResponders, ...]:
     """What has become so severe that it pages, calls its on-call again."""
-    at = policy.pages_at
+    at = None if after.private else policy.pages_at
     return (CallResponders(after.id),) if at and after.severity <= at < before.severity else ()
 
 

@@ -7,33 +7,43 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import text
-from bot.decision import Decision, NameSuspects, PostCard, SendPost
+from bot.decision import Decision, NameSuspects, SendPost
 from bot.errors import Refused
-from bot.incidents import CHANNEL, ended, must_be_open, refresh
+from bot.incidents import CHANNEL, calls, ended, must_be_open, refresh
 from bot.model import Alert, Entry, EntryKind, Incident, Phase, Post
+from bot.policy import Policy
 
 USAGE = "/incident merge INC-7"
 
 
-def merge(incident: Incident, other: Incident, alerts: Sequence[Alert], by: str, now: datetime) -> Decision:
-    """`incident` is over, and its `alerts` are the other's. The other keeps its channel, its people and its words."""
+def merge(
+    incident: Incident, other: Incident, alerts: Sequence[Alert], by: str, policy: Policy, now: datetime
+) -> Decision:
+    """`incident` is over, and its `alerts` are the other's, which becomes as severe as the worse of the two.
+
+    The other keeps its channel, its people and its words.
+    """
     must_fit(incident, other)
     onset = min(incident.began, other.began)
     merged = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, merged_into=other.id)
     # Saved in any case: of two that are merged into each other at once, one is too late.
-    taken = replace(other, onset_at=onset if onset < other.began else other.onset_at)
+    severity = min(incident.severity, other.severity)
+    worse = (_entry(other, f"severity {other.severity} → {severity}", by, now),) if severity < other.severity else ()
+    taken = replace(other, onset_at=onset if onset < other.began else other.onset_at, severity=severity)
     posts = (_leads(incident, other, by, now), _tells(incident, other, by))
     return Decision(
         save=(merged, taken, *(replace(alert, incident=other.id) for alert in alerts), *posts),
         note=(
             _entry(incident, f"{incident.phase} → {merged.phase}: merged into {other.id}, {other.title}", by, now),
             _entry(other, f"{incident.id} was merged into this: {incident.severity} {incident.title}", by, now),
+            *worse,
         ),
         do=(
             *(SendPost(post.id) for post in posts),
             *refresh(merged),
             *ended(merged),
-            PostCard(other.id),
+            *refresh(taken),
+            *calls(other, taken, policy),
             NameSuspects(other.id),
         ),
         say=f"{incident.id} is merged into {other.id}{_where(other, ' ')}. Its alerts are there now.",

@@ -51,5 +51,6 @@ def notice(incident: Incident, update: Update, first: Update, audience: Audience
         status=STATUS[update.phase],
         impact=IMPACT[update.severity],
         body=audiences.plain(audiences.tell(incident, update, audience)),
-        components=dict.fromkeys(page.components.get(incident.service, ()), state),
+        # A merged one is over, and what it was about is not.
+        components={} if incident.merged_into else dict.fromkeys(page.components.get(incident.service, ()), state),
     )

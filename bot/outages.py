@@ -69,12 +69,16 @@ def _entry(incident: Incident, at: datetime, text: str) -> Entry:
 
 
 def _by_place(waiting: Sequence[Waiting], now: datetime) -> Mapping[tuple[str, str], list[Waiting]]:
-    """The old ones, by lane and channel; what stands in a thread stays there."""
+    """The old ones, by lane and channel; what stands in a thread stays there, and what has buttons comes by itself."""
     found: dict[tuple[str, str], list[Waiting]] = {}
     for one in waiting:
-        if now - one.since > OLD and not one.post.thread:
+        if now - one.since > OLD and not one.post.thread and not _has_buttons(one.post):
             found.setdefault((lane(one.post), one.post.channel), []).append(one)
     return found
+
+
+def _has_buttons(post: Post) -> bool:
+    return any(block.get("type") == "actions" for block in post.blocks)
 
 
 def lane(post: Post) -> str:

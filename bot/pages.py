@@ -61,7 +61,7 @@ def automatic(
 ) -> Decision:
     """A severe incident calls its on-call, once. Not where one of them declared it or has taken a role: they know."""
     severe = policy.pages_at is not None and incident.severity <= policy.pages_at
-    if not severe or not incident.is_open or incident.drill or not people:
+    if not severe or not incident.is_open or incident.drill or incident.private or not people:
         return Decision()
     if any(page.id == page_id(incident.id, FIRST) for page in pages):
         return Decision()
@@ -211,6 +211,17 @@ def acknowledged(page: Page, by: str, now: datetime) -> Decision:
         do=(*_shown(done), PostCard(page.incident), InviteResponders(page.incident)),
         say=f"You have answered the page of {page.incident}; nobody else is called.",
     )
+
+
+def only_in_slack(page: Page, ways: Ways) -> bool:
+    """Nothing but a direct message calls them."""
+    return page.state is PageState.CALLING and not page.alarmed and tuple(ways.of(page.who)) == (MESSAGE,)
+
+
+def waits(page: Page, policy: Policy, now: datetime) -> Decision:
+    """They cannot have seen it yet: their time to answer begins anew."""
+    due = now + policy.escalates_after
+    return Decision(save=(replace(page, turn_at=now),), do=(EscalatePage(page.id, due=due),))
 
 
 def over(page: Page, now: datetime) -> Decision:

@@ -95,12 +95,6 @@ def publish(
     )
 
 
-def channels(incident: Incident, policy: Policy) -> tuple[str, ...]:
-    if incident.private or incident.drill:
-        return ()
-    return tuple(dict.fromkeys((*policy.broadcast, *policy.service(incident.service).broadcast)))
-
-
 def _impact(incident: Incident, said: Words) -> str:
     """A form's first field is the impact; what was typed in one go is more than that."""
     return said.text.strip() if said.scope.strip() else incident.impact

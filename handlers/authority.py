@@ -7,24 +7,27 @@ from collections.abc import Iterable
 from bot import authority, declaring
 from bot.authority import Act
 from bot.commands import Ask, Submission, incident_id
-from bot.errors import Refused
+from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident
 from bot.policy import GROUP, Service
 from handlers import targets
 from handlers.world import World
 
 NAMES_TWO = frozenset({"merge", "answer"})  # verbs that name an incident after their first word
+NUMBERS = NAMES_TWO | {"join"}  # verbs to which 7 is INC-7
 
 
 def admit(world: World, ask: Ask) -> None:
     """A line that was typed or pressed. Raises Refused, or ProviderError where Slack does not say who is where."""
-    _, words = ask.split()
+    verb, words = ask.split()
     for id in named(ask):
         must_know(world, world.read(lambda tx, id=id: tx.find_incident(id)), id, ask.by, ask.channel)  # type: ignore[misc]
     act = authority.of(ask)
     if act is None or authority.is_open(act, world.policy):
         return
-    id = next(iter(named(ask)), "")
+    ids = named(ask)
+    # `merge INC-7` ends the incident of the channel: INC-7 is the one that goes on.
+    id = "" if verb == "merge" and len(ids) < 2 else next(iter(ids), "")
     incident = world.read(lambda tx: tx.find_incident(id) if id else tx.incident_in(ask.channel))
     must_be_allowed(world, act, ask.by, incident, declaring.parse(words, world.policy).service)
 
@@ -44,7 +47,7 @@ def named(ask: Ask) -> list[str]:
     verb, words = ask.split()
     first = words.split() if verb in NAMES_TWO else words.split()[:1]
     found = (word.partition("/")[0] for word in first)
-    return [id for word in found if not word.isdigit() and (id := incident_id(word))]
+    return [id for word in found if (verb in NUMBERS or not word.isdigit()) and (id := incident_id(word))]
 
 
 # ---------------------------------------------------------------- private incidents
@@ -67,7 +70,15 @@ def may_know(world: World, incident: Incident, by: str, channel: str = "") -> bo
 
 def known(world: World, incidents: Iterable[Incident], by: str, channel: str = "") -> list[Incident]:
     """Those that this person may know of."""
-    return [incident for incident in incidents if may_know(world, incident, by, channel)]
+    return [incident for incident in incidents if surely_knows(world, incident, by, channel)]
+
+
+def surely_knows(world: World, incident: Incident, by: str, channel: str) -> bool:
+    """Where Slack does not say who is inside, nobody learns of it from a list, and the rest of the list is there."""
+    try:
+        return may_know(world, incident, by, channel)
+    except (ProviderError, NotYet):
+        return False
 
 
 # ---------------------------------------------------------------- who may

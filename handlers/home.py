@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
-from bot import home
+from bot import home, roles
 from bot.cards import home as cards
 from bot.decision import Decision
-from bot.errors import NotYet, ProviderError
-from handlers import oncalls
+from bot.policy import Rota
 from handlers.world import Think, World, nothing
 from storage.store import Tx
-
-log = structlog.get_logger(__name__)
 
 
 def look(world: World, user: str) -> Decision:
@@ -57,11 +52,11 @@ def facts_of(tx: Tx, world: World, user: str) -> home.Facts:
 
 
 def on_call(world: World) -> dict[str, Sequence[str]]:
-    """Who is called first, by the name of the on-call. One that nobody tells of is left out."""
+    """Who is called first, by the name of the on-call, as far as it is known here: many Homes must not ask others."""
     found: dict[str, Sequence[str]] = {}
-    for name in world.policy.oncall:
-        try:
-            found[name] = oncalls.on_duty(world, name).people
-        except (ProviderError, NotYet) as error:
-            log.info("an on-call is not known", name=name, error=str(error))
+    for name, source in world.policy.oncall.items():
+        if isinstance(source, Rota):
+            found[name] = roles.on_duty(source, world.now())
+        elif kept := world.read(lambda tx, name=name: tx.duty(name)):  # type: ignore[misc]
+            found[name] = kept.people
     return found

@@ -22,6 +22,6 @@ def run(world: World, ask: Ask) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         incident, _ = find(tx, ask, f"{first[0]} " if first else "")
-        return merging.merge(incident, tx.incident(other), tx.alerts(incident.id), ask.by, now)
+        return merging.merge(incident, tx.incident(other), tx.alerts(incident.id), ask.by, world.policy, now)
 
     return world.decide(think)

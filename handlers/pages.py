@@ -13,7 +13,7 @@ from bot.decision import Card, Decision, SendPage
 from bot.errors import ProviderError, Refused
 from bot.model import Incident, Page, PageState, Role
 from bot.pages import Meant
-from handlers import oncalls
+from handlers import oncalls, outages
 from handlers.incidents import edited, find, paging
 from handlers.world import Alarm, Mail, Think, World, nothing
 from storage.store import Job, Tx
@@ -134,7 +134,7 @@ def alarm(world: World, page: Page, incident: Incident) -> Think:
         action=action(page, incident),
         key=f"{pages.OURS}{page.id}",
         summary=cards.subject(page, incident),
-        source=incident.service,
+        source="" if incident.private else incident.service,
         url=link(world, incident),
     )
     world.alarms.send(told)
@@ -177,6 +177,8 @@ def put(world: World, place: str, card: Card) -> None:
 def escalate(world: World, id: str) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         page = tx.page(id)
+        if outages.is_away(tx) and pages.only_in_slack(page, paging(world)):
+            return pages.waits(page, world.policy, now)
         held = tx.assignment(page.incident, Role.COMMANDER)
         commander = held.user if held else ""
         return pages.escalated(page, tx.incident(page.incident), commander, paging(world), world.policy, now)

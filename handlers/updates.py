@@ -122,7 +122,8 @@ def remind(world: World, id: str) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         incident, given = tx.incident(id), tx.updates(id)
         roles_ = {a.role: a.user for a in tx.assignments(id) if a.user}
-        oncall = tuple(roles.responders(incident, world.policy, members, now).values())
+        called = roles.responders(incident, world.policy, members, now).values()
+        oncall = () if incident.private else tuple(called)  # they are not in its channel
         return nudges.nudge(
             incident,
             roles_,

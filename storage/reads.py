@@ -347,9 +347,8 @@ class Tx:
 
     def commanders(self, incidents: Collection[str]) -> dict[str, str]:
         """By incident, for those that have one."""
-        held = (ASSIGNMENTS.c.incident.in_(incidents), ASSIGNMENTS.c.role == Role.COMMANDER.value)
-        found = self._all(Assignment, select(ASSIGNMENTS).where(*held))
-        return {one.incident: one.user for one in found if one.user}
+        found = self.assignments_of(incidents).values()
+        return {one.incident: one.user for held in found for one in held if one.role is Role.COMMANDER and one.user}
 
     def assignments_of(self, incidents: Collection[str]) -> dict[str, tuple[Assignment, ...]]:
         """By incident, in the order of the roles."""

@@ -107,6 +107,13 @@ def test_what_is_still_news_a_thread_and_a_single_one_go_by_themselves() -> None
     assert saved(decision, Post) == []
 
 
+def test_what_somebody_has_to_press_keeps_its_buttons() -> None:
+    asks = Waiting(post=post(2, blocks=({"type": "actions", "elements": []},)), since=NOON + minutes(1))
+    assert saved(back(waits(1), asks), Post) == []
+    folded = [noun.id for noun in saved(back(waits(1), asks, waits(3)), Post) if noun.folded]  # type: ignore[attr-defined]
+    assert folded == ["INC-7/update/1/@incident", "INC-7/update/3/@incident"]
+
+
 def test_a_post_that_came_late_says_so() -> None:
     after = Reach(id="slack", since=BACK)
     assert outages.came_late(after, NOON, BACK + minutes(1))

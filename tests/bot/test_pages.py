@@ -58,6 +58,7 @@ def test_a_severe_incident_calls_its_on_call_in_every_way_there_is() -> None:
         {"phase": Phase.RESOLVED},
         {"drill": "knight-capital"},
         {"people": ()},
+        {"private": True},
         {"by": BOB},  # one of them declared it
         {"pages": (PAGE,)},  # it has paged before
         {"held": (Assignment(incident="INC-7", role=Role.OPS, user=BOB, by=BOB, at=NOON),)},  # one of them is there
@@ -70,6 +71,11 @@ def test_whoever_knows_already_and_whatever_is_mild_is_not_paged(other: dict[str
 def test_a_role_that_the_on_call_was_given_is_no_answer() -> None:
     given = Assignment(incident="INC-7", role=Role.COMMANDER, user=DANA, by="watchkeeper", at=NOON)
     assert called(automatic(held=(given,)))
+
+
+def test_a_private_one_that_becomes_severe_calls_nobody() -> None:
+    mild = replace(OPEN, severity=Severity.SEV3, private=True)
+    assert "CallResponders:INC-7" not in [e.key for e in set_severity(mild, "1", DANA, POLICY, NOON).do]
 
 
 @pytest.mark.parametrize(("before", "after", "again"), [(3, 2, True), (2, 1, False), (3, 4, False), (4, 3, False)])
@@ -131,6 +137,18 @@ def test_the_next_one_is_called_when_nobody_answers_in_time() -> None:
         (DANA, "did not answer the page in 5 min"),
         (BOB, "is paged next: 500s"),
     ]
+
+
+def test_while_slack_is_away_whom_only_slack_calls_keeps_their_turn() -> None:
+    slack_alone = Ways(mail=False, alarm=False, contacts={})
+    assert pages.only_in_slack(PAGE, slack_alone)
+    assert not pages.only_in_slack(PAGE, WAYS)
+    assert not pages.only_in_slack(replace(PAGE, alarmed=True), slack_alone)
+    decision = pages.waits(PAGE, POLICY, NOON + minutes(5))
+    (page,) = decision.save
+    assert isinstance(page, Page)
+    assert (page.who, page.turn_at) == (DANA, NOON + minutes(5))
+    assert decision.do == (EscalatePage(PAGE.id, due=NOON + minutes(10)),)
 
 
 def test_when_nobody_is_left_the_channel_hears_of_it_with_the_numbers_to_call() -> None:

@@ -15,7 +15,15 @@ def test_a_private_incident_is_known_to_those_in_its_channel_alone(story: Story)
     assert set(room.members) == {"U0WATCH", DANA}
     assert story.announcements() == 0
 
-    for line in ("show INC-1", "note INC-1 hello", "join INC-1", "merge INC-1 INC-1", "vote INC-1/poll/1 agree"):
+    for line in (
+        "show INC-1",
+        "note INC-1 hello",
+        "join INC-1",
+        "join 1",
+        "merge 1",
+        "merge INC-1 INC-1",
+        "vote INC-1/poll/1 agree",
+    ):
         assert "There is no incident INC-1" in story.types(f"/incident {line}", by=CAROL, channel=ELSEWHERE)
     assert "No incident is open" in story.types("/incident list", by=CAROL, channel=ELSEWHERE)
     assert "leaks" in story.types("/incident list", by=DANA, channel=ELSEWHERE)
