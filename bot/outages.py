@@ -69,16 +69,17 @@ def _entry(incident: Incident, at: datetime, text: str) -> Entry:
 
 
 def _by_place(waiting: Sequence[Waiting], now: datetime) -> Mapping[tuple[str, str], list[Waiting]]:
-    """The old ones, by lane and channel; what stands in a thread stays there, and what has buttons comes by itself."""
+    """The old ones, by lane and channel; what stands in a thread stays there, and a question comes by itself."""
     found: dict[tuple[str, str], list[Waiting]] = {}
     for one in waiting:
-        if now - one.since > OLD and not one.post.thread and not _has_buttons(one.post):
+        if now - one.since > OLD and not one.post.thread and not _asks(one.post):
             found.setdefault((lane(one.post), one.post.channel), []).append(one)
     return found
 
 
-def _has_buttons(post: Post) -> bool:
-    return any(block.get("type") == "actions" for block in post.blocks)
+def _asks(post: Post) -> bool:
+    """Whether an update may be published; nobody could press that in a summary."""
+    return post.id.endswith("/approval")
 
 
 def lane(post: Post) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
-from bot import outages
+from bot import broadcasts, outages
 from bot.cards.outage import summary, written_at
 from bot.decision import Card, Decision, SendPost, TellAway
 from bot.incidents import CHANNEL
@@ -107,8 +107,8 @@ def test_what_is_still_news_a_thread_and_a_single_one_go_by_themselves() -> None
     assert saved(decision, Post) == []
 
 
-def test_what_somebody_has_to_press_keeps_its_buttons() -> None:
-    asks = Waiting(post=post(2, blocks=({"type": "actions", "elements": []},)), since=NOON + minutes(1))
+def test_a_question_keeps_its_buttons() -> None:
+    asks = Waiting(post=replace(post(2), id=broadcasts.question_id("INC-7", 2)), since=NOON + minutes(1))
     assert saved(back(waits(1), asks), Post) == []
     folded = [noun.id for noun in saved(back(waits(1), asks, waits(3)), Post) if noun.folded]  # type: ignore[attr-defined]
     assert folded == ["INC-7/update/1/@incident", "INC-7/update/3/@incident"]
