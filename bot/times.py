@@ -43,4 +43,4 @@ def _exact(word: str, unchanged: str) -> datetime:
         raise Refused(
             f"{code(word, 40)} is no time: write 22:00 (UTC), 30m from now, or 2026-03-06T22:00. {unchanged}"
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

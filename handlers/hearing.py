@@ -12,7 +12,8 @@ import structlog
 from bot import hearing
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.model import Alert, Change, Unparsed, VendorStatus
+from bot.model import BOT, Alert, Change, Entry, EntryKind, Unparsed, VendorStatus
+from bot.text import clock
 from handlers import alerts, changes, heartbeats
 from handlers.intake import Delivery, Fact, Source
 from handlers.intake.fields import Malformed
@@ -109,9 +110,11 @@ def find(world: World, id: str) -> Unparsed:
     return found
 
 
-def replay(world: World, sources: Mapping[str, Source], id: str) -> int:
-    """Takes it in as when it came. How many facts that were. Raises Refused, and then it is kept as it was."""
+def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) -> int:
+    """Takes it in as when it came, once. How many facts that were. Raises Refused, and then it is kept as it was."""
     kept = find(world, id)
+    if kept.replayed_at:
+        raise Refused(f"{id} was taken in at {clock(kept.replayed_at)} UTC already; nothing was changed.")
     source = sources.get(kept.source)
     if source is None:
         raise Refused(f"{kept.source} is not configured any more; nothing was changed.")
@@ -122,9 +125,12 @@ def replay(world: World, sources: Mapping[str, Source], id: str) -> int:
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
     receive(world, [replace(batch, source="")])  # what came long ago is no sign of life
-    world.decide(lambda tx, now: replayed(tx.unparsed(id), now))
+    world.decide(lambda tx, now: replayed(tx.unparsed(id), by, now))
     return len(batch.facts)
 
 
-def replayed(kept: Unparsed | None, now: datetime) -> Decision:
-    return Decision(save=(replace(kept, replayed_at=now),)) if kept else Decision()
+def replayed(kept: Unparsed | None, by: str, now: datetime) -> Decision:
+    if kept is None:
+        return Decision()
+    line = Entry(at=now, kind=EntryKind.ACTION, by=by, source=kept.id, text=f"takes in what {kept.source} had posted")
+    return Decision(save=(replace(kept, replayed_at=now),), note=(line,))

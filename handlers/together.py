@@ -44,12 +44,27 @@ class Together(Generic[T]):
             self.waiting.append(turn)
             idle, self.led = not self.led, True
         if idle:
-            self.leader.submit(self.lead)
+            try:
+                self.leader.submit(self.lead)
+            except RuntimeError as error:  # no thread can be started, or the process ends
+                self.give_up(error)
         return turn.over
 
     def lead(self) -> None:
-        while batch := self.take():
-            self.store([turn for turn in batch if turn.over.set_running_or_notify_cancel()])
+        batch: list[Turn[T]] = []
+        try:
+            while batch := self.take():
+                self.store([turn for turn in batch if turn.over.set_running_or_notify_cancel()])
+        except BaseException as error:  # such as no memory: whoever waits hears of it, and the next one begins anew
+            self.give_up(error, batch)
+            raise
+
+    def give_up(self, error: BaseException, batch: Sequence[Turn[T]] = ()) -> None:
+        with self.guard:
+            waiting, self.waiting, self.led = self.waiting, [], False
+        for turn in (*batch, *waiting):
+            if not turn.over.done():
+                turn.over.set_exception(Busy(f"The intake could not go on ({error}); nothing was saved."))
 
     def take(self) -> list[Turn[T]]:
         with self.guard:

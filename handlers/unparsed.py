@@ -23,6 +23,6 @@ def run(world: World, ask: Ask) -> Decision:
         case ["show", id]:
             return Decision(say=cards.one_card(hearing.find(world, id), world.now()))
         case ["replay", id]:
-            count = hearing.replay(world, world.sources, id)
+            count = hearing.replay(world, world.sources, id, ask.by)
             return Decision(say=f"{hearing.find(world, id).id} is taken in now: {plural(count, 'fact')}.")
     raise Refused("I did not understand that; nothing was changed.", instead=USAGE)

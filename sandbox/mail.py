@@ -35,6 +35,7 @@ class Post:
 
     user: str = ""
     password: str = ""
+    crowded: bool = False  # too many log in at once
     letters: list[Letter] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)  # addresses that it has no box for
     busy: int = 0  # so many times it asks to come again later
@@ -110,6 +111,8 @@ class _Conversation(socketserver.StreamRequestHandler):
             _, user, password = base64.b64decode(rest.partition(" ")[2]).decode().split("\0")
         except ValueError:
             return "501 5.5.2 Cannot decode"
+        if self.post.crowded:
+            return "454 4.7.0 Too many login attempts"
         self.known = self.post.knows(user, password)
         return "235 2.7.0 Authentication successful" if self.known else "535 5.7.8 Authentication credentials invalid"
 

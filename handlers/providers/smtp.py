@@ -65,7 +65,7 @@ class Smtp:
             line = self._open()
         except smtplib.SMTPAuthenticationError as error:
             raise ProviderError(
-                NAME, f"{self.server.host} refuses smtp.user ({error.smtp_code})", permanent=True
+                NAME, f"{self.server.host} refuses smtp.user ({error.smtp_code})", permanent=error.smtp_code >= 500
             ) from None
         except smtplib.SMTPNotSupportedError as error:
             raise ProviderError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from handlers.intake import Source
@@ -22,7 +23,7 @@ def router(world: World, source: Source) -> APIRouter:
         answer = await door.hear(source.name, request, body)
         if answer.status_code != 202:
             return answer
-        key = event(door.delivery(request, body, "")).key
+        key = (await run_in_threadpool(event, door.delivery(request, body, ""))).key  # it may be megabytes
         return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
 
     return routes

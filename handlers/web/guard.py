@@ -7,6 +7,7 @@ import hmac
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 from handlers.intake.sender import LARGEST as BODY_LIMIT
 from handlers.intake.signatures import matches
@@ -36,13 +37,20 @@ def sign(what: str, token: str) -> str:
 
 
 async def body(request: Request) -> bytes:
-    """The whole body, but never more than the limit. Raises 413."""
+    """The whole body, but never more than the limit. Raises 413, and 400 where its sender is gone."""
+    return await limited(request, BODY_LIMIT, f"The body is larger than {BODY_LIMIT // 2**20} MiB. Nothing was stored.")
+
+
+async def limited(request: Request, limit: int, refusal: str) -> bytes:
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            raise HTTPException(413, f"The body is larger than {BODY_LIMIT // 2**20} MiB. Nothing was stored.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise HTTPException(413, refusal)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise HTTPException(400, "The body broke off. Nothing was stored.") from None
     return b"".join(chunks)
 
 

@@ -38,6 +38,11 @@ SOME = 8  # names in a sentence
 QUICK = 32 * 1024  # bytes; what is no larger is read sooner than another thread would begin to
 
 
+def is_quick(request: Request, body: bytes) -> bool:
+    """What is packed may be megabytes."""
+    return len(body) <= QUICK and "content-encoding" not in request.headers
+
+
 class Door:
     """Everything between a request and its answer."""
 
@@ -88,7 +93,12 @@ class Door:
             raise HTTPException(413, f"The body is larger than {source.largest // 2**20} MiB. Nothing was stored.")
         batch: Batch | None
         try:
-            if request.state.proven and len(body) <= QUICK and "sns" not in source.schemes:
+            if (
+                request.state.proven
+                and len(body) <= QUICK
+                and "content-encoding" not in request.headers
+                and "sns" not in source.schemes
+            ):
                 batch = hearing.understand(source, delivery)
             else:
                 batch = await run_in_threadpool(self.understand, source, delivery, request.state.proven, dry_run)

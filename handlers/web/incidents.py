@@ -17,7 +17,7 @@ from bot.text import NAME, clean, is_link
 from handlers import dossiers
 from handlers.dossiers import Names, Search
 from handlers.templates import allowed, asset, render
-from handlers.web.guard import RawBody
+from handlers.web.guard import limited
 from handlers.web.signin import COOKIE, LASTS, SIGN_IN, Entrance, led_to
 from handlers.world import World
 
@@ -29,6 +29,12 @@ HEADERS = {
     "referrer-policy": "no-referrer",
 }
 LONGEST = 10_000  # bytes of a sign-in form
+
+
+async def short(request: Request) -> bytes:
+    return await limited(request, LONGEST, "That is no token. Nothing was changed.")
+
+
 STATES = {"open": True, "resolved": False}
 
 
@@ -93,8 +99,8 @@ def router(world: World, entrance: Entrance) -> APIRouter:
         return page("sign_in.html", "", next=led_to(next), wrong="")
 
     @routes.post(SIGN_IN, summary="Sign in", response_class=HTMLResponse)
-    def enter(body: RawBody) -> Response:
-        fields = dict(parse_qsl(body[:LONGEST].decode("utf-8", "replace")))
+    def enter(body: Annotated[bytes, Depends(short)]) -> Response:
+        fields = dict(parse_qsl(body.decode("utf-8", "replace")))
         shown, next = fields.get("token", ""), fields.get("next", "")
         if not entrance.opens(shown.strip()):
             return page("sign_in.html", "", status=401, next=led_to(next), wrong="That is not the token.")

@@ -17,7 +17,7 @@ from handlers.intake import Source, pagerduty_events
 from handlers.web import enqueue, gates, hooks, incidents, pages, slack, status, unparsed
 from handlers.web.signin import Entrance
 from handlers.world import World
-from storage.store import Busy
+from storage.store import Busy, Conflict
 
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
@@ -50,7 +50,8 @@ def build(
         app.include_router(incidents.router(world, entrance), tags=["incidents"])
     app.include_router(status.router(world), tags=["status page"])
     app.include_router(unparsed.router(world, api_token, sources))
-    app.add_exception_handler(Busy, _busy)
+    for away in (Busy, Conflict):  # the second: after many lost races
+        app.add_exception_handler(away, _busy)
     app.add_exception_handler(RequestValidationError, _unclear)
     for code in (404, 405):
         app.add_exception_handler(code, _nowhere)
@@ -91,7 +92,8 @@ def _methods(request: Request) -> list[str]:
 def _busy(request: Request, error: Exception) -> JSONResponse:
     """503 makes every sender try again; nothing is lost."""
     log.warning("could not store a delivery", path=request.url.path, error=str(error))
-    return JSONResponse({"detail": f"Nothing was stored: {error}"}, 503, headers={"Retry-After": "5"})
+    words = "Nothing was stored: the database does not answer. The log says more; try again."
+    return JSONResponse({"detail": words}, 503, headers={"Retry-After": "5"})
 
 
 def _bug(request: Request, error: Exception) -> JSONResponse:

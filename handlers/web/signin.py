@@ -50,7 +50,7 @@ class Entrance:
 
     def holds(self, cookie: str, now: datetime) -> bool:
         stamp, _, _ = cookie.partition(".")
-        if not self.token or not re.fullmatch(r"\d{1,12}", stamp, re.ASCII):
+        if not self.token or not re.fullmatch(r"\d{1,11}", stamp, re.ASCII):
             return False
         until = datetime.fromtimestamp(int(stamp), now.tzinfo)
         return now < until and same(cookie, self.pass_until(until))

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
 from fastapi import APIRouter, HTTPException, Response
 
+from bot.policy import StatusPage
 from handlers import status, status_files
 from handlers.status_files import FEED, INDEX, JSON, SERVED, SERVED_BELOW, incident_file
 from handlers.world import World
+from storage.store import Busy
+
+log = structlog.get_logger(__name__)
 
 FRESH = timedelta(seconds=3)
 TYPES = {".html": "text/html", ".json": "application/json", ".atom": "application/atom+xml"}
@@ -29,14 +34,29 @@ class Kept:
         settings = self.world.policy.status
         if settings is None:
             raise HTTPException(404, "There is no status page here: `status:` is not in the configuration.")
-        with self.guard:
-            now = self.world.now()
-            if self.made_at is None or not timedelta(0) <= now - self.made_at < FRESH:
-                page = status.page(self.world, settings)
-                self.files, self.made_at = status_files.files(page, SERVED, SERVED_BELOW), now
+        if self.guard.acquire(blocking=not self.files):  # while it is made anew, others read what there is
+            try:
+                self.renew(settings)
+            finally:
+                self.guard.release()
         if name not in self.files:
             raise HTTPException(404, "There is no such page; what is known is at /status.")
         return self.files[name]
+
+    def renew(self, settings: StatusPage) -> None:
+        """Where the database is away the last page stays: it says itself how old it is."""
+        now = self.world.now()
+        if self.made_at is not None and timedelta(0) <= now - self.made_at < FRESH:
+            return
+        try:
+            self.files = status_files.files(status.page(self.world, settings), SERVED, SERVED_BELOW)
+        except Busy as error:
+            log.warning("the status page is not renewed", error=str(error))
+            if not self.files:
+                raise HTTPException(
+                    503, "The page cannot be made now. Please come again.", headers={"Retry-After": "5"}
+                ) from None
+        self.made_at = now
 
 
 def router(world: World) -> APIRouter:

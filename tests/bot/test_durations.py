@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.durations import LONGEST, parse
+from bot.times import starting
+from tests.values import NOON
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,8 @@ def test_what_nobody_means_is_longer_than_the_longest_and_breaks_nothing() -> No
     found = parse("999999999999d")
     assert found is not None
     assert found > LONGEST
+
+
+def test_a_time_with_an_offset_is_the_same_moment_in_utc() -> None:
+    at = starting("2026-03-06T22:00+02:00", NOON, timedelta(days=30), "Nothing was done.")
+    assert at.isoformat() == "2026-03-06T20:00:00+00:00"

@@ -70,6 +70,13 @@ def sent(number=1, destination="leaders", audience=Audience.EXECUTIVES, state=De
 # ---------------------------------------------------------------- one update
 
 
+def test_who_of_ours_it_names_is_not_told_outside():
+    for words in ("<@U024BE7LH|dana> undoes it", "See <#C12|payments-db>"):
+        with pytest.raises(Invalid, match="customers would read it"):
+            publish(said=replace(SAID, ahead=words))
+        assert publish(said=replace(SAID, ahead=words), policy=replace(POLICY, broadcasts=(LEADERS,))).save
+
+
 def test_an_update_reaches_everybody_and_promises_the_next():
     decision = publish()
     assert [post.channel for post in the(Post, decision)] == ["@incident", "#status-updates"]

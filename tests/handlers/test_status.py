@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from handlers import commands, outbox, status
 from handlers.providers.places import Folder
 from handlers.web import server
 from handlers.world import World
-from storage.store import Store
+from storage.store import Busy, Store, Tx
 from tests.bot.status_values import BEGAN, POLICY
 from tests.databases import memory_store
 from tests.storage.helpers import keep
@@ -168,6 +168,35 @@ def test_a_crowd_of_readers_costs_what_one_does(desk: Desk) -> None:
     for _ in range(50):
         assert desk.http.get("/status").status_code == 200
     assert len([query for query in queries if "public_update" in query]) == 1
+
+
+class Flaky:
+    """A store whose database can be away."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.away = store, False
+
+    def read(self, ask: Callable[[Tx], Any]) -> Any:
+        if self.away:
+            raise Busy("connection to server at 10.1.2.3 failed for user wk")
+        return self.store.read(ask)
+
+
+def test_while_the_database_is_away_the_last_page_stays_and_nothing_of_it_is_told(desk: Desk) -> None:
+    flaky = Flaky(desk.store)
+    world = replace(desk.world, store=flaky)  # type: ignore[arg-type]
+    with TestClient(server.build(world, {}, "api", ready=lambda: ""), raise_server_exceptions=False) as http:
+        flaky.away = True
+        answer = http.get("/status")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "10.1.2.3" not in answer.text
+        flaky.away = False
+        desk.passes(seconds=5)
+        page = http.get("/status").text
+        flaky.away = True
+        desk.passes(minutes=1)
+        assert http.get("/status").text == page
+        assert "10.1.2.3" not in http.get("/api/dead-letters", headers={"authorization": "Bearer api"}).text
 
 
 def test_without_a_section_there_is_no_page(desk: Desk) -> None:

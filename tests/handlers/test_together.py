@@ -66,3 +66,25 @@ def test_alone_it_is_a_plain_call():
     assert slow.batches == [[1, 2]]
     with pytest.raises(ValueError, match="thirteen"):
         together([13])
+
+
+def test_where_no_thread_can_be_started_nobody_waits_for_ever():
+    together = Together[int](lambda items: None)
+    together.leader.shutdown()
+    for _ in range(2):
+        with pytest.raises(Busy, match="nothing was saved"):
+            together.submit([1]).result(30)
+
+
+def test_what_ends_the_thread_is_told_and_the_next_one_is_taken_in():
+    def do(items):
+        if 1 in items:
+            raise SystemExit
+        stored.append(list(items))
+
+    stored: list[list[int]] = []
+    together = Together[int](do)
+    with pytest.raises(Busy, match="could not go on"):
+        together.submit([1]).result(30)
+    together.submit([2]).result(30)
+    assert stored == [[2]]

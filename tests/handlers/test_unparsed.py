@@ -85,6 +85,10 @@ def test_it_is_taken_in_after_a_fix_and_listed_no_more(world: World) -> None:
     assert "1 fact" in text(types(world, "replay U-1"))
     assert world.read(lambda tx: tx.deploys("checkout", "production"))[0].version == "v42"
     assert text(types(world)) == "Everything that came was understood."
+    (line,) = [e for e in world.read(lambda tx: tx.entries("")) if e.source == "U-1"]
+    assert (line.by, line.text) == ("U0DANA", "takes in what deploys had posted")
+    with pytest.raises(Refused, match="already; nothing was changed"):
+        types(world, "replay U-1")
 
 
 def test_what_was_cut_off_has_no_button(world: World) -> None:

@@ -79,6 +79,10 @@ def test_who_is_not_let_in_is_told_without_the_password() -> None:
     with pytest.raises(ProviderError, match=r"refuses smtp\.user") as refused:
         smtp(mail, user="bot", password="hush").greet()
     assert refused.value.permanent
+    mail.post.crowded = True
+    with pytest.raises(ProviderError, match="454") as later:
+        smtp(mail, user="bot", password="right").greet()
+    assert not later.value.permanent
     assert "hush" not in str(refused.value) + repr(smtp(mail, user="bot", password="hush").server)
     mail.close()
 

@@ -183,7 +183,7 @@ def test_a_pass_ends_and_cannot_be_made_or_stretched(desk: Desk) -> None:
     good = desk.entrance.pass_until(desk.time + minutes(1))
     assert desk.entrance.holds(good, desk.time)
     stamp, _, mac = good.partition(".")
-    for forged in (f"{int(stamp) + 9999}.{mac}", stamp, "", f"{stamp}.", "x.y", f"٣.{mac}", f"{'9' * 30}.{mac}"):
+    for forged in (f"{int(stamp) + 9999}.{mac}", stamp, "", f"{stamp}.", "x.y", f"٣.{mac}", f"{'9' * 12}.{mac}"):
         assert not desk.entrance.holds(forged, desk.time), forged
     assert not Entrance(token="another").holds(good, desk.time), "a new token ends every pass"
 
