@@ -6,13 +6,12 @@ reminders, and never the promise.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot import incidents
+from bot import durations, incidents
 from bot.cards.incident import reminder
 from bot.decision import Decision, PostCard, RemindUpdate, SendPost
 from bot.errors import Refused
@@ -22,7 +21,6 @@ from bot.text import clock, code, span
 TO_COMMANDER, TO_ONCALL, AGAIN = timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=10)
 JUST_PROMISED = timedelta(minutes=2)  # nobody is reminded of what they said a moment ago
 SNOOZE, LONGEST_SNOOZE = timedelta(minutes=10), timedelta(hours=2)
-DURATION = re.compile(r"(\d{1,3})\s*(m|min|h)?", re.ASCII)
 
 
 class Stage(StrEnum):
@@ -155,14 +153,8 @@ def snooze(incident: Incident, words: str, by: str, now: datetime) -> Decision:
 def _duration(words: str) -> timedelta:
     if not words:
         return SNOOZE
-    match = DURATION.fullmatch(words.strip().lower())
-    lasts = (
-        timedelta(hours=int(match[1]))
-        if match and match[2] == "h"
-        else timedelta(minutes=int(match[1]))
-        if match
-        else None
-    )
+    word = words.strip().lower().removesuffix("in")  # 10min, too
+    lasts = durations.parse(f"{word}m" if word.isdecimal() else word)
     if lasts is None or not timedelta(0) < lasts <= LONGEST_SNOOZE:
         raise Refused(
             f"{code(words, 40)} is no time to put it off: write 10m, at most 2h.", instead="/incident snooze 10m"

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot import durations
 from bot.decision import Decision, EndPoll, SendPost, ShowPoll
 from bot.errors import Refused
 from bot.incidents import CHANNEL, must_be_open
@@ -16,8 +17,7 @@ LASTS, SHORTEST, LONGEST = timedelta(seconds=60), timedelta(seconds=10), timedel
 PROPOSAL = 500
 USAGE = '/incident poll "roll back checkout now" 60s'
 # Slack's clients make dashes and curly quotes of what is typed.
-CLOCK = re.compile(r"(?:^|\s)(?:(?:--|[—–])for[\s=]+)?(\d{1,5})\s?(s|m|h)$", re.IGNORECASE)
-UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+CLOCK = re.compile(r"(?:^|\s)(?:(?:--|[—–])for[\s=]+)?(\d{1,9}\s?[smhd])$", re.IGNORECASE | re.ASCII)
 CHOICES = {"agree": True, "object": False}
 
 
@@ -31,7 +31,7 @@ def parse(words: str) -> Proposal:
     """`"roll back now" 60s`; quotes and time may be left out. Raises Refused."""
     words, lasts = one_line(words), LASTS
     if found := CLOCK.search(words):
-        words, lasts = words[: found.start()], int(found[1]) * UNITS[found[2].lower()]
+        words, lasts = words[: found.start()], durations.parse(found[1].lower()) or timedelta(0)
     said = words.strip().strip("\"'“”„").strip()
     if not said:
         raise Refused("Say what you propose.", instead=USAGE)

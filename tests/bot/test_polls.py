@@ -34,7 +34,7 @@ def test_a_proposal_is_read_as_people_type_it(words, text, seconds):
     assert (proposal.text, proposal.lasts) == (text, timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("words", ["", '""', "60s", '"now" 1s', '"now" 2h'])
+@pytest.mark.parametrize("words", ["", '""', "60s", '"now" 1s', '"now" 2h', '"now" 99d'])
 def test_what_is_no_proposal_says_how_one_looks(words):
     with pytest.raises(Refused) as refused:
         polls.parse(words)
