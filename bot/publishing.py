@@ -20,6 +20,8 @@ TITLE, TEXT = 120, 3000
 OPTION = re.compile(r"""(?:^|\s)(?:--|—|–)(title|on|phase)(?:=|\s+)("[^"]*"|“[^”]*”|'[^']*'|\S+)""")
 OPERATIONAL = ComponentState.OPERATIONAL
 MARKUP = re.compile(r"<[@#!][^>]*>")
+OURS = re.compile(r"<[@#][^>]*>")  # a person or a channel
+NAMES_OURS = "It names a person or a channel of yours: customers would read it. Nothing was published."
 LINK = re.compile(r"<((?:https?|mailto):[^|>\s]+)(?:\|[^>]*)?>")
 
 # What a component is likely to be, by the severity of its incident; whoever publishes decides.
@@ -156,9 +158,7 @@ def exports(policy: Policy) -> tuple[ExportStatus, ...]:
 def told(text: str) -> str:
     """The text without Slack's marks. Raises Invalid where it names people or channels of ours."""
     if MARKUP.search(text):
-        raise Invalid(
-            {"text": "It names a person or a channel of yours: customers would read it. Nothing was published."}
-        )
+        raise Invalid({"text": NAMES_OURS})
     return clean(LINK.sub(r"\1", text)).strip()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import broadcasts, incidents, publishing
+from bot import broadcasts, incidents
 from bot.cadence import Promise
 from bot.cards.update import BROADCAST, update_card
 from bot.commands import Invalid
@@ -14,6 +14,7 @@ from bot.decision import Broadcast, Card, Decision, Deliver, SendPost
 from bot.linting import OUTSIDE, Words
 from bot.model import BOT, Audience, Delivery, DeliveryState, Entry, EntryKind, Incident, Phase, Post, Update
 from bot.policy import Policy
+from bot.publishing import NAMES_OURS, OURS
 from bot.text import span
 
 DRAFTED = 3  # lines of the timeline that the form begins with
@@ -55,8 +56,9 @@ def publish(
     incidents.must_be_open(incident)
     if not said.text.strip():
         raise Invalid({"text": "Say in the users' words what they see and what happens next."})
-    if OUTSIDE & broadcasts.audiences(incident, policy):
-        publishing.told("\n".join((said.text, said.scope, said.workaround, said.changed, said.ahead)))
+    words = "\n".join((said.text, said.scope, said.workaround, said.changed, said.ahead))
+    if OUTSIDE & broadcasts.audiences(incident, policy) and OURS.search(words):
+        raise Invalid({"text": NAMES_OURS})
     at_phase = replace(incident, phase=phase, snoozed_until=None)
     planned = policy.next_update(at_phase, now) if next_in is None else now + timedelta(minutes=next_in)
     changed = replace(at_phase, next_update_at=planned if planned != now else None, impact=_impact(incident, said))
