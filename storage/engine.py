@@ -104,7 +104,7 @@ def _sqlite(url: URL, patience: timedelta) -> Engine:
         # A writer that begins as a reader can fail in the middle, when another has written since.
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA query_only = {not writes:d}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
@@ -158,8 +158,8 @@ def plainly() -> Iterator[None]:
         if type(error) is not DatabaseError:
             raise
         raise Busy(_sentence(error)) from error
-    except sqlite3.Error as error:  # of a savepoint: the driver itself was asked
-        raise Busy(f"The database did not answer as it should ({error}). {HINT}") from error
+    except sqlite3.Error as error:  # of a BEGIN or a savepoint: the driver itself was asked
+        raise Busy(_sentence(error)) from error
     except NoConnection as error:
         raise Busy("All connections to the database are in use; nothing was saved. Try again.") from error
 
@@ -168,8 +168,8 @@ def _code(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", ""))
 
 
-def _sentence(error: DBAPIError) -> str:
-    said = " ".join(str(error.orig).split())
+def _sentence(error: Exception) -> str:
+    said = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
     hint = next((hint for word, hint in HINTS.items() if word in said), HINT)
     return f"The database did not answer as it should ({said}). {hint}"
 
@@ -184,15 +184,15 @@ class Transactions:
         self.one_by_one: AbstractContextManager[Any] = threading.RLock() if in_memory(engine) else nullcontext()
         self.guard = threading.Lock()
         self.open = 0
+        options: dict[str, Any] = {"writes": False}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self.reader = engine.execution_options(**options)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One snapshot, whatever others commit meanwhile."""
-        options: dict[str, Any] = {"writes": False}
-        if not self.is_sqlite:
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        engine = self.engine.execution_options(**options)
-        with self.counted(), plainly(), self.one_by_one, engine.begin() as connection:
+        with self.counted(), plainly(), self.one_by_one, self.reader.begin() as connection:
             yield connection
 
     @contextmanager

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, get_args
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
     and_,
@@ -34,14 +34,13 @@ from storage.sql import OUTBOX, enqueue, is_postgresql
 from storage.tables import DEAD, DONE, PENDING, RUNNING
 
 EFFECTS: Mapping[str, type[Any]] = {effect.__name__: effect for effect in get_args(Effect)}
-KNOWN = sorted(EFFECTS)
+KNOWN = frozenset(EFFECTS)
 
 OTHER = OUTBOX.alias("other")
 CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothing else here uses
 CLOCK = select(func.clock_timestamp(type_=OUTBOX.c.due_at.type))
 # Literals, as in the partial indexes.
 IS_PENDING, IS_RUNNING, IS_DEAD = (text(f"outbox.state = '{state}'") for state in (PENDING, RUNNING, DEAD))
-OF_OURS = OUTBOX.c.kind.in_(bindparam("kinds", expanding=True))
 LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, text(f"other.state = '{RUNNING}'")))
 
 
@@ -126,14 +125,14 @@ def claim(
     connection: Connection, now: datetime, kinds: Collection[str] | None, limit: int, lease: timedelta, owner: str
 ) -> list[Job]:
     """Jobs whose worker is gone, then due ones, of the kinds that this version knows."""
-    known = KNOWN if kinds is None else sorted(EFFECTS.keys() & set(kinds))
+    abandoned, due = _takes(KNOWN if kinds is None else frozenset(kinds))
     one_by_one(connection)
     time = clock(connection)
-    given = {"kinds": known, "by": owner, "until": time + lease}
+    given = {"by": owner, "until": time + lease}
     jobs: list[Job] = []
     while len(jobs) < limit:
-        row = connection.execute(TAKE_ABANDONED, {**given, "time": time}).mappings().first()
-        row = row or connection.execute(TAKE_DUE, {**given, "time": now}).mappings().first()
+        row = connection.execute(abandoned, {**given, "time": time}).mappings().first()
+        row = row or connection.execute(due, {**given, "time": now}).mappings().first()
         if row is None:
             break
         jobs.append(_job(row, now, tried=row["tries"] > 1 or _died_before(connection, row)))
@@ -146,11 +145,26 @@ def one_by_one(connection: Connection) -> None:
         connection.execute(CLAIMS)
 
 
+def _of(kinds: Collection[str]) -> Any:
+    """Written out, since to expand a parameter costs more than the statement: these run all the time."""
+    known = ", ".join(f"'{kind}'" for kind in sorted(EFFECTS.keys() & set(kinds)))
+    return text(f"outbox.kind IN ({known or 'NULL'})")
+
+
+@cache
+def _takes(kinds: frozenset[str]) -> tuple[Any, Any]:
+    """Takes a job whose worker is gone, and one that is due."""
+    ours = _of(kinds)
+    return _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME, ours), _take(
+        IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE, ours
+    )
+
+
 def _take(*fit: Any) -> Any:
     """Makes the first fitting job this worker's."""
     in_order = OUTBOX.c.priority, OUTBOX.c.due_at, OUTBOX.c.id
     # SKIP LOCKED: a decision is merging into that one, and rings when it has. SQLite leaves the words out.
-    first = select(OUTBOX.c.id).where(*fit, OF_OURS).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    first = select(OUTBOX.c.id).where(*fit).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
     return (
         update(OUTBOX)
         .where(OUTBOX.c.id == first.scalar_subquery())
@@ -166,16 +180,15 @@ def _take(*fit: Any) -> Any:
 
 
 TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
-TAKE_ABANDONED = _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME)
-TAKE_DUE = _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE)
-NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, OF_OURS, LANE_IS_FREE)
-NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, OF_OURS)
+DEAD_TWIN = select(1).where(OUTBOX.c.lane == bindparam("of"), OUTBOX.c.key == bindparam("same"), IS_DEAD)
+NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, _of(KNOWN), LANE_IS_FREE)
+NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, _of(KNOWN))
+NEXT = select(NEXT_DUE.scalar_subquery(), NEXT_OVER.scalar_subquery())
 
 
 def _died_before(connection: Connection, row: RowMapping) -> bool:
     """A dead job of the same key may have been done, with the reply lost."""
-    dead = select(1).where(OUTBOX.c.lane == row["lane"], OUTBOX.c.key == row["key"], IS_DEAD)
-    return connection.scalar(dead) is not None
+    return connection.scalar(DEAD_TWIN, {"of": row["lane"], "same": row["key"]}) is not None
 
 
 def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
@@ -192,20 +205,24 @@ def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
 
 def next_due(connection: Connection) -> datetime | None:
     """When there will be something to claim: the earliest due time in a free lane, or end of a lease."""
-    due, over = connection.scalar(NEXT_DUE, {"kinds": KNOWN}), connection.scalar(NEXT_OVER, {"kinds": KNOWN})
-    return min((at for at in (due, over) if at), default=None)
+    return min((at for at in connection.execute(NEXT).one() if at), default=None)
 
 
 # ---------------------------------------------------------------- back: from the worker
 
 
-def _held(job: Job) -> ColumnElement[bool]:
-    """Still this worker's. Not so when its lease ran out and another has claimed the job since."""
-    return and_(OUTBOX.c.id == job.id, OUTBOX.c.tries == int(job.token), IS_RUNNING)
+# Still this worker's. Not so when its lease ran out and another has claimed the job since.
+HELD = and_(OUTBOX.c.id == bindparam("job"), OUTBOX.c.tries == bindparam("tried"), IS_RUNNING)
+
+
+@cache
+def _changing(*columns: str) -> Any:
+    return update(OUTBOX).where(HELD).values({name: bindparam(name) for name in columns})
 
 
 def _change(connection: Connection, job: Job, **values: Any) -> None:
-    if connection.execute(update(OUTBOX).where(_held(job)).values(**values)).rowcount != 1:
+    held = {"job": job.id, "tried": int(job.token)}
+    if connection.execute(_changing(*values), {**held, **values}).rowcount != 1:
         raise Fenced(f"Job {job.id} ({job.effect.key}) was taken over by another worker; nothing was saved.")
 
 
@@ -215,8 +232,9 @@ def finish(connection: Connection, job: Job, now: datetime) -> None:
 
 def renew(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> None:
     until = clock(connection) + lease
-    for job in jobs:
-        connection.execute(update(OUTBOX).where(_held(job)).values(lease_until=until))
+    for job in jobs:  # who has lost one learns it when it is done
+        held = {"job": job.id, "tried": int(job.token)}
+        connection.execute(_changing("lease_until"), {**held, "lease_until": until})
 
 
 def postpone(connection: Connection, job: Job, until: datetime, why: str, *, counts: bool) -> None:

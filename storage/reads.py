@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, func, or_, select, text
 
 from bot.alerts import Seen
 from bot.decision import Broadcast, Effect, SendPost, TellChanges
@@ -76,26 +77,36 @@ T = TypeVar("T")
 POSTS = (SendPost.__name__, Broadcast.__name__)
 LATEST = 50
 CHUNK = 500  # values of one IN list; SQLite takes 32,766 and older ones 999
+HERE = ("service", "environment")
 OPEN_REQUESTS = (RequestState.PROPOSED, RequestState.CONFIRMED, RequestState.ACTING)
 
 ALERTS, CHANGES, ENTRIES, INCIDENTS = (table(noun) for noun in (Alert, Change, Entry, Incident))
-ASSIGNMENTS, LINKS, MESSAGES, REQUESTS, STABLES, UPDATES = (
-    table(noun) for noun in (Assignment, Link, Message, Request, Stable, Update)
+ASSIGNMENTS, REQUESTS, SIGHTINGS, SUBSCRIPTIONS = (
+    table(noun) for noun in (Assignment, Request, Sighting, Subscription)
 )
-FREEZES, GATES, HOLDS, PASSES = (table(noun) for noun in (Freeze, Gate, Hold, Pass))
-TASKS, VOTES, POLLS, PAGES = table(Task), table(Vote), table(Poll), table(Page)
-LIVE = table(LiveCard)
-QUESTIONS, SILENCES = table(Question), table(Silence)
-HEARD, UNPARSED, VENDORS = table(Heard), table(Unparsed), table(VendorStatus)
-SUSPENSIONS, VIGILS = table(Suspension), table(Vigil)
-MARKS = table(Mark)
-DELIVERIES, SUBSCRIPTIONS = table(Delivery), table(Subscription)
-FINDINGS, EVIDENCE = table(Finding), table(Evidence)
-HOMES, SIGHTINGS = table(Home), table(Sighting)
-MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
-OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
+FREEZES, PASSES, QUESTIONS, SILENCES = (table(noun) for noun in (Freeze, Pass, Question, Silence))
+HEARD, HOMES, POLLS, UNPARSED, VENDORS = (table(noun) for noun in (Heard, Home, Poll, Unparsed, VendorStatus))
+MAINTENANCES, PUBLISHED, SUSPENSIONS = table(Maintenance), table(PublicUpdate), table(Suspension)
+OPEN = text(IS_OPEN)
 
-# Made once: these run for every alert.
+
+@cache
+def listing(of: Table, equal: tuple[str, ...] = (), order: str = "", also: str = "") -> Select[Any]:
+    """Rows by the values of these columns, in the order of those; `-at` is newest first. Made once: to build a
+    statement costs more than to run it."""
+    query = select(of).where(*(of.c[name] == bindparam(name) for name in equal))
+    if also:
+        query = query.where(text(also))
+    by = (of.c[name.removeprefix("-")].desc() if name.startswith("-") else of.c[name] for name in order.split())
+    return query.order_by(*by)
+
+
+@cache
+def counting(of: Table) -> Select[Any]:
+    return select(func.count()).select_from(of)
+
+
+# Those that want more than equal values.
 SOME = bindparam("some", expanding=True, type_=ALERTS.c.key.type)
 SEEN_ALERTS = select(ALERTS).where(ALERTS.c.key.in_(SOME)).order_by(ALERTS.c.key)
 OPEN_GROUPS = select(INCIDENTS).where(INCIDENTS.c.group.in_(SOME), INCIDENTS.c.group != text("''"), OPEN)
@@ -115,6 +126,28 @@ LATEST_GROUPS = (
     .order_by(INCIDENTS.c.resolved_at)
 )
 HIGHEST = select(func.max(INCIDENTS.c.number))
+CHANGES_BETWEEN = (
+    select(CHANGES)
+    .where(CHANGES.c.at.between(bindparam("since"), bindparam("until")))
+    .order_by(CHANGES.c.at, CHANGES.c.key)
+)
+CHANGES_BETWEEN_OF = CHANGES_BETWEEN.where(CHANGES.c.service.in_(SOME))
+COUNT_ALERTS = (
+    select(func.count(), func.count(func.distinct(ALERTS.c.service)))
+    .select_from(ALERTS)
+    .where(ALERTS.c.incident == bindparam("incident"), ALERTS.c.firing == bindparam("firing"))
+)
+OLDEST_ALERTS = listing(ALERTS, ("incident", "firing"), "starts_at key")
+COMING_SILENCES = listing(SILENCES, (), "starts_at id", "ended_at IS NULL").where(SILENCES.c.until > bindparam("now"))
+HOMES_SINCE = listing(HOMES, (), "id").where(HOMES.c.opened_at >= bindparam("since"))
+IS_GOING_ON = f"state IN ({', '.join(repr(str(state.value)) for state in OPEN_REQUESTS)})"
+REQUESTS_OF = listing(REQUESTS, HERE, "at id").where(
+    or_(text(IS_GOING_ON), REQUESTS.c.settled_at >= bindparam("since"))
+)
+OPEN_NEAR = listing(INCIDENTS, ("environment",), "-number", IS_OPEN).where(INCIDENTS.c.service.in_(SOME))
+FREEZES_NOW = listing(FREEZES, (), "at id", "thawed_at IS NULL").where(FREEZES.c.until > bindparam("now"))
+USABLE_PASSES = listing(PASSES, HERE, "at id", "used_at IS NULL").where(PASSES.c.until > bindparam("now"))
+DEPLOYS = listing(CHANGES, (*HERE, "change"), "-at key")
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
@@ -144,12 +177,13 @@ class Tx:
     def incident_in(self, channel: str) -> Incident | None:
         if not channel:
             return None
-        return self._first(Incident, INCIDENTS.c.channel == channel, text("channel <> ''"))
+        return self._first(Incident, "channel <> ''", channel=channel)
 
     def incidents(self, *, open_only: bool = False, limit: int | None = None) -> tuple[Incident, ...]:
         """Newest first: of the open ones all, unless limited, else the latest 50."""
-        query = select(INCIDENTS).order_by(INCIDENTS.c.number.desc()).limit(limit or (None if open_only else LATEST))
-        return self._all(Incident, query.where(OPEN) if open_only else query)
+        query = listing(INCIDENTS, (), "-number", IS_OPEN if open_only else "")
+        most = limit or (None if open_only else LATEST)
+        return self._all(Incident, query if most is None else query.limit(most))
 
     def found_incidents(
         self, *, open: bool | None, service: str, severity: Severity | None, words: str, private: bool, limit: int
@@ -170,8 +204,7 @@ class Tx:
 
     def open_incident_of(self, service: str, environment: str) -> tuple[Incident, ...]:
         """The open incidents of a service that everybody may know of, newest first."""
-        here = (INCIDENTS.c.service == service, INCIDENTS.c.environment == environment, OPEN, PUBLIC)
-        return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+        return self._where(Incident, "-number", IS_OPEN, service=service, environment=environment, private=False)
 
     def merged(self, groups: Collection[str]) -> dict[str, Incident]:
         """By group the latest of its incidents that is over, where that was merged into another one."""
@@ -208,32 +241,27 @@ class Tx:
 
     def alerts(self, incident: str) -> tuple[Alert, ...]:
         """Oldest first."""
-        mine = select(ALERTS).where(ALERTS.c.incident == incident)
-        return self._all(Alert, mine.order_by(ALERTS.c.starts_at, ALERTS.c.key))
+        return self._where(Alert, "starts_at key", incident=incident)
 
     def firing(self, incident: str, limit: int) -> tuple[tuple[Alert, ...], int, int]:
         """The oldest of those that still fire, how many they all are, and of how many services."""
-        mine = (ALERTS.c.incident == incident, ALERTS.c.firing.is_(True))
-        some = select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key).limit(limit)
-        counted = select(func.count(), func.count(func.distinct(ALERTS.c.service))).select_from(ALERTS).where(*mine)
-        count, services = self.connection.execute(counted).one()
-        return self._all(Alert, some), count, services
+        mine = {"incident": incident, "firing": True}
+        count, services = self.connection.execute(COUNT_ALERTS, mine).one()
+        return self._all(Alert, OLDEST_ALERTS.limit(limit), **mine), count, services
 
     def silence(self, id: str) -> Silence:
         return self._need(Silence, id)
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         """Those that stand or are planned, the first to begin first."""
-        coming = select(SILENCES).where(text("ended_at IS NULL"), SILENCES.c.until > now)
-        return self._all(Silence, coming.order_by(SILENCES.c.starts_at, SILENCES.c.id))
+        return self._all(Silence, COMING_SILENCES, now=now)
 
     def count_silences(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(SILENCES)) or 0
+        return self._count(SILENCES)
 
     def silenced(self, silence: str) -> tuple[Alert, ...]:
         """What this silence keeps quiet and fires, oldest first."""
-        mine = (ALERTS.c.silenced == silence, text("silenced <> ''"), ALERTS.c.firing.is_(True))
-        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
+        return self._where(Alert, "starts_at key", "silenced <> ''", silenced=silence, firing=True)
 
     def count_silenced(self, silence: str) -> int:
         """Those that have ended since, too."""
@@ -259,22 +287,24 @@ class Tx:
         return {group: to_noun(Question, found[kept]) for group in groups if (kept := fit(group)) in found}
 
     def count_questions(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(QUESTIONS)) or 0
+        return self._count(QUESTIONS)
 
     def asked(self, question: str) -> tuple[Alert, ...]:
         """The alerts that a question is about, oldest first."""
-        mine = (ALERTS.c.asked == question, text("asked <> ''"))
-        return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
+        return self._where(Alert, "starts_at key", "asked <> ''", asked=question)
 
     def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
         """Both ends included, oldest first."""
-        query = select(CHANGES).where(CHANGES.c.at.between(since, until)).order_by(CHANGES.c.at, CHANGES.c.key)
-        return self._all(Change, query if services is None else query.where(CHANGES.c.service.in_(services)))
+        if services is None:
+            return self._all(Change, CHANGES_BETWEEN, since=since, until=until)
+        return self._all(Change, CHANGES_BETWEEN_OF, since=since, until=until, some=list(services))
 
     def change(self, key: str) -> Change | None:
         """Locked where it may be written: it has no version, and its beginning and end may come to two replicas."""
-        query = select(table(Change)).where(_key(table(Change)) == key)
-        row = self.connection.execute(query.with_for_update() if self.writes else query).mappings().first()
+        query = listing(CHANGES, ("key",))
+        row = (
+            self.connection.execute(query.with_for_update() if self.writes else query, {"key": key}).mappings().first()
+        )
         return None if row is None else to_noun(Change, row)
 
     def changes_of(self, keys: Iterable[str]) -> dict[str, Change]:
@@ -304,13 +334,11 @@ class Tx:
 
     def findings(self, service: str, environment: str) -> tuple[Finding, ...]:
         """By the names of their probes."""
-        here = (FINDINGS.c.service == service, FINDINGS.c.environment == environment)
-        return self._all(Finding, select(FINDINGS).where(*here).order_by(FINDINGS.c.id))
+        return self._where(Finding, "id", service=service, environment=environment)
 
     def evidence(self, probe: str) -> tuple[Evidence, ...]:
         """Newest first."""
-        query = select(EVIDENCE).where(EVIDENCE.c.probe == probe)
-        return self._all(Evidence, query.order_by(EVIDENCE.c.at.desc(), EVIDENCE.c.id))
+        return self._where(Evidence, "-at id", probe=probe)
 
     # ------------------------------------------------------------ what senders posted
 
@@ -325,8 +353,7 @@ class Tx:
 
     def all_unparsed(self) -> tuple[Unparsed, ...]:
         """Those that nobody has replayed, the latest first."""
-        waiting = select(UNPARSED).where(UNPARSED.c.replayed_at.is_(None))
-        return self._all(Unparsed, waiting.order_by(UNPARSED.c.last_at.desc(), UNPARSED.c.id))
+        return self._where(Unparsed, "-last_at id", "replayed_at IS NULL")
 
     def count_unparsed(self) -> int:
         """Those that nobody has replayed."""
@@ -337,13 +364,11 @@ class Tx:
 
     def entries(self, incident: str, limit: int | None = None) -> tuple[Entry, ...]:
         """By the time at which it happened; with a limit, the latest ones."""
-        newest = ENTRIES.c.at.desc(), ENTRIES.c.seq.desc()
-        mine = select(ENTRIES).where(ENTRIES.c.incident == incident).order_by(*newest).limit(limit)
-        return self._all(Entry, mine)[::-1]
+        mine = listing(ENTRIES, ("incident",), "-at -seq")
+        return self._all(Entry, mine if limit is None else mine.limit(limit), incident=incident)[::-1]
 
     def assignments(self, incident: str) -> tuple[Assignment, ...]:
-        mine = select(ASSIGNMENTS).where(ASSIGNMENTS.c.incident == incident)
-        return self._all(Assignment, mine.order_by(ASSIGNMENTS.c.role))
+        return self._where(Assignment, "role", incident=incident)
 
     def commanders(self, incidents: Collection[str]) -> dict[str, str]:
         """By incident, for those that have one."""
@@ -360,27 +385,24 @@ class Tx:
         return {incident: tuple(held) for incident, held in found.items()}
 
     def assignment(self, incident: str, role: Role) -> Assignment | None:
-        return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
+        return self._first(Assignment, incident=incident, role=role.value)
 
     def duty(self, name: str) -> Duty | None:
         """Who was on call when that was last learned."""
         return self._get(Duty, name)
 
     def links(self, incident: str) -> tuple[Link, ...]:
-        mine = select(LINKS).where(LINKS.c.incident == incident)
-        return self._all(Link, mine.order_by(LINKS.c.at, LINKS.c.id))
+        return self._where(Link, "at id", incident=incident)
 
     def updates(self, incident: str) -> tuple[Update, ...]:
-        mine = select(UPDATES).where(UPDATES.c.incident == incident)
-        return self._all(Update, mine.order_by(UPDATES.c.number))
+        return self._where(Update, "number", incident=incident)
 
     def delivery(self, id: str) -> Delivery:
         return self._need(Delivery, id)
 
     def deliveries(self, incident: str) -> tuple[Delivery, ...]:
         """In the order of their updates."""
-        mine = select(DELIVERIES).where(DELIVERIES.c.incident == incident)
-        return self._all(Delivery, mine.order_by(DELIVERIES.c.update, DELIVERIES.c.id))
+        return self._where(Delivery, "update id", incident=incident)
 
     def subscription(self, id: str) -> Subscription | None:
         """One that has ended, too."""
@@ -394,13 +416,11 @@ class Tx:
 
     def tasks(self, incident: str) -> tuple[Task, ...]:
         """Oldest first; those of no incident for ""."""
-        mine = select(TASKS).where(TASKS.c.incident == incident)
-        return self._all(Task, mine.order_by(TASKS.c.at, TASKS.c.id))
+        return self._where(Task, "at id", incident=incident)
 
     def tasks_left(self, owner: str) -> tuple[Task, ...]:
         """What somebody has still to do, oldest first."""
-        mine = (TASKS.c.owner == owner, text("done_at IS NULL"))
-        return self._all(Task, select(TASKS).where(*mine).order_by(TASKS.c.at, TASKS.c.id))
+        return self._where(Task, "at id", "done_at IS NULL", owner=owner)
 
     def task(self, id: str) -> Task:
         return self._need(Task, id)
@@ -426,8 +446,7 @@ class Tx:
 
     def pages(self, incident: str) -> tuple[Page, ...]:
         """Oldest first."""
-        mine = select(PAGES).where(PAGES.c.incident == incident)
-        return self._all(Page, mine.order_by(PAGES.c.at, PAGES.c.id))
+        return self._where(Page, "at id", incident=incident)
 
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
@@ -436,8 +455,7 @@ class Tx:
 
     def published(self, incident: str) -> tuple[PublicUpdate, ...]:
         """Oldest first."""
-        mine = select(PUBLISHED).where(PUBLISHED.c.incident == incident)
-        return self._all(PublicUpdate, mine.order_by(PUBLISHED.c.number))
+        return self._where(PublicUpdate, "number", incident=incident)
 
     def published_since(self, since: datetime) -> tuple[PublicUpdate, ...]:
         """All that was told of incidents that were told of since, or are open; of secret ones and drills nothing."""
@@ -455,7 +473,7 @@ class Tx:
         return self._all(Maintenance, late.order_by(MAINTENANCES.c.starts_at, MAINTENANCES.c.id))
 
     def count_maintenances(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(MAINTENANCES)) or 0
+        return self._count(MAINTENANCES)
 
     def export(self, id: str) -> Export | None:
         return self._get(Export, id)
@@ -477,8 +495,7 @@ class Tx:
         return self._get(Event, id)
 
     def messages(self, incident: str) -> tuple[Message, ...]:
-        mine = select(MESSAGES).where(MESSAGES.c.incident == incident)
-        return self._all(Message, mine.order_by(MESSAGES.c.at, MESSAGES.c.ts))
+        return self._where(Message, "at ts", incident=incident)
 
     def message(self, channel: str, ts: str) -> Message | None:
         return self._get(Message, f"{channel}/{ts}")
@@ -488,14 +505,14 @@ class Tx:
         return self._get(Mark, id)
 
     def marks(self, message: str) -> tuple[Mark, ...]:
-        return self._all(Mark, select(MARKS).where(MARKS.c.message == message).order_by(MARKS.c.id))
+        return self._where(Mark, "id", message=message)
 
     def home(self, user: str) -> Home | None:
         return self._get(Home, user)
 
     def homes(self, since: datetime) -> tuple[Home, ...]:
         """Those that were opened since then, by whose they are."""
-        return self._all(Home, select(HOMES).where(HOMES.c.opened_at >= since).order_by(HOMES.c.id))
+        return self._all(Home, HOMES_SINCE, since=since)
 
     # ------------------------------------------------------------ rollouts
 
@@ -503,23 +520,15 @@ class Tx:
         return self._need(Request, id)
 
     def requests(self, incident: str) -> tuple[Request, ...]:
-        mine = select(REQUESTS).where(REQUESTS.c.incident == incident)
-        return self._all(Request, mine.order_by(REQUESTS.c.at, REQUESTS.c.id))
+        return self._where(Request, "at id", incident=incident)
 
     def open_requests(self, service: str, environment: str) -> tuple[Request, ...]:
         """Proposed, confirmed or acting; oldest first."""
-        here = (
-            REQUESTS.c.service == service,
-            REQUESTS.c.environment == environment,
-            REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]),
-        )
-        return self._all(Request, select(REQUESTS).where(*here).order_by(REQUESTS.c.at, REQUESTS.c.id))
+        return self._where(Request, "at id", IS_GOING_ON, service=service, environment=environment)
 
     def requests_of(self, service: str, environment: str, since: datetime) -> tuple[Request, ...]:
         """Those that are open, or were settled since; oldest first."""
-        here = (REQUESTS.c.service == service, REQUESTS.c.environment == environment)
-        going_on = REQUESTS.c.state.in_([state.value for state in OPEN_REQUESTS]) | (REQUESTS.c.settled_at >= since)
-        return self._all(Request, select(REQUESTS).where(*here, going_on).order_by(REQUESTS.c.at, REQUESTS.c.id))
+        return self._all(Request, REQUESTS_OF, service=service, environment=environment, since=since)
 
     def sighting(self, id: str) -> Sighting | None:
         return self._get(Sighting, id)
@@ -531,59 +540,53 @@ class Tx:
         return self._all(Sighting, query.order_by(SIGHTINGS.c.at.desc(), SIGHTINGS.c.id))
 
     def count_requests(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(REQUESTS)) or 0
+        return self._count(REQUESTS)
 
     def votes(self, request: str) -> tuple[Vote, ...]:
         """Oldest first."""
-        mine = select(VOTES).where(VOTES.c.request == request)
-        return self._all(Vote, mine.order_by(VOTES.c.at, VOTES.c.id))
+        return self._where(Vote, "at id", request=request)
 
     def vigil(self, id: str) -> Vigil:
         return self._need(Vigil, id)
 
     def open_vigils(self, service: str, environment: str) -> tuple[Vigil, ...]:
         """Oldest first."""
-        here = (VIGILS.c.service == service, VIGILS.c.environment == environment, text("ended_at IS NULL"))
-        return self._all(Vigil, select(VIGILS).where(*here).order_by(VIGILS.c.since, VIGILS.c.id))
+        return self._where(Vigil, "since id", "ended_at IS NULL", service=service, environment=environment)
 
     def suspension(self, id: str) -> Suspension:
         return self._need(Suspension, id)
 
     def suspension_of(self, service: str, environment: str) -> Suspension | None:
         """The one that is not over."""
-        over = text(f"state <> '{SuspensionState.ENDED}'")
-        return self._first(Suspension, SUSPENSIONS.c.service == service, SUSPENSIONS.c.environment == environment, over)
+        here = {"service": service, "environment": environment}
+        return self._first(Suspension, f"state <> '{SuspensionState.ENDED}'", **here)
 
     def suspensions_off(self) -> tuple[Suspension, ...]:
         """Oldest first."""
-        off = text(f"state = '{SuspensionState.OFF}'")
-        return self._all(Suspension, select(SUSPENSIONS).where(off).order_by(SUSPENSIONS.c.at, SUSPENSIONS.c.id))
+        return self._where(Suspension, "at id", f"state = '{SuspensionState.OFF}'")
 
     def count_suspensions(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(SUSPENSIONS)) or 0
+        return self._count(SUSPENSIONS)
 
     def stables(self, service: str, environment: str) -> tuple[Stable, ...]:
         """Newest first."""
-        here = (STABLES.c.service == service, STABLES.c.environment == environment)
-        return self._all(Stable, select(STABLES).where(*here).order_by(STABLES.c.at.desc(), STABLES.c.id))
+        return self._where(Stable, "-at id", service=service, environment=environment)
 
     # ------------------------------------------------------------ gates
 
     def open_incidents_near(self, services: Collection[str], environment: str) -> tuple[Incident, ...]:
         """The open incidents of any of these services, newest first."""
-        here = (INCIDENTS.c.service.in_(services), INCIDENTS.c.environment == environment, OPEN)
-        return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
+        return self._all(Incident, OPEN_NEAR, some=list(services), environment=environment)
 
     def freeze(self, id: str) -> Freeze:
         return self._need(Freeze, id)
 
     def freezes(self, now: datetime) -> tuple[Freeze, ...]:
         """Those that stand, oldest first."""
-        standing = (text("thawed_at IS NULL"), FREEZES.c.until > now)
-        return self._all(Freeze, select(FREEZES).where(*standing).order_by(FREEZES.c.at, FREEZES.c.id))
+        return self._all(Freeze, FREEZES_NOW, now=now)
 
     def count_freezes(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(FREEZES)) or 0
+        return self._count(FREEZES)
 
     def find_hold(self, id: str) -> Hold | None:
         """Lifted ones too."""
@@ -591,38 +594,32 @@ class Tx:
 
     def holds(self, service: str, environment: str) -> tuple[Hold, ...]:
         """Those that stand, oldest first."""
-        here = (HOLDS.c.service == service, HOLDS.c.environment == environment, text("lifted_at IS NULL"))
-        return self._all(Hold, select(HOLDS).where(*here).order_by(HOLDS.c.at, HOLDS.c.id))
+        return self._where(Hold, "at id", "lifted_at IS NULL", service=service, environment=environment)
 
     def passes(self, service: str, environment: str, now: datetime) -> tuple[Pass, ...]:
         """Those that can still be used, oldest first."""
-        here = (PASSES.c.service == service, PASSES.c.environment == environment, text("used_at IS NULL"))
-        usable = select(PASSES).where(*here, PASSES.c.until > now)
-        return self._all(Pass, usable.order_by(PASSES.c.at, PASSES.c.id))
+        return self._all(Pass, USABLE_PASSES, service=service, environment=environment, now=now)
 
     def count_passes(self) -> int:
-        return self.connection.scalar(select(func.count()).select_from(PASSES)) or 0
+        return self._count(PASSES)
 
     def gates(self, service: str, environment: str) -> tuple[Gate, ...]:
         """As they were asked last, the latest news first."""
-        here = (GATES.c.service == service, GATES.c.environment == environment)
-        return self._all(Gate, select(GATES).where(*here).order_by(GATES.c.at.desc(), GATES.c.id))
+        return self._where(Gate, "-at id", service=service, environment=environment)
 
     def live_card(self, id: str) -> LiveCard | None:
         return self._get(LiveCard, id)
 
     def live_cards(self, service: str, environment: str) -> tuple[LiveCard, ...]:
         """Those of this rollout that nobody has stopped, in whatever channel."""
-        here = (LIVE.c.service == service, LIVE.c.environment == environment, LIVE.c.stopped_by == text("''"))
-        return self._all(LiveCard, select(LIVE).where(*here).order_by(LIVE.c.id))
+        return self._where(LiveCard, "id", "stopped_by = ''", service=service, environment=environment)
 
     def skew(self, id: str) -> Skew | None:
         return self._get(Skew, id)
 
     def deploys(self, service: str, environment: str, limit: int = 50) -> tuple[Change, ...]:
         """Newest first."""
-        here = (CHANGES.c.service == service, CHANGES.c.environment == environment, CHANGES.c.change == "deploy")
-        return self._all(Change, select(CHANGES).where(*here).order_by(CHANGES.c.at.desc(), CHANGES.c.key).limit(limit))
+        return self._all(Change, DEPLOYS.limit(limit), service=service, environment=environment, change="deploy")
 
     # ------------------------------------------------------------ outbox
 
@@ -654,7 +651,7 @@ class Tx:
         return self.writes and is_postgresql(self.connection)
 
     def _get(self, noun: type[T], id: str) -> T | None:
-        return self._first(noun, _key(table(noun)) == id)
+        return self._first(noun, **{_key(table(noun)): id})
 
     def _need(self, noun: type[T], id: str) -> T:
         found = self._get(noun, id)
@@ -662,12 +659,19 @@ class Tx:
             raise LookupError(f"there is no {noun.__name__.lower()} {id}")
         return found
 
-    def _first(self, noun: type[T], *where: ColumnElement[bool] | Any) -> T | None:
-        row = self.connection.execute(select(table(noun)).where(*where)).mappings().first()
+    def _first(self, noun: type[T], also: str = "", **equal: Any) -> T | None:
+        row = self.connection.execute(listing(table(noun), tuple(equal), "", also), equal).mappings().first()
         return None if row is None else to_noun(noun, row)
 
-    def _all(self, noun: type[T], query: Select[Any]) -> tuple[T, ...]:
-        return tuple(to_noun(noun, row) for row in self.connection.execute(query).mappings())
+    def _where(self, noun: type[T], order: str, also: str = "", **equal: Any) -> tuple[T, ...]:
+        """Those whose columns have these values."""
+        return self._all(noun, listing(table(noun), tuple(equal), order, also), **equal)
+
+    def _all(self, noun: type[T], query: Select[Any], **values: Any) -> tuple[T, ...]:
+        return tuple(to_noun(noun, row) for row in self.connection.execute(query, values).mappings())
+
+    def _count(self, of: Table) -> int:
+        return self.connection.scalar(counting(of)) or 0
 
     def _by(self, query: Select[Any], values: Iterable[str], column: str, **more: Any) -> dict[str, RowMapping]:
         """Rows by a column, which is one of the values. Sorted, so that two replicas lock in the same order."""
@@ -682,5 +686,5 @@ class Tx:
         return {group: to_noun(Incident, found[kept]) for group in groups if (kept := fit(group)) in found}
 
 
-def _key(of: Table) -> ColumnElement[Any]:
-    return next(iter(of.primary_key))
+def _key(of: Table) -> str:
+    return next(iter(of.primary_key)).name
