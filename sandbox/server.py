@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sandbox.panel import routes as panel_routes
@@ -32,7 +32,6 @@ HOST = "127.0.0.1"
 SLACK_TICK, SHOP_TICK = 0.25, 1.0  # seconds
 START_SECONDS, STOP_SECONDS = 10.0, 10.0
 LAST_WORDS = 1.0  # seconds that requests have to end in when the server stops
-LARGEST_REQUEST_LINE = 256 * 1024
 
 
 def application(world: Sandbox) -> Starlette:
@@ -105,7 +104,6 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             date_header=False,
-            h11_max_incomplete_event_size=LARGEST_REQUEST_LINE,
         )
         super().__init__(config)
         self.ready = threading.Event()
@@ -131,7 +129,7 @@ class Server(uvicorn.Server):
             await asyncio.wait(set(self.server_state.tasks), timeout=LAST_WORDS)
 
 
-class HttpProtocol(H11Protocol):
+class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 that an application can end in the middle, as a broken network does."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -17,9 +17,12 @@ from handlers.app import console
 from tests.databases import Shelf, database, databases, postgres, shelf, sqlite_template
 from tests.story import SHOP, Story, told
 
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+# How long an example takes says more of the machine than of the code. Other examples come with every run; for many at
+# once: make test ARGS="--hypothesis-profile=thorough".
+ANYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", ANYWHERE, max_examples=25)
+settings.register_profile("thorough", ANYWHERE, max_examples=500)
+settings.load_profile("quick")
 
 # The suite makes many small objects and a few circles; to look for these every 700 objects is a seventh of its time.
 gc.set_threshold(100_000, 50, 100)

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -161,6 +161,7 @@ class Story:
         self.alarms: Alarms | None = None
         self.away_webhook = AwayWebhook(f"{self.served.url}/phone")
         self.vendor_pages = VendorSites()
+        self.rooms = ExitStack()  # the web server's event loop
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -199,7 +200,8 @@ class Story:
         web = server.build(
             world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=Entrance(token=TOKEN)
         )
-        self.http = TestClient(web, raise_server_exceptions=False)
+        self.rooms.close()
+        self.http = self.rooms.enter_context(TestClient(web, raise_server_exceptions=False))
         return world
 
     def probe(self, service: str = "search", every: timedelta = timedelta(seconds=5), **other: Any) -> None:
@@ -238,8 +240,7 @@ class Story:
             spoiler.see(method, self.slack.faults)
 
     def close(self) -> None:
-        self.http.close()
-        self.prometheus.close()
+        self.rooms.close()
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()

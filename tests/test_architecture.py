@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from warnings import warn
 
@@ -32,13 +33,18 @@ def files(*packages: str) -> list[Path]:
     return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
 def found(check: Callable[[ast.Module], Iterator[str]], *packages: str) -> list[str]:
     """`file: what`, for all that a check finds."""
-    return [f"{name(path)}: {what}" for path in files(*packages) for what in check(ast.parse(path.read_text()))]
+    return [f"{name(path)}: {what}" for path in files(*packages) for what in check(parsed(path))]
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -143,11 +149,7 @@ def test_long_files_are_noticed() -> None:
 
 def test_every_module_says_its_job() -> None:
     """The first lines of a file say why it exists."""
-    silent = [
-        name(path)
-        for path in files(*PACKAGES)
-        if (text := path.read_text()).strip() and not ast.get_docstring(ast.parse(text))
-    ]
+    silent = [name(path) for path in files(*PACKAGES) if parsed(path).body and not ast.get_docstring(parsed(path))]
     assert silent == []
 
 

@@ -83,6 +83,7 @@ class Kubernetes:
                 load_incluster_config(configuration)
             else:
                 load_kube_config(kubeconfig, context or None, configuration, persist_config=False)
+            configuration.proxy = configuration.proxy  # said once; else the environment is asked at every call
             return ApiClient(configuration)
 
         try:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cards import incident as cards
@@ -481,7 +481,6 @@ def test_the_longest_cards_are_within_the_size_of_a_message(words, n):
     check(cards.timeline_card(hurt, entries * 5))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LONG, min_size=1, max_size=3))
 def test_whatever_is_written_every_card_is_taken_by_slack(texts):
     turns = cycle(texts)

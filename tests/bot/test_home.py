@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from bot import home
 from bot.cards.home import closed_view, dated, fingerprint, home_view
@@ -114,7 +114,6 @@ def test_everything_there_is_can_be_acted_on() -> None:
     assert f"{URL}C0INC8" in str(seen(DANA))
 
 
-@settings(max_examples=40, deadline=None)
 @given(ANY)
 def test_whatever_people_write_it_is_a_view_that_slack_takes(words: str) -> None:
     many = tuple(incident(n, title=words, service=words, channel_name=words) for n in range(1, 40))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from bot import broadcasts, outages
 from bot.cards.outage import summary, written_at
@@ -129,7 +129,6 @@ def test_the_summary_as_people_read_it() -> None:
     same_as("cards/slack_was_away_for_one.json", written_at(Card(text="Update 1"), NOON))
 
 
-@settings(max_examples=30, deadline=None)
 @given(ANY)
 def test_whatever_was_said_the_summary_is_a_message_that_slack_takes(words: str) -> None:
     said = [(NOON, brief(words * 20, 3000)) for _ in range(60)]

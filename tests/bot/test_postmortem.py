@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from bot.markdown import md
 from bot.model import BOT, Assignment, Entry, EntryKind, Link, Phase, Request, RequestState, Role, Update, Verb, Verdict
@@ -255,7 +255,6 @@ def test_tables_fit_into_a_canvas():
     assert all(sum(cells(row) for row in table.splitlines()) <= 300 for table in tables)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANY, ANY)
 def test_no_text_breaks_the_document(one, other):
     case = replace(INCIDENT, title=one, impact=other, summary=one, service=other, environment=one)

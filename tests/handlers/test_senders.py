@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.intake import SENDERS, Delivery, Fact, Source, shown
@@ -222,7 +222,6 @@ def parsed(sender: str, delivery: Delivery) -> list[Fact]:
 
 
 @every_sender
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_odd_body_is_ever_a_crash(sender: str, data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from(samples_of(sender)))
