@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from sqlalchemy import RowMapping, Table
@@ -117,9 +118,14 @@ def table(noun: type) -> Table:
     return tables.table_of(ROWS[noun])
 
 
+@cache
+def hints_of(noun: type) -> Mapping[str, Any]:
+    return get_type_hints(noun)
+
+
 def is_versioned(noun: type) -> bool:
     """A Stable's `version` is that of a build; only a counter is an int."""
-    return get_type_hints(noun).get("version") is int
+    return hints_of(noun).get("version") is int
 
 
 def id_of(noun: Noun) -> str:
@@ -156,12 +162,12 @@ def _decoder(hint: Any) -> Convert:
 
 
 def _encoders(noun: type) -> dict[str, Convert]:
-    hints = get_type_hints(noun)
+    hints = hints_of(noun)
     return {column.name: _encoder(hints.get(column.name)) for column in table(noun).c}
 
 
 def _decoders(noun: type) -> dict[str, Convert]:
-    hints = get_type_hints(noun)
+    hints = hints_of(noun)
     return {field.name: _decoder(hints[field.name]) for field in fields(noun)}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ from tests.values import NOON
 
 TOKEN, API_TOKEN = "hook-token", "api-token"
 LOOK_EVERY = timedelta(seconds=10)  # for Slack
+OBSERVE_EVERY = timedelta(seconds=30)
 DANA, ALICE, BOB, CAROL = "U0DANA", "U0ALICE", "U0BOB", "U0CAROL"
 
 
@@ -168,7 +169,8 @@ class Story:
         self.slack.before_call = self.about_to_call
         self.shop.hooks.deliver = self.deliver
         self.sandbox.terminal.ask = lambda asked: str(self.asks(asked["line"], asked["as"], asked["channel"])["text"])
-        self.looked_at = self.clock.now()
+        self.looked_at = self.observed_at = self.clock.now()
+        self.told = 0  # of the cluster's versions the last that was looked at
 
     def wire(self) -> World:
         """The bot, made anew of what it remembers: also what a restart does."""
@@ -361,15 +363,15 @@ class Story:
 
     # ------------------------------------------------------------ time
 
-    def settle(self, patience: float = 8.0) -> None:
-        """Do what is due, and wait for what will be within `patience` seconds, such as a paced call."""
+    def settle(self, patience: float = 8.0) -> datetime | None:
+        """Do what is due, and wait for what will be within `patience` seconds, such as a paced call. What is next."""
         until = self.clock.now() + timedelta(seconds=patience)
         for _ in range(2_000):
             if self.slack.run_due():
                 continue
             due = self.store.next_due(self.clock.now())
             if due is None or due > until:
-                return
+                return due
             if due > self.clock.now():
                 self.clock.advance(seconds=max(0.01, (due - self.clock.now()).total_seconds()))
             self.drain(self.world)
@@ -378,25 +380,32 @@ class Story:
     def passes(self, seconds: float) -> None:
         """Time goes by, and what falls due is done in its time."""
         end = self.clock.now() + timedelta(seconds=seconds)
-        self.settle(patience=0)
+        due = self.settle(patience=0)
         while self.clock.now() < end:
-            due = self.store.next_due(self.clock.now())
             step = min(end, due) if due and due > self.clock.now() else end
             if self.is_cut_off:
                 step = min(step, self.clock.now() + LOOK_EVERY)
             self.clock.advance(seconds=(step - self.clock.now()).total_seconds())
-            self.settle(patience=0)
-            self.look_for_slack()
-        rollouts.observe(self.world)
+            due = self.settle(patience=0)
+            if self.look_for_slack():
+                due = self.settle(patience=0)
+        self.observe()
 
-    def look_for_slack(self) -> None:
+    def observe(self) -> None:
+        """What the watches tell at once, and the look behind them that comes every half minute."""
+        self.cluster.reconcile()
+        now, told = self.clock.now(), self.cluster.store.version
+        if told != self.told or self.world.unread or now - self.observed_at >= OBSERVE_EVERY:
+            self.told, self.observed_at = told, now
+            rollouts.observe(self.world)
+
+    def look_for_slack(self) -> bool:
         """Every ten seconds, as the clock of the bot does; in vain only while Slack is away, and until that is over."""
-        if self.clock.now() - self.looked_at < LOOK_EVERY:
-            return
-        if self.is_cut_off:
-            self.looked_at = self.clock.now()
-            outages.look(self.world)
-            self.settle(patience=0)
+        if self.clock.now() - self.looked_at < LOOK_EVERY or not self.is_cut_off:
+            return False
+        self.looked_at = self.clock.now()
+        outages.look(self.world)
+        return True
 
     @property
     def is_cut_off(self) -> bool:
