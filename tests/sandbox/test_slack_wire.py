@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -236,8 +235,7 @@ def test_socket_mode_goes_on_after_slack_asks_for_a_new_connection(space: Worksp
             assert space.command("U0DANA", INCIDENTS, "/incident again", wait=5)[0]["text"] == "you said again"
 
 
-def test_a_ticket_lets_one_socket_in(space: Workspace, served: Served, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL)
+def test_a_ticket_lets_one_socket_in(space: Workspace, served: Served) -> None:
     url = client(served.url, APP_TOKEN).apps_connections_open(app_token=APP_TOKEN)["url"]
     upgrade = {
         "connection": "Upgrade",

@@ -111,32 +111,43 @@ def test_closing_wins_against_the_sdk_that_is_just_connecting_anew(desk: Desk) -
     assert eventually(lambda: open_sockets(desk) == 0)
 
 
-def test_closing_wins_against_the_sdk_that_just_begins_to_read(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """It says that it begins, and then takes back that it is to end."""
-    begins, go = threading.Event(), threading.Event()
+class Slowly(logging.Handler):
+    """Keeps whoever says so waiting."""
 
-    def slowly(record: logging.LogRecord) -> bool:
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins, self.go = threading.Event(), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith("Starting to receive"):
-            begins.set()
-            go.wait(10)
-        return True
+            self.begins.set()
+            self.go.wait(10)
 
+
+@pytest.fixture
+def slowly() -> Iterator[Slowly]:
+    root, slowly = logging.getLogger(), Slowly()
+    level = root.level
+    root.addHandler(slowly)
+    root.setLevel(logging.INFO)
+    yield slowly
+    root.setLevel(level)
+    root.removeHandler(slowly)
+
+
+def test_closing_wins_against_the_sdk_that_just_begins_to_read(desk: Desk, slowly: Slowly) -> None:
+    """It says that it begins, and then takes back that it is to end."""
     with listening(desk) as socket:
-        caplog.handler.addFilter(slowly)
-        try:
-            with caplog.at_level(logging.INFO):
-                socket.connect()
-                assert socket.handler
-                state = socket.handler.client.current_session_state
-                assert begins.wait(10)
-                closing = threading.Thread(target=socket.close, daemon=True)
-                closing.start()
-                assert eventually(lambda: state.terminated)
-                go.set()
-                closing.join(10)
-                assert not closing.is_alive()
-        finally:
-            caplog.handler.removeFilter(slowly)
+        socket.connect()
+        assert socket.handler
+        state = socket.handler.client.current_session_state
+        assert slowly.begins.wait(10)
+        closing = threading.Thread(target=socket.close, daemon=True)
+        closing.start()
+        assert eventually(lambda: state.terminated)
+        slowly.go.set()
+        closing.join(10)
+        assert not closing.is_alive()
 
 
 def test_a_slack_that_is_away_at_the_start_is_waited_for(desk: Desk) -> None:
