@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, bindparam, case, select
 
 from storage.outbox import clock
-from storage.sql import insert
+from storage.sql import Insert, insert, insert_into, is_postgresql
 from storage.tables import KeptRow, PaceRow, TickRow, table_of
 
 PACE, TICK, KEPT = table_of(PaceRow), table_of(TickRow), table_of(KeptRow)
+PACE_OF = select(PACE).where(PACE.c.lane == bindparam("of"))
 SHORTEST_WAIT = 0.001  # what rounding may make of a wait must not read as "go"
 
 
@@ -21,20 +23,24 @@ def reserve(connection: Connection, lane: str, gap: float, burst: int, now: date
     `now` by `burst` - 1 gaps.
     """
     at, ahead = now.timestamp(), (burst - 1) * gap
-    new = insert(connection, PACE).values(lane=lane, next_at=at + gap, held_until=0.0)
-    from_ = case((PACE.c.next_at > at, PACE.c.next_at), else_=at)
-    taken = connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["lane"],
-            set_={"next_at": from_ + gap},
-            where=(PACE.c.next_at <= at + ahead) & (PACE.c.held_until <= at),
-        )
-    )
-    if taken.rowcount == 1:
+    slot = {"of": lane, "at": at, "gap": gap, "next": at + gap, "latest": at + ahead}
+    if connection.execute(_taking(is_postgresql(connection)), slot).rowcount == 1:
         return 0.0
-    row = connection.execute(select(PACE).where(PACE.c.lane == lane)).one()
+    row = connection.execute(PACE_OF, {"of": lane}).one()
     wait: float = max(row.next_at - ahead - at, row.held_until - at, SHORTEST_WAIT)
     return wait
+
+
+@cache
+def _taking(postgres: bool) -> Insert:
+    """Made once: this runs for every call to Slack."""
+    at, gap, next_at, latest = (bindparam(name, type_=PACE.c.next_at.type) for name in ("at", "gap", "next", "latest"))
+    new = insert_into(postgres, PACE).values(lane=bindparam("of"), next_at=next_at, held_until=0.0)
+    return new.on_conflict_do_update(
+        index_elements=["lane"],
+        set_={"next_at": case((PACE.c.next_at > at, PACE.c.next_at), else_=at) + gap},
+        where=(PACE.c.next_at <= latest) & (PACE.c.held_until <= at),
+    )
 
 
 def hold(connection: Connection, lane: str, until: datetime) -> None:
