@@ -18,7 +18,7 @@ class Malformed(ValueError):
 class Body(BaseModel):
     """Unknown keys are ignored: senders add some with every release."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, defer_build=True)
 
 
 EMPTY = frozenset({"", "null", "none", "nil", "undefined", "<no value>", "n/a"})
