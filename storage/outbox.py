@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, get_args
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
     and_,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -34,14 +35,13 @@ from storage.sql import OUTBOX, enqueue, is_postgresql
 from storage.tables import DEAD, DONE, PENDING, RUNNING
 
 EFFECTS: Mapping[str, type[Any]] = {effect.__name__: effect for effect in get_args(Effect)}
-KNOWN = sorted(EFFECTS)
+KNOWN = tuple(sorted(EFFECTS))
 
 OTHER = OUTBOX.alias("other")
 CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothing else here uses
 CLOCK = select(func.clock_timestamp(type_=OUTBOX.c.due_at.type))
 # Literals, as in the partial indexes.
 IS_PENDING, IS_RUNNING, IS_DEAD = (text(f"outbox.state = '{state}'") for state in (PENDING, RUNNING, DEAD))
-OF_OURS = OUTBOX.c.kind.in_(bindparam("kinds", expanding=True))
 LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, text(f"other.state = '{RUNNING}'")))
 
 
@@ -126,14 +126,14 @@ def claim(
     connection: Connection, now: datetime, kinds: Collection[str] | None, limit: int, lease: timedelta, owner: str
 ) -> list[Job]:
     """Jobs whose worker is gone, then due ones, of the kinds that this version knows."""
-    known = KNOWN if kinds is None else sorted(EFFECTS.keys() & set(kinds))
+    known = KNOWN if kinds is None else tuple(sorted(EFFECTS.keys() & set(kinds)))
     one_by_one(connection)
     time = clock(connection)
-    given = {"kinds": known, "by": owner, "until": time + lease}
+    given = {"by": owner, "until": time + lease}
     jobs: list[Job] = []
     while len(jobs) < limit:
-        row = connection.execute(TAKE_ABANDONED, {**given, "time": time}).mappings().first()
-        row = row or connection.execute(TAKE_DUE, {**given, "time": now}).mappings().first()
+        row = connection.execute(taking_abandoned(known), {**given, "time": time}).mappings().first()
+        row = row or connection.execute(taking_due(known), {**given, "time": now}).mappings().first()
         if row is None:
             break
         jobs.append(_job(row, now, tried=row["tries"] > 1 or _died_before(connection, row)))
@@ -146,11 +146,16 @@ def one_by_one(connection: Connection) -> None:
         connection.execute(CLAIMS)
 
 
+def of(kinds: tuple[str, ...]) -> Any:
+    """Written out: to bind some fifty names each time takes longer than the search. All are names of our classes."""
+    return text(f"outbox.kind IN ({', '.join(repr(kind) for kind in kinds)})") if kinds else false()
+
+
 def _take(*fit: Any) -> Any:
     """Makes the first fitting job this worker's."""
     in_order = OUTBOX.c.priority, OUTBOX.c.due_at, OUTBOX.c.id
     # SKIP LOCKED: a decision is merging into that one, and rings when it has. SQLite leaves the words out.
-    first = select(OUTBOX.c.id).where(*fit, OF_OURS).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    first = select(OUTBOX.c.id).where(*fit).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
     return (
         update(OUTBOX)
         .where(OUTBOX.c.id == first.scalar_subquery())
@@ -165,17 +170,26 @@ def _take(*fit: Any) -> Any:
     )
 
 
+# Made once: workers ask these all the time.
 TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
-TAKE_ABANDONED = _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME)
-TAKE_DUE = _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE)
-NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, OF_OURS, LANE_IS_FREE)
-NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, OF_OURS)
+NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, of(KNOWN), LANE_IS_FREE)
+NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, of(KNOWN))
+DIED_BEFORE = select(1).where(OUTBOX.c.lane == bindparam("of"), OUTBOX.c.key == bindparam("like"), IS_DEAD)
+
+
+@cache
+def taking_abandoned(kinds: tuple[str, ...]) -> Any:
+    return _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME, of(kinds))
+
+
+@cache
+def taking_due(kinds: tuple[str, ...]) -> Any:
+    return _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE, of(kinds))
 
 
 def _died_before(connection: Connection, row: RowMapping) -> bool:
     """A dead job of the same key may have been done, with the reply lost."""
-    dead = select(1).where(OUTBOX.c.lane == row["lane"], OUTBOX.c.key == row["key"], IS_DEAD)
-    return connection.scalar(dead) is not None
+    return connection.scalar(DIED_BEFORE, {"of": row["lane"], "like": row["key"]}) is not None
 
 
 def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
@@ -192,20 +206,24 @@ def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
 
 def next_due(connection: Connection) -> datetime | None:
     """When there will be something to claim: the earliest due time in a free lane, or end of a lease."""
-    due, over = connection.scalar(NEXT_DUE, {"kinds": KNOWN}), connection.scalar(NEXT_OVER, {"kinds": KNOWN})
+    due, over = connection.scalar(NEXT_DUE), connection.scalar(NEXT_OVER)
     return min((at for at in (due, over) if at), default=None)
 
 
 # ---------------------------------------------------------------- back: from the worker
 
 
-def _held(job: Job) -> ColumnElement[bool]:
-    """Still this worker's. Not so when its lease ran out and another has claimed the job since."""
-    return and_(OUTBOX.c.id == job.id, OUTBOX.c.tries == int(job.token), IS_RUNNING)
+# Still this worker's. Not so when its lease ran out and another has claimed the job since.
+HELD = and_(OUTBOX.c.id == bindparam("job"), OUTBOX.c.tries == bindparam("token"), IS_RUNNING)
+CHANGE = update(OUTBOX).where(HELD)
+
+
+def _held(job: Job) -> dict[str, int]:
+    return {"job": job.id, "token": int(job.token)}
 
 
 def _change(connection: Connection, job: Job, **values: Any) -> None:
-    if connection.execute(update(OUTBOX).where(_held(job)).values(**values)).rowcount != 1:
+    if connection.execute(CHANGE, {**_held(job), **values}).rowcount != 1:
         raise Fenced(f"Job {job.id} ({job.effect.key}) was taken over by another worker; nothing was saved.")
 
 
@@ -216,7 +234,7 @@ def finish(connection: Connection, job: Job, now: datetime) -> None:
 def renew(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> None:
     until = clock(connection) + lease
     for job in jobs:
-        connection.execute(update(OUTBOX).where(_held(job)).values(lease_until=until))
+        connection.execute(CHANGE, {**_held(job), "lease_until": until})
 
 
 def postpone(connection: Connection, job: Job, until: datetime, why: str, *, counts: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -115,6 +116,11 @@ LATEST_GROUPS = (
     .order_by(INCIDENTS.c.resolved_at)
 )
 HIGHEST = select(func.max(INCIDENTS.c.number))
+STANDING = (
+    select(SILENCES)
+    .where(text("ended_at IS NULL"), SILENCES.c.until > bindparam("now"))
+    .order_by(SILENCES.c.starts_at, SILENCES.c.id)
+)
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
@@ -224,8 +230,7 @@ class Tx:
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         """Those that stand or are planned, the first to begin first."""
-        coming = select(SILENCES).where(text("ended_at IS NULL"), SILENCES.c.until > now)
-        return self._all(Silence, coming.order_by(SILENCES.c.starts_at, SILENCES.c.id))
+        return self._all(Silence, STANDING, now=now)
 
     def count_silences(self) -> int:
         return self.connection.scalar(select(func.count()).select_from(SILENCES)) or 0
@@ -654,7 +659,8 @@ class Tx:
         return self.writes and is_postgresql(self.connection)
 
     def _get(self, noun: type[T], id: str) -> T | None:
-        return self._first(noun, _key(table(noun)) == id)
+        row = self.connection.execute(_by_key(table(noun)), {"key": id}).mappings().first()
+        return None if row is None else to_noun(noun, row)
 
     def _need(self, noun: type[T], id: str) -> T:
         found = self._get(noun, id)
@@ -666,8 +672,8 @@ class Tx:
         row = self.connection.execute(select(table(noun)).where(*where)).mappings().first()
         return None if row is None else to_noun(noun, row)
 
-    def _all(self, noun: type[T], query: Select[Any]) -> tuple[T, ...]:
-        return tuple(to_noun(noun, row) for row in self.connection.execute(query).mappings())
+    def _all(self, noun: type[T], query: Select[Any], **more: Any) -> tuple[T, ...]:
+        return tuple(to_noun(noun, row) for row in self.connection.execute(query, more).mappings())
 
     def _by(self, query: Select[Any], values: Iterable[str], column: str, **more: Any) -> dict[str, RowMapping]:
         """Rows by a column, which is one of the values. Sorted, so that two replicas lock in the same order."""
@@ -680,6 +686,11 @@ class Tx:
     def _of_groups(self, query: Select[Any], groups: Collection[str], **more: Any) -> dict[str, Incident]:
         found = self._by(query, groups, "group", **more)
         return {group: to_noun(Incident, found[kept]) for group in groups if (kept := fit(group)) in found}
+
+
+@cache
+def _by_key(of: Table) -> Select[Any]:
+    return select(of).where(_key(of) == bindparam("key"))
 
 
 def _key(of: Table) -> ColumnElement[Any]:
