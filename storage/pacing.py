@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, bindparam, case, select
 
 from storage.outbox import clock
-from storage.sql import insert
+from storage.sql import Insert, insert, insert_on, is_postgresql
 from storage.tables import KeptRow, PaceRow, TickRow, table_of
 
 PACE, TICK, KEPT = table_of(PaceRow), table_of(TickRow), table_of(KeptRow)
 SHORTEST_WAIT = 0.001  # what rounding may make of a wait must not read as "go"
+
+
+PACE_OF = select(PACE).where(PACE.c.lane == bindparam("lane"))
 
 
 def reserve(connection: Connection, lane: str, gap: float, burst: int, now: datetime) -> float:
@@ -21,20 +25,25 @@ def reserve(connection: Connection, lane: str, gap: float, burst: int, now: date
     `now` by `burst` - 1 gaps.
     """
     at, ahead = now.timestamp(), (burst - 1) * gap
-    new = insert(connection, PACE).values(lane=lane, next_at=at + gap, held_until=0.0)
-    from_ = case((PACE.c.next_at > at, PACE.c.next_at), else_=at)
-    taken = connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["lane"],
-            set_={"next_at": from_ + gap},
-            where=(PACE.c.next_at <= at + ahead) & (PACE.c.held_until <= at),
-        )
-    )
+    given = {"lane": lane, "next_at": at + gap, "held_until": 0.0, "gap": gap, "at": at, "until": at + ahead}
+    taken = connection.execute(_reserving(is_postgresql(connection)), given)
     if taken.rowcount == 1:
         return 0.0
-    row = connection.execute(select(PACE).where(PACE.c.lane == lane)).one()
+    row = connection.execute(PACE_OF, {"lane": lane}).one()
     wait: float = max(row.next_at - ahead - at, row.held_until - at, SHORTEST_WAIT)
     return wait
+
+
+@cache
+def _reserving(postgres: bool) -> Insert:
+    """Made once: this runs for every call to Slack."""
+    at, until, gap = (bindparam(name, type_=PACE.c.next_at.type) for name in ("at", "until", "gap"))
+    from_ = case((PACE.c.next_at > at, PACE.c.next_at), else_=at)
+    return insert_on(postgres, PACE).on_conflict_do_update(
+        index_elements=["lane"],
+        set_={"next_at": from_ + gap},
+        where=(PACE.c.next_at <= until) & (PACE.c.held_until <= at),
+    )
 
 
 def hold(connection: Connection, lane: str, until: datetime) -> None:
