@@ -109,7 +109,7 @@ Texts = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_se
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # built once, inside of `Config`
 
 
 class MapPart(Part):

@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -34,7 +35,7 @@ from storage.sql import OUTBOX, enqueue, is_postgresql
 from storage.tables import DEAD, DONE, PENDING, RUNNING
 
 EFFECTS: Mapping[str, type[Any]] = {effect.__name__: effect for effect in get_args(Effect)}
-KNOWN = frozenset(EFFECTS)
+KNOWN = tuple(sorted(EFFECTS))
 
 OTHER = OUTBOX.alias("other")
 CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothing else here uses
@@ -125,14 +126,14 @@ def claim(
     connection: Connection, now: datetime, kinds: Collection[str] | None, limit: int, lease: timedelta, owner: str
 ) -> list[Job]:
     """Jobs whose worker is gone, then due ones, of the kinds that this version knows."""
-    abandoned, due = _takes(KNOWN if kinds is None else frozenset(kinds))
+    known = KNOWN if kinds is None else tuple(sorted(EFFECTS.keys() & set(kinds)))
     one_by_one(connection)
     time = clock(connection)
     given = {"by": owner, "until": time + lease}
     jobs: list[Job] = []
     while len(jobs) < limit:
-        row = connection.execute(abandoned, {**given, "time": time}).mappings().first()
-        row = row or connection.execute(due, {**given, "time": now}).mappings().first()
+        row = connection.execute(taking_abandoned(known), {**given, "time": time}).mappings().first()
+        row = row or connection.execute(taking_due(known), {**given, "time": now}).mappings().first()
         if row is None:
             break
         jobs.append(_job(row, now, tried=row["tries"] > 1 or _died_before(connection, row)))
@@ -145,19 +146,9 @@ def one_by_one(connection: Connection) -> None:
         connection.execute(CLAIMS)
 
 
-def _of(kinds: Collection[str]) -> Any:
-    """Written out, since to expand a parameter costs more than the statement: these run all the time."""
-    known = ", ".join(f"'{kind}'" for kind in sorted(EFFECTS.keys() & set(kinds)))
-    return text(f"outbox.kind IN ({known or 'NULL'})")
-
-
-@cache
-def _takes(kinds: frozenset[str]) -> tuple[Any, Any]:
-    """Takes a job whose worker is gone, and one that is due."""
-    ours = _of(kinds)
-    return _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME, ours), _take(
-        IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE, ours
-    )
+def of(kinds: tuple[str, ...]) -> Any:
+    """Written out: to bind some fifty names each time takes longer than the search. All are names of our classes."""
+    return text(f"outbox.kind IN ({', '.join(repr(kind) for kind in kinds)})") if kinds else false()
 
 
 def _take(*fit: Any) -> Any:
@@ -179,16 +170,27 @@ def _take(*fit: Any) -> Any:
     )
 
 
+# Made once: workers ask these all the time.
 TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
-DEAD_TWIN = select(1).where(OUTBOX.c.lane == bindparam("of"), OUTBOX.c.key == bindparam("same"), IS_DEAD)
-NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, _of(KNOWN), LANE_IS_FREE)
-NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, _of(KNOWN))
+NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, of(KNOWN), LANE_IS_FREE)
+NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, of(KNOWN))
 NEXT = select(NEXT_DUE.scalar_subquery(), NEXT_OVER.scalar_subquery())
+DIED_BEFORE = select(1).where(OUTBOX.c.lane == bindparam("of"), OUTBOX.c.key == bindparam("like"), IS_DEAD)
+
+
+@cache
+def taking_abandoned(kinds: tuple[str, ...]) -> Any:
+    return _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME, of(kinds))
+
+
+@cache
+def taking_due(kinds: tuple[str, ...]) -> Any:
+    return _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE, of(kinds))
 
 
 def _died_before(connection: Connection, row: RowMapping) -> bool:
     """A dead job of the same key may have been done, with the reply lost."""
-    return connection.scalar(DEAD_TWIN, {"of": row["lane"], "same": row["key"]}) is not None
+    return connection.scalar(DIED_BEFORE, {"of": row["lane"], "like": row["key"]}) is not None
 
 
 def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
@@ -212,17 +214,16 @@ def next_due(connection: Connection) -> datetime | None:
 
 
 # Still this worker's. Not so when its lease ran out and another has claimed the job since.
-HELD = and_(OUTBOX.c.id == bindparam("job"), OUTBOX.c.tries == bindparam("tried"), IS_RUNNING)
+HELD = and_(OUTBOX.c.id == bindparam("job"), OUTBOX.c.tries == bindparam("token"), IS_RUNNING)
+CHANGE = update(OUTBOX).where(HELD)
 
 
-@cache
-def _changing(*columns: str) -> Any:
-    return update(OUTBOX).where(HELD).values({name: bindparam(name) for name in columns})
+def _held(job: Job) -> dict[str, int]:
+    return {"job": job.id, "token": int(job.token)}
 
 
 def _change(connection: Connection, job: Job, **values: Any) -> None:
-    held = {"job": job.id, "tried": int(job.token)}
-    if connection.execute(_changing(*values), {**held, **values}).rowcount != 1:
+    if connection.execute(CHANGE, {**_held(job), **values}).rowcount != 1:
         raise Fenced(f"Job {job.id} ({job.effect.key}) was taken over by another worker; nothing was saved.")
 
 
@@ -232,9 +233,8 @@ def finish(connection: Connection, job: Job, now: datetime) -> None:
 
 def renew(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> None:
     until = clock(connection) + lease
-    for job in jobs:  # who has lost one learns it when it is done
-        held = {"job": job.id, "tried": int(job.token)}
-        connection.execute(_changing("lease_until"), {**held, "lease_until": until})
+    for job in jobs:
+        connection.execute(CHANGE, {**_held(job), "lease_until": until})
 
 
 def postpone(connection: Connection, job: Job, until: datetime, why: str, *, counts: bool) -> None:

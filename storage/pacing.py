@@ -8,12 +8,14 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, case, select
 
 from storage.outbox import clock
-from storage.sql import Insert, insert, insert_into, is_postgresql
+from storage.sql import Insert, insert, insert_on, is_postgresql
 from storage.tables import KeptRow, PaceRow, TickRow, table_of
 
 PACE, TICK, KEPT = table_of(PaceRow), table_of(TickRow), table_of(KeptRow)
-PACE_OF = select(PACE).where(PACE.c.lane == bindparam("of"))
 SHORTEST_WAIT = 0.001  # what rounding may make of a wait must not read as "go"
+
+
+PACE_OF = select(PACE).where(PACE.c.lane == bindparam("lane"))
 
 
 def reserve(connection: Connection, lane: str, gap: float, burst: int, now: datetime) -> float:
@@ -23,23 +25,24 @@ def reserve(connection: Connection, lane: str, gap: float, burst: int, now: date
     `now` by `burst` - 1 gaps.
     """
     at, ahead = now.timestamp(), (burst - 1) * gap
-    slot = {"of": lane, "at": at, "gap": gap, "next": at + gap, "latest": at + ahead}
-    if connection.execute(_taking(is_postgresql(connection)), slot).rowcount == 1:
+    given = {"lane": lane, "next_at": at + gap, "held_until": 0.0, "gap": gap, "at": at, "until": at + ahead}
+    taken = connection.execute(_reserving(is_postgresql(connection)), given)
+    if taken.rowcount == 1:
         return 0.0
-    row = connection.execute(PACE_OF, {"of": lane}).one()
+    row = connection.execute(PACE_OF, {"lane": lane}).one()
     wait: float = max(row.next_at - ahead - at, row.held_until - at, SHORTEST_WAIT)
     return wait
 
 
 @cache
-def _taking(postgres: bool) -> Insert:
+def _reserving(postgres: bool) -> Insert:
     """Made once: this runs for every call to Slack."""
-    at, gap, next_at, latest = (bindparam(name, type_=PACE.c.next_at.type) for name in ("at", "gap", "next", "latest"))
-    new = insert_into(postgres, PACE).values(lane=bindparam("of"), next_at=next_at, held_until=0.0)
-    return new.on_conflict_do_update(
+    at, until, gap = (bindparam(name, type_=PACE.c.next_at.type) for name in ("at", "until", "gap"))
+    from_ = case((PACE.c.next_at > at, PACE.c.next_at), else_=at)
+    return insert_on(postgres, PACE).on_conflict_do_update(
         index_elements=["lane"],
-        set_={"next_at": case((PACE.c.next_at > at, PACE.c.next_at), else_=at) + gap},
-        where=(PACE.c.next_at <= latest) & (PACE.c.held_until <= at),
+        set_={"next_at": from_ + gap},
+        where=(PACE.c.next_at <= until) & (PACE.c.held_until <= at),
     )
 
 

@@ -18,7 +18,7 @@ def is_postgresql(connection: Connection) -> bool:
 
 
 def insert(connection: Connection, table: Table) -> Insert:
-    return insert_into(is_postgresql(connection), table)
+    return insert_on(is_postgresql(connection), table)
 
 
 def upsert(connection: Connection, table: Table) -> Insert:
@@ -34,15 +34,14 @@ def enqueue(connection: Connection) -> Insert:
     return _enqueue(is_postgresql(connection))
 
 
-@cache
-def insert_into(postgres: bool, table: Table) -> Insert:
+def insert_on(postgres: bool, table: Table) -> Insert:
     new: Insert = postgresql.insert(table) if postgres else sqlite.insert(table)
     return new.execution_options(preserve_rowcount=True)  # without, it is known of UPDATE and DELETE only
 
 
 @cache
 def _upsert(postgres: bool, table: Table) -> Insert:
-    new = insert_into(postgres, table)
+    new = insert_on(postgres, table)
     keys = [column.name for column in table.primary_key]
     others = {column.name: new.excluded[column.name] for column in table.c if column.name not in keys}
     return new.on_conflict_do_update(index_elements=keys, set_=others)
@@ -50,7 +49,7 @@ def _upsert(postgres: bool, table: Table) -> Insert:
 
 @cache
 def _enqueue(postgres: bool) -> Insert:
-    new = insert_into(postgres, OUTBOX)
+    new = insert_on(postgres, OUTBOX)
     wanted = new.excluded
     return new.on_conflict_do_update(
         index_elements=["key"],

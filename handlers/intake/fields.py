@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -18,10 +19,11 @@ class Malformed(ValueError):
 class Body(BaseModel):
     """Unknown keys are ignored: senders add some with every release."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, defer_build=True)
 
 
 EMPTY = frozenset({"", "null", "none", "nil", "undefined", "<no value>", "n/a"})
+LONGEST_EMPTY = max(map(len, EMPTY))
 # Of a template that nobody filled: $SERVICE, $SERVICEDESC$, {{ .Labels.service }}, {EVENT.ID}, *insert your text*,
 # *alertFriendlyDuration*, *UNKNOWN*.
 UNFILLED = re.compile(r"\$[A-Z][A-Z0-9_]*\$?|\{\{.*\}\}|\{[A-Za-z][\w.]*\}|\*(insert\b.*|[a-z]+[A-Z]\w*|UNKNOWN)\*")
@@ -32,8 +34,14 @@ def to_text(value: Any) -> str:
         return ""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
-    text = str(value).replace("\x00", "").encode("utf-8", "replace").decode().strip()  # no lone surrogates
-    return "" if text.lower() in EMPTY or UNFILLED.fullmatch(text) else text
+    text = str(value)
+    if not text.isascii() or "\x00" in text:
+        text = text.replace("\x00", "").encode("utf-8", "replace").decode()  # no lone surrogates
+    text = text.strip()
+    # Asked of every label of every alert of a storm: most texts are too long for the one, and begin in no such way.
+    if len(text) <= LONGEST_EMPTY and text.lower() in EMPTY:
+        return ""
+    return "" if text[0] in "${*" and UNFILLED.fullmatch(text) else text
 
 
 def to_tags(value: Any) -> dict[str, str]:
@@ -67,6 +75,7 @@ def to_whole(value: Any) -> int | None:
 
 # Between these a number is a time: 1990 to 2200, whatever its unit.
 EARLIEST, LATEST = 631152000, 7258118400
+LONGEST_TIME = 100  # characters
 UNITS = (1, 10**3, 10**6, 10**9)
 NUMBER = re.compile(r"\d{1,25}(\.\d{1,20})?")
 ZONE = re.compile(r"\s*(?:([+-]\d{2}):?(\d{2})|Z|UTC|GMT|([+-])00\.00)(?:\s+[A-Z]{3,4})?", re.IGNORECASE)
@@ -85,6 +94,12 @@ def to_time(value: Any) -> datetime | None:
     if isinstance(value, bool):
         return None
     text = to_text(value)
+    return _time(text) if len(text) <= LONGEST_TIME else None
+
+
+@lru_cache(maxsize=256)
+def _time(text: str) -> datetime | None:
+    """The alerts of one group have begun together, and end at the same "never"."""
     try:
         at = _of_number(text) if NUMBER.fullmatch(text) else _of_words(text)
         return at.astimezone(UTC) if at and 1 < at.year < 9999 else None
@@ -143,9 +158,10 @@ def _zone(text: str) -> timezone | None:
 def to_url(value: Any) -> str | None:
     """Only what leads somewhere on the web: senders fill in paths, hosts and "dontcare" as well."""
     text = to_text(value)
-    return text if re.fullmatch(r"https?://[^/\s]\S*", text) else None
+    return text if WEB.fullmatch(text) else None
 
 
+WEB = re.compile(r"https?://[^/\s]\S*")
 HOST = re.compile(r"https?://(?:[^/@?#\s]*@)?([\w.-]+)")
 
 
@@ -189,6 +205,8 @@ def load(body: bytes) -> Any:
 
 def is_deep(body: bytes) -> bool:
     """Brackets inside texts are left out only where it matters: it takes longer than to read the JSON."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
     return _depth(body) > DEEPEST and _depth(re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body)) > DEEPEST
 
 
@@ -215,7 +233,10 @@ def why(error: ValidationError) -> str:
 
 def first(values: Mapping[str, str], names: tuple[str, ...]) -> str:
     """The first of these that is there."""
-    return next((values[name] for name in names if values.get(name)), "")
+    for name in names:
+        if value := values.get(name):
+            return value
+    return ""
 
 
 ENVIRONMENTS = {"prod": "production", "prd": "production", "live": "production", "stg": "staging", "stage": "staging"}

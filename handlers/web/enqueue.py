@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
@@ -18,12 +20,12 @@ def router(world: World, source: Source) -> APIRouter:
 
     @routes.post(PATH, status_code=202, summary="Events that are meant for PagerDuty")
     async def enqueue(request: Request) -> Response:
-        door.enter(source.name, request, "")
-        body = await read(request)
-        answer = await door.hear(source.name, request, body)
+        empty = door.enter(source.name, request, "")
+        delivery = replace(empty, body=await read(request))
+        answer = await door.hear(source.name, request, delivery)
         if answer.status_code != 202:
             return answer
-        key = (await run_in_threadpool(event, door.delivery(request, body, ""))).key  # it may be megabytes
+        key = (await run_in_threadpool(event, delivery)).key  # it may be megabytes
         return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
 
     return routes

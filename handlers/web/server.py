@@ -38,8 +38,11 @@ def build(
 
     `entrance`: how people get to the internal pages; without one there are none.
     """
-    app = FastAPI(title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False)
-    app.include_router(hooks.router(world, sources), tags=["hooks"])
+    door = hooks.Door(world, sources)
+    app = FastAPI(
+        title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False, routes=hooks.straight(door)
+    )
+    app.include_router(hooks.router(door), tags=["hooks"])
     for source in sources.values():
         if source.stands_in:
             own = enqueue.router if source.sender is pagerduty_events.SENDER else hooks.alertmanager_api

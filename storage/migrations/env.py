@@ -1,4 +1,4 @@
-"""Runs migrations in the transaction that `storage.schema` has opened."""
+"""Runs migrations in the transaction that `storage.store` has opened."""
 
 from __future__ import annotations
 
