@@ -46,7 +46,7 @@ def with_gates(rollout: Rollout, holds: Sequence[Hold], seen: Mapping[str, Gate]
 
 def must_be_heard(verb: Verb, rollout: Rollout, *, full: bool) -> None:
     """Raises Refused where Flagger would not hear it, or hear something else than the word says."""
-    service, show = rollout.service, f"/rollout show {rollout.service}"
+    service, show = rollout.called, f"/rollout show {rollout.called}"
     if verb is Verb.RETRY:
         raise Refused(
             f"{code(service)} is a Canary, which cannot be started over: Flagger analyses a revision again only when "

@@ -32,7 +32,7 @@ def gates_card(facts: Facts, policy: Policy, now: datetime) -> Card:
 
 def summary(facts: Facts, policy: Policy, now: datetime) -> str:
     """One line: `checkout` asks at confirm-promotion (WaitingPromotion) for `abc`, *held*: …"""
-    name, seen = code(facts.service.name), latest(facts, ASKED)
+    name, seen = code(facts.service.called), latest(facts, ASKED)
     against = closers(Kind.PROMOTION, facts, policy, now)
     state = f"*held*: {brief('; '.join(closer.text for closer in against), 500)}" if against else "*free to go on*"
     return f"{name} {_asks(seen, now)}, {state}" if seen else f"{name} has not asked yet, {state}"
@@ -76,7 +76,7 @@ def _held(facts: Facts) -> Iterator[str]:
 
 
 def _buttons(facts: Facts) -> Iterator[Block | None]:
-    name = facts.service.name
+    name = facts.service.called
     if facts.holds:
         yield press("Resume", f"rollout resume {name}", f"resume {name}")
     else:
@@ -89,7 +89,7 @@ def _buttons(facts: Facts) -> Iterator[Block | None]:
 def preview(line: str, at: str, title: str, will: str, facts: Facts, against: Sequence[Closer], now: datetime) -> Card:
     """Before it is done: bound to the revision `at`. `line` is what Confirm stands for; `against`: what holds it."""
     seen = latest(facts, ASKED)
-    stands = f"{code(facts.service.name)} {_asks(seen, now) if seen else 'has not asked yet'}"
+    stands = f"{code(facts.service.called)} {_asks(seen, now) if seen else 'has not asked yet'}"
     blocks: list[Block] = [
         header(title),
         section(f"{stands}."),

@@ -74,7 +74,8 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
     if rollout.steps and rollout.in_flight:
         blocks.append(section("\n".join(_steps(rollout))))
     blocks.append(context(_place(rollout)))
-    if buttons := [_ask(LABELS[verb], f"{verb} {rollout.service}", _style(verb)) for verb in usable(rollout, stables)]:
+    buttons = [_ask(LABELS[verb], f"{verb} {rollout.called}", _style(verb)) for verb in usable(rollout, stables)]
+    if any(buttons):
         blocks.append(actions(*buttons))
     return Card(text=fallback(summary(rollout)), blocks=tuple(blocks))
 
@@ -91,7 +92,7 @@ def usable(rollout: Rollout, stables: Sequence[Stable]) -> Iterator[Verb]:
 def summary(rollout: Rollout) -> str:
     """One line: `checkout` v41 → v42 at 20 %, paused."""
     state = "aborted" if rollout.aborted else rollout.phase.value
-    return f"{code(rollout.service)} {_versions(rollout)}, *{state}*"
+    return f"{code(rollout.called)} {_versions(rollout)}, *{state}*"
 
 
 def _versions(rollout: Rollout) -> str:
@@ -229,7 +230,7 @@ def rollout_list(
     each rollout that is only known by what it asks at its gates."""
     if not rollouts and not troubles and not asking:
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
-    rows = [_row(summary(rollout), rollout.service) for rollout in rollouts]
+    rows = [_row(summary(rollout), rollout.called) for rollout in rollouts]
     rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
     blocks = rows[:ROWS]
     if len(rows) > ROWS:
@@ -272,7 +273,7 @@ def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timed
 
 def _question(request: Request) -> str:
     fully = " fully" if request.intent == Intent.PROMOTE_FULLY else ""
-    return f"{LABELS[request.verb]} {request.service}{fully}?"
+    return f"{LABELS[request.verb]} {request.called}{fully}?"
 
 
 def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Block]:
@@ -291,7 +292,7 @@ def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Blo
 
 def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
     to = _target(request, rollout)
-    yield f"*Service*\n{_name(request.service)}"
+    yield f"*Service*\n{_name(request.called)}"
     yield f"*Environment*\n{_name(request.environment)}"
     yield f"*Cluster*\n{_name(rollout.cluster)}, {_name(rollout.namespace)}/{_name(rollout.name)}"
     if request.from_revision == request.to_revision:
@@ -442,7 +443,7 @@ def _weighed(reason: Reason) -> str:
 def outcome(request: Request, title: str) -> Card:
     """What came of a settled request; `title` is escaped."""
     text = OUTCOMES[request.state].format(title=title, why=brief(request.outcome.rstrip("."), 1500))
-    return words(text, _ask("Show rollout", f"show {request.service}"))
+    return words(text, _ask("Show rollout", f"show {request.called}"))
 
 
 def words(text: str, *buttons: Block | None) -> Card:

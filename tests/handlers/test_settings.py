@@ -252,7 +252,7 @@ def test_a_signal_may_be_asked_otherwise_or_left_out():
     text = "prometheus: {url: http://p.example, signals: {errors: 'bad{service=\"{service}\"}', latency: ''}}"
     signals = parse(text, "c.yml").policy().signals
     assert [signal.title for signal in signals] == ["Failing requests", "Requests"]
-    assert signals[0].asked_of('a"b') == 'bad{service="a\\"b"}'
+    assert signals[0].asked_of('a"b', "production") == 'bad{service="a\\"b"}'
 
 
 @pytest.mark.parametrize(
