@@ -20,7 +20,9 @@ from tests.values import NOON, change, incident, minutes
 
 POLICY = Policy(services={"checkout": Service(name="checkout"), "lab": Service(name="lab", environment="staging")})
 HOUR = timedelta(hours=1)
-FREEZE = Freeze(id="FRZ-3", scope="checkout/production", reason="stock count", by="U0DANA", at=NOON, until=NOON + HOUR, version=1)
+FREEZE = Freeze(
+    id="FRZ-3", scope="checkout/production", reason="stock count", by="U0DANA", at=NOON, until=NOON + HOUR, version=1
+)
 
 
 @pytest.mark.parametrize(

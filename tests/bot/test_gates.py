@@ -27,7 +27,9 @@ POLICY = Policy(services={"checkout": CHECKOUT})
 SEV2 = incident(7)
 SEV3 = incident(8, severity=Severity.SEV3)
 UPSTREAM = incident(9, service="payments", severity=Severity.SEV1)
-FREEZE = Freeze(id="FRZ-1", scope="checkout/production", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60))
+FREEZE = Freeze(
+    id="FRZ-1", scope="checkout/production", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60)
+)
 HOLD = Hold(id="checkout/production/U0BOB", service="checkout", environment="production", holder=BOB, why="", at=NOON)
 
 

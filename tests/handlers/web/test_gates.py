@@ -38,7 +38,9 @@ POLICY = Policy(
         "pay/ments": Service(name="pay/ments"),
     },
 )
-FREEZE = Freeze(id="FRZ-1", scope="checkout/production", reason="sale", by=DANA, at=NOON, until=NOON + timedelta(hours=1))
+FREEZE = Freeze(
+    id="FRZ-1", scope="checkout/production", reason="sale", by=DANA, at=NOON, until=NOON + timedelta(hours=1)
+)
 FLAGGER = {
     "name": "checkout",
     "namespace": "shop",
