@@ -140,7 +140,8 @@ def suspects_named(
     known = {link.change: link for link in links}
     near = policy.service(incident.service, incident.environment).depends_on
     decision = Decision()
-    for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes, vendors=vendors):
+    service, environment = incident.service, incident.environment
+    for suspect in suspects.rank(incident.began, service, environment, near, changes, probes=probes, vendors=vendors):
         before = known.get(suspect.change.key)
         said = before and (before.by != BOT or before.verdict is not Verdict.SUSPECT)
         if before and (said or before.reasons == suspect.reasons):
