@@ -218,7 +218,8 @@ def _suspects(incident: Incident, suspects: Sequence[tuple[Link, Change]], polic
     offered: set[str] = set()
     for number, (link, change) in enumerate(suspects):
         button, linked = None, False
-        if change.service in near and change.called not in offered and can_roll_back(link, change, policy):
+        here = change.service in near and change.environment == incident.environment
+        if here and change.called not in offered and can_roll_back(link, change, policy):
             offered.add(change.called)
             line = f"rollout rollback {change.called}"
             button = press(f"Roll back {change.called}", line, f"rollback.{number}", "danger")
