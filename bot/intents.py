@@ -144,38 +144,36 @@ def _no_steps(verb: Verb, rollout: Rollout) -> Refused:
 
 
 def _pause(rollout: Rollout) -> Plan:
-    service = rollout.called
+    called = rollout.called
     if rollout.paused:
-        raise Refused(f"{code(service)} is already paused by hand.", instead=f"/rollout resume {service}")
+        raise Refused(f"{code(called)} is already paused by hand.", instead=f"/rollout resume {called}")
     if rollout.aborted:
         # A pause by hand stops the controller from scaling: the bad pods would stay.
-        why = f"{code(service)} is aborted and on its way back; a pause would stop that."
+        why = f"{code(called)} is aborted and on its way back; a pause would stop that."
         raise Refused(why, instead=_show(rollout))
     if rollout.stable and not rollout.in_flight and rollout.observed:
-        raise Refused(f"{code(service)} is {rollout.phase}; there is nothing to pause.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is {rollout.phase}; there is nothing to pause.", instead=_show(rollout))
     return Plan(intent=Intent.PAUSE, to=rollout.current)
 
 
 def _resume(rollout: Rollout) -> Plan:
-    service = rollout.called
+    called = rollout.called
     if rollout.paused:
         return Plan(intent=Intent.RESUME, to=rollout.current)
     _not_aborted(rollout, Verb.RESUME)
     if not rollout.waiting:
-        raise Refused(f"{code(service)} is not paused; there is nothing to resume.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is not paused; there is nothing to resume.", instead=_show(rollout))
     _must_be_observed(rollout)
     return Plan(intent=Intent.RESUME, to=rollout.current)
 
 
 def _promote(rollout: Rollout) -> Plan:
-    service = rollout.called
+    called = rollout.called
     _must_be_promotable(rollout)
     if rollout.paused:
-        raise Refused(
-            f"Somebody paused {code(service)} by hand. Lift that first.", instead=f"/rollout resume {service}"
-        )
+        raise Refused(f"Somebody paused {code(called)} by hand. Lift that first.", instead=f"/rollout resume {called}")
     if rollout.full_promotion:
-        raise Refused(f"{code(service)} is already being promoted fully.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is already being promoted fully.", instead=_show(rollout))
     if rollout.waiting:
         return Plan(intent=Intent.RESUME, to=rollout.current)
     _must_have_a_step_left(rollout)
@@ -193,20 +191,20 @@ def _promote_fully(rollout: Rollout) -> Plan:
 
 
 def _must_be_promotable(rollout: Rollout, *, full: bool = False) -> None:
-    service = rollout.called
+    called = rollout.called
     if full and rollout.aborted and rollout.strategy != FLAGGER:
         raise Refused(
-            f"{shown(rollout.current)} of {code(service)} was aborted; to promote it fully would drop the abort and "
+            f"{shown(rollout.current)} of {code(called)} was aborted; to promote it fully would drop the abort and "
             "give it all the traffic. Start it over if you trust it again.",
-            instead=f"/rollout retry {service}",
+            instead=f"/rollout retry {called}",
         )
     _not_aborted(rollout, Verb.PROMOTE)
     _must_be_observed(rollout)
     if not rollout.stable:
-        why = f"This is the first deploy of {code(service)}; there is nothing to promote it over."
+        why = f"This is the first deploy of {code(called)}; there is nothing to promote it over."
         raise Refused(why, instead=_show(rollout))
     if not rollout.in_flight:
-        raise Refused(f"{code(service)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
 
 
 def _must_have_a_step_left(rollout: Rollout) -> None:
@@ -237,16 +235,16 @@ def _abort(rollout: Rollout) -> Plan:
 
 
 def _retry(rollout: Rollout) -> Plan:
-    service = rollout.called
+    called = rollout.called
     if not rollout.aborted:
-        raise Refused(f"{code(service)} is not aborted; there is nothing to start over.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is not aborted; there is nothing to start over.", instead=_show(rollout))
     _must_be_observed(rollout)
     if not rollout.in_flight:
-        raise Refused(f"{code(service)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
     if rollout.paused:
         raise Refused(
-            f"Somebody paused {code(service)} by hand, so its abort is not finished. Lift that first.",
-            instead=f"/rollout resume {service}",
+            f"Somebody paused {code(called)} by hand, so its abort is not finished. Lift that first.",
+            instead=f"/rollout resume {called}",
         )
     return Plan(intent=Intent.RETRY, to=rollout.current)
 

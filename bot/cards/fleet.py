@@ -17,11 +17,11 @@ UNDER_WAY = ":hourglass_flowing_sand:"
 VERDICTS = {State.OK: "*good*", State.WRONG: "*bad*", State.UNKNOWN: "*inconclusive*"}
 
 
-def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
+def fleet_card(called: str, fleet: Fleet, moving: str = "") -> Card:
     """`moving`: how far a release that is under way has come, plain text: while it is, nothing is good."""
     icon = UNDER_WAY if fleet.under_way and fleet.state is not State.WRONG else ICONS[fleet.state]
-    head = f"{icon} {code(service)}: {brief(summary(fleet), 300)}"
-    blocks: list[Block] = [header(f"Servers of {service}"), section(f"{head}\n{_verdict(fleet.state, moving)}")]
+    head = f"{icon} {code(called)}: {brief(summary(fleet), 300)}"
+    blocks: list[Block] = [header(f"Servers of {called}"), section(f"{head}\n{_verdict(fleet.state, moving)}")]
     if rows := list(_rows(fleet)):
         blocks.append(section("\n".join(rows)))
     if differences := list(_differences(fleet)):
@@ -29,7 +29,7 @@ def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
     if fleet.notes:
         blocks.append(context("\n".join(f":information_source: {brief(note, 300)}" for note in fleet.notes[:4]), 1500))
     blocks.append(context(_sources(fleet)))
-    again = press("Look again", f"rollout verify {service}", f"verify {service}"[:200])
+    again = press("Look again", f"rollout verify {called}", f"verify {called}"[:200])
     if again:
         blocks.append(actions(again))
     return Card(text=fallback(head), blocks=tuple(blocks))

@@ -211,8 +211,8 @@ def with_footer(card: Card, text: str) -> Card:
     return replace(card, blocks=(*card.blocks, context(text)))
 
 
-def rested(service: str, at: datetime) -> str:
-    again = code(f"/rollout watch {service}")
+def rested(called: str, at: datetime) -> str:
+    again = code(f"/rollout watch {called}")
     return f"As it was at {when(at)}, and no longer kept up. {again} shows it again."
 
 
@@ -226,12 +226,12 @@ def stale(since: datetime, why: str) -> str:
 def rollout_list(
     rollouts: Sequence[Rollout], troubles: Mapping[str, str], frozen: Sequence[str] = (), asking: Sequence[str] = ()
 ) -> Card:
-    """`troubles`: service → why its rollout could not be read; `frozen`: the freezes that stand; `asking`: a line for
+    """`troubles`: what it is called → why it could not be read; `frozen`: the freezes that stand; `asking`: a line for
     each rollout that is only known by what it asks at its gates."""
     if not rollouts and not troubles and not asking:
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
     rows = [_row(summary(rollout), rollout.called) for rollout in rollouts]
-    rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
+    rows += [_row(f"{code(called)} :warning: {brief(why, 300)}", called) for called, why in troubles.items()]
     blocks = rows[:ROWS]
     if len(rows) > ROWS:
         blocks.append(context(f"… and {len(rows) - ROWS} more"))
@@ -239,16 +239,16 @@ def rollout_list(
     return Card(text=plural(len(rows) + len(asking), "rollout"), blocks=(*above, *blocks, *below))
 
 
-def _row(text: str, service: str) -> Block:
-    return section(text, _ask("Show", f"show {service}"))
+def _row(text: str, called: str) -> Block:
+    return section(text, _ask("Show", f"show {called}"))
 
 
-def tray(services: Sequence[str]) -> Card:
-    """The bare command: every rollout one press away."""
-    if not services:
+def tray(rollouts: Sequence[str]) -> Card:
+    """The bare command: every rollout, as it is called, one press away."""
+    if not rollouts:
         return rollout_list((), {})
-    lines = [(name, f"rollout show {name}") for name in services]
-    options = [option(name, line) for name, line in lines if len(line) <= OPTION]
+    lines = [(called, f"rollout show {called}") for called in rollouts]
+    options = [option(called, line) for called, line in lines if len(line) <= OPTION]
     pick = select("ask.show", "Show a rollout", options) if options else None
     intro = section("*Rollouts*: look at one, then pause, promote or roll it back.")
     return Card(text="Rollouts", blocks=(intro, actions(pick, _ask("List all", "list"))))
@@ -419,15 +419,15 @@ def _will_not(request: Request, rollout: Rollout) -> Iterator[str]:
 # ---------------------------------------------------------------- checked
 
 
-def check_card(service: str, stands: str, results: Mapping[Verb, Preflight]) -> Card:
+def check_card(called: str, stands: str, results: Mapping[Verb, Preflight]) -> Card:
     """How it stands, as mrkdwn, and every verb with its verdict and the reasons."""
     blocks = [
         section(f"{ICONS[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(_weighed, found.reasons))}")
         for verb, found in results.items()
     ]
     text = ", ".join(f"{verb} {found.verdict}" for verb, found in results.items())
-    head = (header(f"Check of {service}"), section(stands))
-    return Card(text=fallback(f"{code(service)}: {text}"), blocks=(*head, *blocks))
+    head = (header(f"Check of {called}"), section(stands))
+    return Card(text=fallback(f"{code(called)}: {text}"), blocks=(*head, *blocks))
 
 
 def _weighed(reason: Reason) -> str:

@@ -29,7 +29,9 @@ STAGING = Service(
 CHECKOUT = Service(name="checkout", rollout=target("checkout"), elsewhere={"staging": STAGING})
 BOTH = replace(SHOP, services={"checkout": CHECKOUT})
 CHANGES = ("patch", "post", "put", "create", "update", "delete")
-A_LINE = re.compile(r"rollout (show|check|watch|verify|pause|resume|promote|abort|retry|rollback|suspend|restore)\b(.*)")
+A_LINE = re.compile(
+    r"rollout (show|check|watch|verify|pause|resume|promote|abort|retry|rollback|suspend|restore)\b(.*)"
+)
 
 
 class Both:
