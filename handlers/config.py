@@ -866,15 +866,15 @@ class Config(Part):
     def _one_rollout_each(self) -> Config:
         """Of two with the same place each would be told of, and act on, the other's releases."""
         seen: dict[Target, str] = {}
-        for name, part in self.services.items():
-            for service in part.policy(name, self.rollback).everywhere:
-                target = service.rollout
-                if target is None or target.provider == GATES:  # which says where it is only if it likes
-                    continue
-                if target in seen:
-                    place = f"{target.name} in {target.namespace} of {target.cluster}"
-                    raise ValueError(f"services: {service.called} and {seen[target]} have the same rollout, {place}")
-                seen[target] = service.called
+        policy = Policy(services={name: part.policy(name, self.rollback) for name, part in self.services.items()})
+        for service in policy.rollouts():
+            target = service.rollout
+            if target is None or target.provider == GATES:  # which says where it is only if it likes
+                continue
+            if target in seen:
+                place = f"{target.name} in {target.namespace} of {target.cluster}"
+                raise ValueError(f"{policy.key_of(service)}.rollout: {seen[target]} has the same, {place}")
+            seen[target] = service.called
         return self
 
     @model_validator(mode="after")
