@@ -111,7 +111,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     },
     "rollout": {
         "list": Usage("", "Every configured rollout"),
-        "show": Usage("SERVICE", "One rollout: steps, weight, versions, replicas"),
+        "show": Usage("SERVICE [ENVIRONMENT]", "One rollout: steps, weight, versions, replicas"),
         "check": Usage("SERVICE [verb] [--to REV]", "Would it be safe? Every reason named; nothing is changed"),
         "pause": Usage("SERVICE", "Stop it where it is, at once"),
         "resume": Usage("SERVICE", "Go on after a pause"),
@@ -124,7 +124,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "suspend": Usage("SERVICE", "Keep GitOps from putting its own spec back"),
         "restore": Usage("SERVICE", "Put GitOps back as it was before"),
         "freeze": Usage(
-            "SERVICE|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
+            "SERVICE [ENVIRONMENT]|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
