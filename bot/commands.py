@@ -124,7 +124,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "suspend": Usage("SERVICE", "Keep GitOps from putting its own spec back"),
         "restore": Usage("SERVICE", "Put GitOps back as it was before"),
         "freeze": Usage(
-            "SERVICE [ENVIRONMENT]|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
+            "SERVICE [ENVIRONMENT]|environment NAME|all [--for 2h] --why text",
+            "Nothing there goes forward until it ends",
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),

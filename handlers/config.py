@@ -50,6 +50,7 @@ from bot.policy import (
 from bot.policy import OnCall as OnCallSource
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS, STAND_INS, Sender, generic
+from handlers.intake.fields import environment as as_heard
 from handlers.intake.signatures import SCHEMES
 
 
@@ -387,6 +388,9 @@ class ServicePart(PlacedPart):
 
     @model_validator(mode="after")
     def _other_places(self) -> ServicePart:
+        for name in self.places:
+            if (meant := as_heard(name)) != name:  # no alert and no deploy would ever be there
+                raise ValueError(f"environment {name}: what senders call so is read as {meant}; write {meant}")
         if self.environment in self.environments:
             raise ValueError(f"environments.{self.environment}: it is the service's own `environment`; say it above")
         if PRODUCTION in self.environments:
