@@ -199,7 +199,9 @@ def figures(world: World, service: Service) -> Figures:
     if world.by_version is None:
         return Figures(configured=False)
     if not (world.by_version.tells_environments or is_own(world, service)):
-        return Figures(missing="`prometheus.errors` has no {environment}, so it measures another environment too")
+        return Figures(
+            missing="the query prometheus.errors names no {environment}, so it would measure other environments too"
+        )
     try:
         found = world.by_version.errors(service.name, service.environment)
     except ProviderError as error:

@@ -13,7 +13,7 @@ from bot.cards.incident import LAMP
 from bot.cards.kit import Block, actions, context, header, press, section, visit
 from bot.freezes import where
 from bot.home import Facts
-from bot.model import Freeze, Incident, Role, Sighting, Task
+from bot.model import Freeze, Incident, Role, Sighting, Task, named
 
 INCIDENTS, TASKS, ROLLOUTS, FREEZES, ONCALL = 12, 8, 8, 5, 15  # with all of them it has 76 blocks; Slack takes 100
 
@@ -77,7 +77,7 @@ def _incidents(user: str, incidents: Sequence[Incident], facts: Facts, where: Wh
 
 
 def _name(incident: Incident) -> str:
-    place = text.code(incident.service, 60) if incident.service else ""
+    place = text.code(named(incident.service, incident.environment), 60) if incident.service else ""
     signs = [":lock: private" if incident.private else "", ":dart: drill" if incident.drill else ""]
     name = f"{LAMP[incident.severity]} *{incident.id}* {incident.severity}"
     return text.dotted([name, place, text.brief(incident.title, 100), *signs])

@@ -46,6 +46,7 @@ from bot.model import (
     Severity,
     Task,
     Verdict,
+    named,
 )
 from bot.policy import Policy
 from bot.vendors import Trouble, on_card
@@ -329,7 +330,7 @@ def _took(incident: Incident) -> str:
 
 def _line(incident: Incident) -> str:
     """The incident in one line of mrkdwn."""
-    place = text.code(incident.service, 60) if incident.service else ""
+    place = text.code(named(incident.service, incident.environment), 60) if incident.service else ""
     name = f"*{incident.id}* {incident.severity}"
     facts = [name, place, text.brief(incident.title, 100), f"*{_standing(incident)}*"]
     return text.dotted([f"*{mark(incident)}*" if incident.drill else "", *facts])

@@ -292,7 +292,7 @@ def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Blo
 
 def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
     to = _target(request, rollout)
-    yield f"*Service*\n{_name(request.called)}"
+    yield f"*Service*\n{_name(request.service)}"
     yield f"*Environment*\n{_name(request.environment)}"
     yield f"*Cluster*\n{_name(rollout.cluster)}, {_name(rollout.namespace)}/{_name(rollout.name)}"
     if request.from_revision == request.to_revision:

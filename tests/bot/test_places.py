@@ -14,7 +14,7 @@ from bot import gates, live, suspensions, vigils
 from bot.canaries import FLAGGER
 from bot.cards import consent, fleet, gitops, home, rollout
 from bot.cards import gates as gate_cards
-from bot.cards.incident import incident_card
+from bot.cards.incident import incident_card, incident_list
 from bot.cards.plain import as_text
 from bot.decision import Card, Decision
 from bot.errors import Refused
@@ -244,6 +244,12 @@ def test_an_incident_offers_to_roll_back_what_is_where_it_is() -> None:
             card = incident_card(incident(environment=place), (), [(link, guilty)], (), POLICY)
             values = re.findall(r"'value': '(rollout rollback [^']*)'", str(card.blocks))
             assert values == ([offered] if deploy == place else [])
+
+
+def test_two_incidents_of_one_service_are_told_apart_in_a_list() -> None:
+    said = as_text(incident_list([incident(7), incident(8, environment="staging")]))
+    assert "`checkout` ·" in said
+    assert "`checkout staging` ·" in said
 
 
 # A line that is put together by hand has to be put together of `called`.
