@@ -143,9 +143,9 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
 }
 
 
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, known: list[str] | tuple[str, ...], alike: float = 0.6) -> str:
     """The known word that was probably meant, or ""."""
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), "")
 
 
 def unknown_verb(command: str, verb: str) -> Refused:

@@ -28,6 +28,7 @@ from storage.store import Tx
 
 log = structlog.get_logger(__name__)
 
+MISSPELLED = 0.85  # how much a word is like an environment: more than "stalling", which may begin a reason
 AT_ONCE = 8  # rollouts read at the same time
 DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promoted, or left, may have been deployed
 
@@ -71,7 +72,7 @@ def placed(world: World, service: Service, words: str, verb: str) -> tuple[Servi
     if there := places.get(word.lower()) or places.get(ENVIRONMENTS.get(word.lower(), "")):
         return there, rest.strip()
     others = {there.environment.lower() for there in world.policy.everywhere()}
-    meant = places.get(nearest(word.lower(), list(places))) if len(places) > 1 else None
+    meant = places.get(nearest(word.lower(), list(places), MISSPELLED)) if len(places) > 1 else None
     if meant or word.lower() in others:
         raise Refused(
             f"{code(service.name)} has no environment {code(word, 60)}: it is in {in_words(service)}. "

@@ -138,7 +138,8 @@ def test_what_is_done_in_staging_is_done_there_alone(desk: Desk) -> None:
 def test_the_gates_of_one_are_held_and_opened_by_themselves(desk: Desk) -> None:
     assert "`reviews staging` is held where it is" in desk.types("pause reviews staging load test")
     assert (desk.holds("production"), desk.holds("staging")) == (0, 1)
-    assert "`reviews` is held where it is" in desk.types("pause reviews looks odd")
+    assert "`reviews` is held where it is" in desk.types("pause reviews stalling at 20 %")
+    assert desk.holds("production") == 1
     assert "[Resume]  /rollout resume reviews staging" in desk.types("show reviews staging")
     keyed = replace(desk.world, gate_url=lambda *place: "/".join(place))
     assert urls(keyed, POLICY.service("reviews", "staging"))["rollback"] == "reviews/staging/rollback"
