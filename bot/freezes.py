@@ -113,6 +113,8 @@ def parse_scope(words: str, policy: Policy) -> str:
     service = policy.services[_known(first, list(policy.services), "service", "")]
     if not rest.strip():
         return service.id
+    if there := service.meant_by(rest.strip()):
+        return there.id
     places = {there.environment: there.id for there in service.everywhere}
     return places[_known(rest.strip(), list(places), "environment", f"{service.name} ")]
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.matching import Match
-from bot.model import PRODUCTION, Audience, Incident, Phase, Role, Severity, Verb, named, rollout_id
+from bot.model import PRODUCTION, Audience, Incident, Phase, Role, Severity, Verb, named, rollout_id, spelled_out
 from bot.signals import ENVIRONMENT, Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
@@ -140,6 +140,11 @@ class Service:
     def everywhere(self) -> tuple[Service, ...]:
         """It, and the same service in its other environments."""
         return (self, *self.elsewhere.values())
+
+    def meant_by(self, word: str) -> Service | None:
+        """The one of them whose environment somebody types, in whatever case, or as they abbreviate it."""
+        words = (word.lower(), spelled_out(word))
+        return next((there for there in self.everywhere if there.environment.lower() in words), None)
 
     def at(self, environment: str) -> Service:
         """The service there. Where nothing is configured it has the same people, and no rollout."""

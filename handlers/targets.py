@@ -22,7 +22,6 @@ from bot.rollouts import remembered, unsure
 from bot.text import code
 from bot.vendors import Trouble
 from handlers import oncalls
-from handlers.intake.fields import ENVIRONMENTS
 from handlers.world import Rollouts, World
 from storage.store import Tx
 
@@ -68,9 +67,9 @@ def named(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
 def placed(world: World, service: Service, words: str, verb: str) -> tuple[Service, str]:
     """The first word counts if it is an environment of the service, or might be meant for one. Raises Refused."""
     word, _, rest = words.partition(" ")
-    places = {there.environment.lower(): there for there in service.everywhere}
-    if there := places.get(word.lower()) or places.get(ENVIRONMENTS.get(word.lower(), "")):
+    if there := service.meant_by(word):
         return there, rest.strip()
+    places = {there.environment.lower(): there for there in service.everywhere}
     others = {there.environment.lower() for there in world.policy.everywhere()}
     meant = places.get(nearest(word.lower(), list(places), MISSPELLED)) if len(places) > 1 else None
     if meant or word.lower() in others:

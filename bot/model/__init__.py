@@ -74,6 +74,7 @@ from bot.model.rollout import (
     Vote,
     named,
     rollout_id,
+    spelled_out,
 )
 from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 
@@ -149,4 +150,5 @@ __all__ = [
     "Vote",
     "named",
     "rollout_id",
+    "spelled_out",
 ]

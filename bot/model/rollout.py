@@ -7,11 +7,17 @@ from datetime import datetime
 from enum import StrEnum
 
 PRODUCTION = "production"  # goes without saying
+ABBREVIATED = {"prod": PRODUCTION, "prd": PRODUCTION, "live": PRODUCTION, "stg": "staging", "stage": "staging"}
 
 
 def rollout_id(service: str, environment: str) -> str:
     """What is remembered of one rollout has this id: "checkout/production"."""
     return f"{service}/{environment}"
+
+
+def spelled_out(environment: str) -> str:
+    """One word for one environment, whatever it is abbreviated to."""
+    return ABBREVIATED.get(environment.lower(), environment.lower())
 
 
 def named(service: str, environment: str) -> str:

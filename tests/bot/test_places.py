@@ -88,7 +88,7 @@ def test_elsewhere_only_what_can_tell_environments_apart_is_measured() -> None:
 
 
 def test_a_freeze_of_one_environment_leaves_the_other_alone() -> None:
-    scopes = [parse_scope(words, POLICY) for words in ("checkout", "Checkout Staging", "lab", "environment staging")]
+    scopes = [parse_scope(words, POLICY) for words in ("checkout", "Checkout STG", "lab", "environment staging")]
     assert scopes == ["checkout/production", "checkout/staging", "lab/qa", "environment:staging"]
     assert [where(scope) for scope in scopes] == ["checkout", "checkout staging", "lab qa", "environment staging"]
     frozen = Freeze(id="FRZ-1", scope=scopes[1], reason="x", by=DANA, at=NOON, until=NOON + minutes(1))
