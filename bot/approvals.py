@@ -36,7 +36,7 @@ def approve(
     must_be_open(request)
     if by == request.by:
         raise Refused("Nobody approves their own request; somebody else has to agree. Nothing was changed.")
-    must_be_allowed(by, allowed, request.service, request.incident, who)
+    must_be_allowed(by, allowed, request.called, request.incident, who)
     left = missing(request, votes)
     if not left or any(vote.user == by for vote in votes):
         lacks = f"it needs {plural(left, 'more approval')}" if left else "it needs no more approvals"
@@ -76,7 +76,7 @@ def object_(
     """It ends here; whoever asked is told, and may ask again when the reason is gone. Raises Refused."""
     must_be_open(request)
     if by != request.by:
-        must_be_allowed(by, allowed, request.service, request.incident, who)
+        must_be_allowed(by, allowed, request.called, request.incident, who)
     must_give_a_reason(request, why)
     gone = replace(request, state=RequestState.CANCELLED, settled_at=now, outcome=f"objected to: {why}")
     vote = Vote(request=request.id, user=by, approves=False, why=why, at=now)

@@ -28,7 +28,7 @@ def channels(incident: Incident, policy: Policy) -> tuple[str, ...]:
     """Those that simply get every update."""
     if is_kept_inside(incident):
         return ()
-    return tuple(dict.fromkeys((*policy.broadcast, *policy.service(incident.service).broadcast)))
+    return tuple(dict.fromkeys((*policy.broadcast, *policy.service(incident.service, incident.environment).broadcast)))
 
 
 def destinations(incident: Incident, policy: Policy) -> tuple[Destination, ...]:

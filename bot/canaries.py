@@ -46,10 +46,10 @@ def with_gates(rollout: Rollout, holds: Sequence[Hold], seen: Mapping[str, Gate]
 
 def must_be_heard(verb: Verb, rollout: Rollout, *, full: bool) -> None:
     """Raises Refused where Flagger would not hear it, or hear something else than the word says."""
-    service, show = rollout.service, f"/rollout show {rollout.service}"
+    called, show = rollout.called, f"/rollout show {rollout.called}"
     if verb is Verb.RETRY:
         raise Refused(
-            f"{code(service)} is a Canary, which cannot be started over: Flagger analyses a revision again only when "
+            f"{code(called)} is a Canary, which cannot be started over: Flagger analyses a revision again only when "
             "its template changes. Deploy it again.",
             instead=show,
         )
@@ -57,26 +57,26 @@ def must_be_heard(verb: Verb, rollout: Rollout, *, full: bool) -> None:
         return
     if verb in (Verb.ABORT, Verb.ROLLBACK) and rollout.waiting == Kind.START:
         raise Refused(
-            f"{brief(str(rollout.current), 100)} of {code(service)} has not started: it waits at its gate "
+            f"{brief(str(rollout.current), 100)} of {code(called)} has not started: it waits at its gate "
             f"{Kind.START} and has no traffic, and there Flagger hears no order to roll back. Keep the gate closed, "
             "and deploy something else.",
-            instead=f'/rollout freeze {service} --for 2h --why "…"',
+            instead=f'/rollout freeze {called} --for 2h --why "…"',
         )
     if verb is Verb.PROMOTE and full and rollout.waiting == Kind.START:
         raise Refused(
-            f"{code(service)} waits at its gate {Kind.START}, where Flagger does not look whether its analysis is to "
+            f"{code(called)} waits at its gate {Kind.START}, where Flagger does not look whether its analysis is to "
             "be skipped. Let it start first.",
-            instead=f"/rollout promote {service}",
+            instead=f"/rollout promote {called}",
         )
     if rollout.paused or rollout.full_promotion or full:
         return
     if verb in (Verb.PROMOTE, Verb.RESUME) and rollout.waiting and rollout.waiting not in rollout.gates:
         raise Refused(
-            f"{code(service)} waits at a gate {code(rollout.waiting)} that is not one of mine. Open it where it is.",
-            instead=f"/rollout promote {service} --full",
+            f"{code(called)} waits at a gate {code(rollout.waiting)} that is not one of mine. Open it where it is.",
+            instead=f"/rollout promote {called} --full",
         )
     if verb is Verb.PROMOTE and not rollout.waiting:
         raise Refused(
-            f"Nothing holds {code(service)}: Flagger goes on by itself at its next tick, and no step can be skipped.",
-            instead=f"/rollout promote {service} --full",
+            f"Nothing holds {code(called)}: Flagger goes on by itself at its next tick, and no step can be skipped.",
+            instead=f"/rollout promote {called} --full",
         )

@@ -84,10 +84,10 @@ def _who(assignments: Sequence[Assignment]) -> Iterator[str]:
 
 def _suspects(linked: Sequence[tuple[Link, Change]]) -> Iterator[str]:
     for link, change in [pair for pair in linked if pair[0].verdict is not Verdict.DISMISSED][:SUSPECTS]:
-        what = text.code(f"{change.service} {change.version}", 100)
+        what = text.code(f"{change.called} {change.version}", 100)
         yield text.dotted([f"{VERDICTS[link.verdict]} {what}", text.brief(", ".join(link.reasons), 200)])
     if out := [pair for pair in linked if pair[0].verdict is Verdict.DISMISSED][:SUSPECTS]:
-        yield f"Not it: {', '.join(text.code(f'{c.service} {c.version}', 60) for _, c in out)}"
+        yield f"Not it: {', '.join(text.code(f'{c.called} {c.version}', 60) for _, c in out)}"
 
 
 def _tried(incident: Incident, entries: Sequence[Entry]) -> Iterator[str]:

@@ -105,16 +105,16 @@ def _shown(incident: Incident, change: Change, policy: Policy, now: datetime) ->
     """A release of the incident's own service begins: its channel looks on, once the cluster has begun too."""
     begins = change.change is ChangeKind.DEPLOY and change.status is ChangeStatus.STARTED
     same = (change.service, change.environment) == (incident.service, incident.environment)
-    if not begins or not same or policy.service(change.service).rollout is None:
+    if not begins or not same or policy.service(change.service, change.environment).rollout is None:
         return ()
-    return (ShowRollout(card_id(incident.id, change.service), due=now + BEGUN),)
+    return (ShowRollout(card_id(incident.id, change.service, change.environment), due=now + BEGUN),)
 
 
 def describe(change: Change) -> str:
     """ "deploy of checkout v42 started"."""
     version = f" {change.version}" if change.version else ""
     title = f" ({change.title})" if change.title else ""
-    return f"{change.change} of {change.service}{version} {change.status.value.replace('_', ' ')}{title}"
+    return f"{change.change} of {change.called}{version} {change.status.value.replace('_', ' ')}{title}"
 
 
 def rolled_back(request: Request, recent: Iterable[Change]) -> Decision:
@@ -138,9 +138,10 @@ def suspects_named(
 ) -> Decision:
     """Name the likely changes; a verdict that a person gave stays."""
     known = {link.change: link for link in links}
-    near = policy.service(incident.service).depends_on
+    near = policy.service(incident.service, incident.environment).depends_on
     decision = Decision()
-    for suspect in suspects.rank(incident.began, incident.service, near, changes, probes=probes, vendors=vendors):
+    service, environment = incident.service, incident.environment
+    for suspect in suspects.rank(incident.began, service, environment, near, changes, probes=probes, vendors=vendors):
         before = known.get(suspect.change.key)
         said = before and (before.by != BOT or before.verdict is not Verdict.SUSPECT)
         if before and (said or before.reasons == suspect.reasons):
@@ -169,7 +170,7 @@ def _named(incident: Incident, suspect: suspects.Suspect, now: datetime) -> tupl
             at=now,
             kind=EntryKind.SUSPECT,
             source=change.url or "",
-            text=f"suspect: {change.change} of {change.service} {change.version} ({reasons})",
+            text=f"suspect: {change.change} of {change.called} {change.version} ({reasons})",
         ),
     )
 

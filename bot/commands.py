@@ -111,7 +111,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
     },
     "rollout": {
         "list": Usage("", "Every configured rollout"),
-        "show": Usage("SERVICE", "One rollout: steps, weight, versions, replicas"),
+        "show": Usage("SERVICE [ENVIRONMENT]", "One rollout: steps, weight, versions, replicas"),
         "check": Usage("SERVICE [verb] [--to REV]", "Would it be safe? Every reason named; nothing is changed"),
         "pause": Usage("SERVICE", "Stop it where it is, at once"),
         "resume": Usage("SERVICE", "Go on after a pause"),
@@ -124,7 +124,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "suspend": Usage("SERVICE", "Keep GitOps from putting its own spec back"),
         "restore": Usage("SERVICE", "Put GitOps back as it was before"),
         "freeze": Usage(
-            "SERVICE|environment NAME|all [--for 2h] --why text", "Nothing there goes forward until it ends"
+            "SERVICE [ENVIRONMENT]|environment NAME|all [--for 2h] --why text",
+            "Nothing there goes forward until it ends",
         ),
         "thaw": Usage("FRZ-n|SERVICE|environment NAME|all", "End a freeze, and see what slipped through"),
         "freezes": Usage("", "What is frozen, why, for how long, and what slipped through"),
@@ -142,9 +143,9 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
 }
 
 
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, known: list[str] | tuple[str, ...], alike: float = 0.6) -> str:
     """The known word that was probably meant, or ""."""
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), "")
 
 
 def unknown_verb(command: str, verb: str) -> Refused:

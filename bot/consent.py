@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from bot.errors import Refused
 from bot.intents import BACK, BLUE_GREEN, Intent
-from bot.model import Assignment, Change, Migration, Role, Rollout, Severity
+from bot.model import PRODUCTION, Assignment, Change, Migration, Role, Rollout, Severity
 from bot.policy import GROUP, WHO, Rule, Service
 from bot.text import code
 
-PRODUCTION = "production"
 STAYS = frozenset({Migration.IRREVERSIBLE, Migration.HALF_APPLIED})
 MUCH, ALL = 50, 100  # per cent of the traffic
 MOST = 2  # approvals: at night there are not more people than that

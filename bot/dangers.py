@@ -45,7 +45,7 @@ def kept(meant: Plan, rollout: Rollout) -> Iterator[Reason]:
 
 def _undone_by(keeper: Keeper, name: str, rollout: Rollout) -> Reason:
     again = "" if rollout.strategy == BLUE_GREEN or not rollout.steps else ", and that rolls out from its first step"
-    stop = f" Switch it off first: {code(f'/rollout suspend {rollout.service}')}" if keeper.can_be_stopped else ""
+    stop = f" Switch it off first: {code(f'/rollout suspend {rollout.called}')}" if keeper.can_be_stopped else ""
     match keeper.reverts:
         case Reverts.AT_ONCE:
             return Reason(f"{name} heals itself: it puts its own spec back about 5 s later{again}.{stop}")

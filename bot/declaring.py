@@ -12,7 +12,7 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.incidents import channel_name, open_
 from bot.model import Assignment, Entry, EntryKind, Incident, Role, Severity
-from bot.policy import Policy
+from bot.policy import Policy, Service
 from bot.text import brief, code, one_line
 
 NEW, PRIVATE = "--new", "--private"
@@ -28,6 +28,7 @@ class Declaration:
 
     title: str
     service: str = ""
+    environment: str = ""  # "": the service's own
     severity: Severity = Severity.SEV3
     impact: str = ""
     new: bool = False
@@ -40,15 +41,24 @@ def parse(text: str, policy: Policy) -> Declaration:
     text = FLAG.sub("", text)
     severity = SEVERITY_IN_TEXT.search(text)
     title = " ".join(SEVERITY_IN_TEXT.sub("", text).split())
-    words = set(re.findall(r"[\w.-]+", title.lower()))
+    words = re.findall(r"[\w.-]+", title.lower())
     service = next((name for name in policy.services if name.lower() in words), "")
+    after = words[words.index(service.lower()) + 1 :][:1] if service else []  # as a rollout is called
+    places = [there.environment for there in policy.own(service).everywhere if there.environment.lower() in after]
     return Declaration(
         title=title or "Unnamed incident",
         service=service,
+        environment="".join(places),
         severity=Severity(int(severity[1])) if severity else Severity.SEV3,
         new="new" in flags,
         private="private" in flags,
     )
+
+
+def about(what: Declaration, policy: Policy) -> Service:
+    """The service that is meant, where it is meant."""
+    own = policy.own(what.service)
+    return own.at(what.environment or own.environment)
 
 
 def twin(what: Declaration, here: Sequence[Incident], elsewhere: Iterable[Incident]) -> Incident | None:
@@ -93,7 +103,7 @@ def declare(
     what: Declaration, here: Sequence[Incident], number: int, by: str, policy: Policy, now: datetime
 ) -> Decision:
     """`here`: the open incidents of its service, which have the alerts of that."""
-    service = policy.service(what.service) if what.service else None
+    service = about(what, policy) if what.service else None
     decision = open_(
         number,
         what.title,

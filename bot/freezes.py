@@ -11,7 +11,7 @@ from bot import durations
 from bot.commands import nearest
 from bot.decision import Decision, EndFreeze, Proclaim
 from bot.errors import Refused
-from bot.model import BOT, Change, Entry, EntryKind, Freeze, Incident, Post
+from bot.model import BOT, Change, Entry, EntryKind, Freeze, Incident, Post, named, rollout_id
 from bot.policy import Policy
 from bot.text import brief, clip, clock, code, mention, one_line, plural, span
 
@@ -20,7 +20,7 @@ ENVIRONMENT = "environment:"
 LASTS = timedelta(hours=2)  # where nobody says how long
 REASON = 300
 NAMED = 20  # changes that are named one by one
-USAGE = "/rollout freeze SERVICE|environment NAME|all --for 2h --why REASON"
+USAGE = "/rollout freeze SERVICE [ENVIRONMENT]|environment NAME|all --for 2h --why REASON"
 
 ID = re.compile(r"frz-?(\d{1,9})", re.IGNORECASE)
 
@@ -38,7 +38,7 @@ class Wanted:
 
 
 def covers(freeze: Freeze, service: str, environment: str) -> bool:
-    return freeze.scope in (ALL, f"{ENVIRONMENT}{environment}", service)
+    return freeze.scope in (ALL, f"{ENVIRONMENT}{environment}", rollout_id(service, environment))
 
 
 def standing(freezes: Iterable[Freeze], service: str, environment: str, now: datetime) -> tuple[Freeze, ...]:
@@ -51,10 +51,18 @@ def is_standing(freeze: Freeze, now: datetime) -> bool:
 
 
 def where(scope: str) -> str:
-    """ "everything", "environment staging", "checkout"; plain text."""
+    """ "everything", "environment staging", "checkout", "checkout staging"; plain text."""
     if scope == ALL:
         return "everything"
-    return f"environment {scope.removeprefix(ENVIRONMENT)}" if scope.startswith(ENVIRONMENT) else scope
+    if scope.startswith(ENVIRONMENT):
+        return f"environment {scope.removeprefix(ENVIRONMENT)}"
+    return named(*rollout_of(scope))
+
+
+def rollout_of(scope: str) -> tuple[str, str]:
+    """The service and the environment of a scope that is neither all nor an environment."""
+    service, _, environment = scope.rpartition("/")
+    return service, environment
 
 
 def reason(freeze: Freeze) -> str:
@@ -100,9 +108,15 @@ def parse_scope(words: str, policy: Policy) -> str:
     if first.lower() == ALL and not rest:
         return ALL
     if first.lower() == "environment":
-        known = sorted({service.environment for service in policy.services.values()})
+        known = sorted({service.environment for service in policy.everywhere()})
         return ENVIRONMENT + _known(rest.strip(), known, "environment", "environment ")
-    return _known(words, list(policy.services), "service", "")
+    service = policy.services[_known(first, list(policy.services), "service", "")]
+    if not rest.strip():
+        return service.id
+    if there := service.meant_by(rest.strip()):
+        return there.id
+    places = {there.environment: there.id for there in service.everywhere}
+    return places[_known(rest.strip(), list(places), "environment", f"{service.name} ")]
 
 
 def _known(word: str, known: Sequence[str], what: str, before: str) -> str:
@@ -218,7 +232,7 @@ def _bullets(changes: Sequence[Change]) -> list[str]:
 def _name(change: Change) -> str:
     """ "deploy of checkout v42 by ci"."""
     version = f" {change.version}" if change.version else ""
-    return f"{change.change} of {change.service}{version}" + (f" by {change.actor}" if change.actor else "")
+    return f"{change.change} of {change.called}{version}" + (f" by {change.actor}" if change.actor else "")
 
 
 def _told(freeze: Freeze, word: str, text: str) -> Decision:

@@ -219,11 +219,11 @@ def _note(gate: Gate, before: Gate | None, used: Pass | None, facts: Facts, now:
     of = f" for {gate.checksum}" if gate.checksum else ""
     phase = f" ({gate.phase})" if gate.phase else ""
     if used:
-        text = f"gate {gate.gate} of {gate.service} opens once{of}{phase}: {gate.why}"
+        text = f"gate {gate.gate} of {gate.called} opens once{of}{phase}: {gate.why}"
     elif before and (before.open, before.why) == (gate.open, gate.why):
-        text = f"{gate.service} asks at gate {gate.gate}{of}{phase}"
+        text = f"{gate.called} asks at gate {gate.gate}{of}{phase}"
     else:
-        text = f"gate {gate.gate} of {gate.service} is {'open' if gate.open else 'closed'}{of}{phase}: {gate.why}"
+        text = f"gate {gate.gate} of {gate.called} is {'open' if gate.open else 'closed'}{of}{phase}: {gate.why}"
     return Entry(
         at=now,
         kind=EntryKind.ACTION,
@@ -240,12 +240,12 @@ def _told(gate: Gate, before: Gate | None, facts: Facts) -> Decision:
     again = bool(before and before.open and not gate.open and before.checksum == gate.checksum)
     if not incident or not (gate.open or again):
         return Decision()
-    text = f":rewind: {code(gate.service)} asked and was told to roll back {code(gate.checksum)}."
+    text = f":rewind: {code(gate.called)} asked and was told to roll back {code(gate.checksum)}."
     if again:
         text = (
-            f":warning: {code(gate.service)} was told to roll back {code(gate.checksum)} and asks again "
+            f":warning: {code(gate.called)} was told to roll back {code(gate.checksum)} and asks again "
             f"({brief(gate.phase or 'no phase', 40)}): the answer may have been lost. Look, and order it again: "
-            f"`/rollout rollback {gate.service}`."
+            f"`/rollout rollback {gate.called}`."
         )
     post = Post(id=f"{incident}/gate/{gate.service}/{gate.version}", incident=incident, channel=CHANNEL, text=text)
     return Decision(save=(post,), do=(SendPost(post.id),))
@@ -276,9 +276,9 @@ def must_be_at(facts: Facts, verb: str, reviewed: str) -> None:
     asks = revision(facts, verb)
     if asks != reviewed:
         raise Refused(
-            f"{code(facts.service.name)} was at {code(reviewed)} when you looked, and now {code(asks)} "
+            f"{code(facts.service.called)} was at {code(reviewed)} when you looked, and now {code(asks)} "
             "asks. Nothing was changed.",
-            instead=f"/rollout show {facts.service.name}",
+            instead=f"/rollout show {facts.service.called}",
         )
 
 
@@ -286,7 +286,7 @@ def pause(facts: Facts, before: Hold | None, why: str, by: str, now: datetime) -
     """Close what leads forward; metrics, and rolling back by itself, go on. `before`: an earlier hold of theirs."""
     service = facts.service
     if before and before.lifted_at is None:
-        raise Refused(f"{code(service.name)} is held by you already.", instead=f"/rollout resume {service.name}")
+        raise Refused(f"{code(service.called)} is held by you already.", instead=f"/rollout resume {service.called}")
     hold = Hold(
         id=f"{service.name}/{service.environment}/{by}",
         service=service.name,
@@ -298,9 +298,9 @@ def pause(facts: Facts, before: Hold | None, why: str, by: str, now: datetime) -
     )
     return Decision(
         save=(hold,),
-        note=(_entry(facts, now, f"holds {service.name}: gates {' and '.join(UNDER_WAY)} are closed", by, hold.id),),
-        say=f":double_vertical_bar: {code(service.name)} is held where it is: its gates answer no from now on. Its "
-        f"metrics are still checked, and it still rolls back by itself. `/rollout resume {service.name}` lifts it.",
+        note=(_entry(facts, now, f"holds {service.called}: gates {' and '.join(UNDER_WAY)} are closed", by, hold.id),),
+        say=f":double_vertical_bar: {code(service.called)} is held where it is: its gates answer no from now on. Its "
+        f"metrics are still checked, and it still rolls back by itself. `/rollout resume {service.called}` lifts it.",
     )
 
 
@@ -309,13 +309,13 @@ def resume(facts: Facts, policy: Policy, *, by: str, now: datetime) -> Decision:
     service = facts.service
     mine = [hold for hold in facts.holds if hold.lifted_at is None and is_person(hold.holder)]
     if not mine:
-        raise Refused(f"Nobody holds {code(service.name)}.{_rest(facts, policy, now)}", instead=_show(service))
+        raise Refused(f"Nobody holds {code(service.called)}.{_rest(facts, policy, now)}", instead=_show(service))
     lifted = tuple(replace(hold, lifted_at=now, lifted_by=by) for hold in mine)
     left = replace(facts, holds=[hold for hold in facts.holds if hold not in mine])
     return Decision(
         save=lifted,
-        note=tuple(_entry(facts, now, f"lifts the hold of {service.name}", by, hold.id) for hold in lifted),
-        say=f":arrow_forward: {code(service.name)} is no longer held by anybody.{_rest(left, policy, now)}",
+        note=tuple(_entry(facts, now, f"lifts the hold of {service.called}", by, hold.id) for hold in lifted),
+        say=f":arrow_forward: {code(service.called)} is no longer held by anybody.{_rest(left, policy, now)}",
     )
 
 
@@ -345,7 +345,7 @@ def promote(
     seen = facts.seen.get(at) if at else latest(facts)
     if seen is None:
         raise Refused(
-            f"Nobody has asked at a gate of {code(service.name)} yet.", instead=f"/rollout gates {service.name}"
+            f"Nobody has asked at a gate of {code(service.called)} yet.", instead=f"/rollout gates {service.called}"
         )
     gates = FORWARD[:3] if full and seen.gate != Kind.DEPLOY else (Kind(seen.gate),)
     if not broken_glass:
@@ -356,7 +356,7 @@ def promote(
         passes.append(replace(given, over=tuple(closer.id for closer in closers(gate, facts, policy, now))))
     if not any(given.over for given in passes):
         raise Refused(
-            f"Nothing holds {code(service.name)}: it goes on by itself at its next tick.", instead=_show(service)
+            f"Nothing holds {code(service.called)}: it goes on by itself at its next tick.", instead=_show(service)
         )
     tick = Tick(gate=Kind(seen.gate), checksum=seen.checksum)
     if leave(tick, facts, closers(tick.gate, facts, policy, now), now):
@@ -368,9 +368,9 @@ def promote(
     broke = f", breaking the glass: {broken_glass}" if broken_glass and frozen(facts, now) else ""
     return Decision(
         save=tuple(passes),
-        note=(_entry(facts, now, f"lets {service.name} go on {what}, for {of}{broke}", by, passes[0].id),),
-        say=f":fast_forward: {code(service.name)} may go on {esc(what)}, for {code(of)} only. It does so when it asks "
-        "next. Whatever closes the gate from now on closes it all the same.",
+        note=(_entry(facts, now, f"lets {service.called} go on {what}, for {of}{broke}", by, passes[0].id),),
+        say=f":fast_forward: {code(service.called)} may go on {esc(what)}, for {code(of)} only. It does so when it "
+        "asks next. Whatever closes the gate from now on closes it all the same.",
     )
 
 
@@ -386,7 +386,7 @@ def _must_be_thawed(facts: Facts, flags: str, now: datetime) -> None:
         more = f". {plural(len(standing_ones) - FEW, 'more freeze')} besides" if len(standing_ones) > FEW else ""
         raise Refused(
             f"{all_of_them}{more}. Nothing was changed. Where that cannot wait, break the glass: "
-            f'`/rollout promote {facts.service.name}{flags} {FLAG} "why"`.',
+            f'`/rollout promote {facts.service.called}{flags} {FLAG} "why"`.',
             instead=f"/rollout thaw {standing_ones[0].id}",
         )
 
@@ -397,19 +397,19 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
     seen = latest(facts, FLAGGERS)
     if seen is None:
         raise Refused(
-            f"Nobody has asked at a gate of {code(service.name)} yet, so nobody would hear the order.",
-            instead=f"/rollout gates {service.name}",
+            f"Nobody has asked at a gate of {code(service.called)} yet, so nobody would hear the order.",
+            instead=f"/rollout gates {service.called}",
         )
     if seen.gate in TOLD and seen.phase in OVER:
         raise Refused(
-            f"{code(service.name)} ({code(seen.checksum)}) is over: Flagger says {seen.phase}, and "
+            f"{code(service.called)} ({code(seen.checksum)}) is over: Flagger says {seen.phase}, and "
             "hears no order then. "
             "To go back from what is promoted, deploy the version before.",
             instead=_show(service),
         )
     if order(Tick(gate=Kind.ROLLBACK, checksum=seen.checksum), facts, now):
         raise Refused(
-            f"A rollback of {code(service.name)} is ordered already; it has not asked since.", instead=_show(service)
+            f"A rollback of {code(service.called)} is ordered already; it has not asked since.", instead=_show(service)
         )
     given = _pass(facts, Kind.ROLLBACK, seen.checksum, by, number, now, once=True)
     doubt = deaf(facts, seen)
@@ -417,10 +417,10 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
         save=(given,),
         note=(
             _entry(
-                facts, now, f"orders the rollback of {service.name}, {seen.checksum or 'any revision'}", by, given.id
+                facts, now, f"orders the rollback of {service.called}, {seen.checksum or 'any revision'}", by, given.id
             ),
         ),
-        say=f":rewind: The rollback of {code(service.name)} ({code(seen.checksum)}) is ordered. Nothing has happened "
+        say=f":rewind: The rollback of {code(service.called)} ({code(seen.checksum)}) is ordered. Nothing has happened "
         f"yet: it is told so when it asks next, within one analysis interval.{f' :warning: {doubt}' if doubt else ''}",
     )
 
@@ -428,7 +428,7 @@ def rollback(facts: Facts, *, by: str, number: int, now: datetime) -> Decision:
 def deaf(facts: Facts, seen: Gate) -> str:
     """Why an order to roll back may not be heard soon; "" where nothing speaks against it."""
     if Kind.ROLLBACK not in facts.seen:
-        return f"{code(facts.service.name)} has never asked at its gate `rollback`: is that webhook configured?"
+        return f"{code(facts.service.called)} has never asked at its gate `rollback`: is that webhook configured?"
     if seen.phase == "Waiting":
         return "In phase Waiting Flagger does not ask whether to roll back: nothing has started yet."
     return ""
@@ -454,4 +454,4 @@ def _entry(facts: Facts, now: datetime, text: str, by: str, source: str) -> Entr
 
 
 def _show(service: Service) -> str:
-    return f"/rollout show {service.name}"
+    return f"/rollout show {service.called}"

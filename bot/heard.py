@@ -66,14 +66,14 @@ def _told(gate: Gate, facts: Facts, now: datetime) -> Decision:
     entry = Entry(
         at=now,
         kind=EntryKind.ACTION,
-        text=f"Flagger says that {gate.service} is {gate.phase} with {gate.checksum or 'no checksum'}",
+        text=f"Flagger says that {gate.called} is {gate.phase} with {gate.checksum or 'no checksum'}",
         incident=incident,
         source=gate.id,
     )
     rollout = facts.service.rollout
     if not incident or gate.phase not in ENDS or (rollout and rollout.provider != GATES):
         return Decision(note=(entry,))
-    text = ENDS[gate.phase].format(what=f"{code(gate.service)} ({code(gate.checksum)})")
+    text = ENDS[gate.phase].format(what=f"{code(gate.called)} ({code(gate.checksum)})")
     order = facts.seen.get(Kind.ROLLBACK)
     if gate.phase == "Failed" and order and order.open and order.checksum == gate.checksum:
         text = f"{text} So the rollback that was ordered is *proven*."

@@ -26,7 +26,7 @@ def ended(holds: Sequence[Hold], why: str, incident: str, now: datetime) -> Deci
             Entry(
                 at=now,
                 kind=EntryKind.ACTION,
-                text=f"the hold of {hold.service} is lifted, as {why}",
+                text=f"the hold of {hold.called} is lifted, as {why}",
                 incident=incident,
                 source=hold.id,
             )

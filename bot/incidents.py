@@ -23,7 +23,7 @@ from bot.decision import (
     TellResolved,
 )
 from bot.errors import Refused
-from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity
+from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity, named
 from bot.policy import Policy
 from bot.text import brief, code, mention, paragraph, span
 
@@ -164,9 +164,10 @@ def ended(incident: Incident) -> tuple[TellResolved | EndPages, ...]:
 
 
 def channel_name(incident: Incident, prefix: str = "") -> str:
-    """`inc-7-checkout`: lower case, Slack's characters, at most 80 of them."""
+    """`inc-7-checkout`, `inc-7-checkout-staging`: lower case, Slack's characters, at most 80 of them."""
     drill = "drill-" if incident.drill else ""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{drill}{incident.id}-{incident.service or incident.title}".lower())
+    about = named(incident.service, incident.environment) if incident.service else incident.title
+    words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{drill}{incident.id}-{about}".lower())
     return words.strip("-")[:80].rstrip("-")
 
 

@@ -128,7 +128,7 @@ def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: 
             ours = rollout.stable if rollout.in_flight and rollout.stable else _last_good(rollout, stables)
             return _undo(rollout, ours)
         case Verb.PAUSE | Verb.RESUME if rollout.strategy == ON_DELETE:
-            raise Refused(f"{code(rollout.service)} is {BY_DELETING}.", instead=_show(rollout))
+            raise Refused(f"{code(rollout.called)} is {BY_DELETING}.", instead=_show(rollout))
         case Verb.PAUSE:
             return _pause(rollout)
         case Verb.RESUME:
@@ -138,44 +138,42 @@ def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: 
 
 def _no_steps(verb: Verb, rollout: Rollout) -> Refused:
     how = BY_DELETING if rollout.strategy == ON_DELETE else "replaced as new pods become available"
-    why = f"{code(rollout.service)} is a {rollout.kind}, which has no steps to {verb}: it is {how}."
+    why = f"{code(rollout.called)} is a {rollout.kind}, which has no steps to {verb}: it is {how}."
     back = verb is Verb.ABORT
-    return Refused(why, instead=f"/rollout rollback {rollout.service}" if back else _show(rollout))
+    return Refused(why, instead=f"/rollout rollback {rollout.called}" if back else _show(rollout))
 
 
 def _pause(rollout: Rollout) -> Plan:
-    service = rollout.service
+    called = rollout.called
     if rollout.paused:
-        raise Refused(f"{code(service)} is already paused by hand.", instead=f"/rollout resume {service}")
+        raise Refused(f"{code(called)} is already paused by hand.", instead=f"/rollout resume {called}")
     if rollout.aborted:
         # A pause by hand stops the controller from scaling: the bad pods would stay.
-        why = f"{code(service)} is aborted and on its way back; a pause would stop that."
+        why = f"{code(called)} is aborted and on its way back; a pause would stop that."
         raise Refused(why, instead=_show(rollout))
     if rollout.stable and not rollout.in_flight and rollout.observed:
-        raise Refused(f"{code(service)} is {rollout.phase}; there is nothing to pause.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is {rollout.phase}; there is nothing to pause.", instead=_show(rollout))
     return Plan(intent=Intent.PAUSE, to=rollout.current)
 
 
 def _resume(rollout: Rollout) -> Plan:
-    service = rollout.service
+    called = rollout.called
     if rollout.paused:
         return Plan(intent=Intent.RESUME, to=rollout.current)
     _not_aborted(rollout, Verb.RESUME)
     if not rollout.waiting:
-        raise Refused(f"{code(service)} is not paused; there is nothing to resume.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is not paused; there is nothing to resume.", instead=_show(rollout))
     _must_be_observed(rollout)
     return Plan(intent=Intent.RESUME, to=rollout.current)
 
 
 def _promote(rollout: Rollout) -> Plan:
-    service = rollout.service
+    called = rollout.called
     _must_be_promotable(rollout)
     if rollout.paused:
-        raise Refused(
-            f"Somebody paused {code(service)} by hand. Lift that first.", instead=f"/rollout resume {service}"
-        )
+        raise Refused(f"Somebody paused {code(called)} by hand. Lift that first.", instead=f"/rollout resume {called}")
     if rollout.full_promotion:
-        raise Refused(f"{code(service)} is already being promoted fully.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is already being promoted fully.", instead=_show(rollout))
     if rollout.waiting:
         return Plan(intent=Intent.RESUME, to=rollout.current)
     _must_have_a_step_left(rollout)
@@ -186,33 +184,33 @@ def _promote_fully(rollout: Rollout) -> Plan:
     """Possible while paused by hand: the pause is lifted first, as the controller does not finish it otherwise."""
     _must_be_promotable(rollout, full=True)
     if rollout.full_promotion and not rollout.paused:
-        raise Refused(f"{code(rollout.service)} is already being promoted fully.", instead=_show(rollout))
+        raise Refused(f"{code(rollout.called)} is already being promoted fully.", instead=_show(rollout))
     if rollout.strategy != BLUE_GREEN and not rollout.waiting and not rollout.full_promotion:
         _must_have_a_step_left(rollout)
     return Plan(intent=Intent.PROMOTE_FULLY, to=rollout.current)
 
 
 def _must_be_promotable(rollout: Rollout, *, full: bool = False) -> None:
-    service = rollout.service
+    called = rollout.called
     if full and rollout.aborted and rollout.strategy != FLAGGER:
         raise Refused(
-            f"{shown(rollout.current)} of {code(service)} was aborted; to promote it fully would drop the abort and "
+            f"{shown(rollout.current)} of {code(called)} was aborted; to promote it fully would drop the abort and "
             "give it all the traffic. Start it over if you trust it again.",
-            instead=f"/rollout retry {service}",
+            instead=f"/rollout retry {called}",
         )
     _not_aborted(rollout, Verb.PROMOTE)
     _must_be_observed(rollout)
     if not rollout.stable:
-        why = f"This is the first deploy of {code(service)}; there is nothing to promote it over."
+        why = f"This is the first deploy of {code(called)}; there is nothing to promote it over."
         raise Refused(why, instead=_show(rollout))
     if not rollout.in_flight:
-        raise Refused(f"{code(service)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
 
 
 def _must_have_a_step_left(rollout: Rollout) -> None:
     if rollout.step >= len(rollout.steps):
         raise Refused(
-            f"{code(rollout.service)} has no step left to promote; its pods are becoming available.",
+            f"{code(rollout.called)} has no step left to promote; its pods are becoming available.",
             instead=_show(rollout),
         )
 
@@ -222,31 +220,31 @@ def _abort(rollout: Rollout) -> Plan:
     stable = _something_to_go_back_to(rollout)
     if not rollout.in_flight:
         raise Refused(
-            f"{code(rollout.service)} is fully promoted: {shown(stable)} is stable, and the controller would drop an "
+            f"{code(rollout.called)} is fully promoted: {shown(stable)} is stable, and the controller would drop an "
             "abort without a word.",
-            instead=f"/rollout rollback {rollout.service}",
+            instead=f"/rollout rollback {rollout.called}",
         )
     if _switched(rollout):
         raise Refused(
-            f"{code(rollout.service)} has switched to {shown(rollout.current)}; the controller puts an abort off "
+            f"{code(rollout.called)} has switched to {shown(rollout.current)}; the controller puts an abort off "
             "while the new pods are not all up. Roll it back.",
-            instead=f"/rollout rollback {rollout.service}",
+            instead=f"/rollout rollback {rollout.called}",
         )
     _not_yet_back(rollout, stable)
     return Plan(intent=Intent.ABORT, to=stable)
 
 
 def _retry(rollout: Rollout) -> Plan:
-    service = rollout.service
+    called = rollout.called
     if not rollout.aborted:
-        raise Refused(f"{code(service)} is not aborted; there is nothing to start over.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is not aborted; there is nothing to start over.", instead=_show(rollout))
     _must_be_observed(rollout)
     if not rollout.in_flight:
-        raise Refused(f"{code(service)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
+        raise Refused(f"{code(called)} is fully promoted: {shown(rollout.current)} is stable.", instead=_show(rollout))
     if rollout.paused:
         raise Refused(
-            f"Somebody paused {code(service)} by hand, so its abort is not finished. Lift that first.",
-            instead=f"/rollout resume {service}",
+            f"Somebody paused {code(called)} by hand, so its abort is not finished. Lift that first.",
+            instead=f"/rollout resume {called}",
         )
     return Plan(intent=Intent.RETRY, to=rollout.current)
 
@@ -263,7 +261,7 @@ def _rollback(rollout: Rollout, stables: Sequence[Stable], to: str, *, full: boo
 def _something_to_go_back_to(rollout: Rollout) -> Revision:
     if rollout.stable is None:
         raise Refused(
-            f"This is the first deploy of {code(rollout.service)}; there is nothing to roll back to.",
+            f"This is the first deploy of {code(rollout.called)}; there is nothing to roll back to.",
             instead=_show(rollout),
         )
     _must_be_observed(rollout)
@@ -285,9 +283,9 @@ def _not_yet_back(rollout: Rollout, stable: Revision) -> None:
     """An abort that hangs on a pause by hand is still to be finished."""
     if rollout.aborted and not rollout.paused:
         raise Refused(
-            f"{code(rollout.service)} is already aborted: traffic goes to {shown(stable)}. Its spec still asks for "
+            f"{code(rollout.called)} is already aborted: traffic goes to {shown(stable)}. Its spec still asks for "
             f"{shown(rollout.current)}; to change that too, name the revision.",
-            instead=f"/rollout rollback {rollout.service} --to {stable}",
+            instead=f"/rollout rollback {rollout.called} --to {stable}",
         )
 
 
@@ -297,7 +295,7 @@ def _switched(rollout: Rollout) -> bool:
 
 def _back_to(target: Revision, rollout: Rollout, *, full: bool, respec: bool) -> Plan:
     if target.hash == rollout.current.hash:
-        raise Refused(f"{code(rollout.service)} is already at {shown(target)}.", instead=_show(rollout))
+        raise Refused(f"{code(rollout.called)} is already at {shown(target)}.", instead=_show(rollout))
     stepped = rollout.strategy not in WITHOUT_STEPS
     if stepped and rollout.stable and target.hash == rollout.stable.hash and not rollout.aborted:
         return _back_to_stable(rollout, rollout.stable, respec=respec)
@@ -308,7 +306,7 @@ def _undo(rollout: Rollout, target: Revision, *, full: bool = False) -> Plan:
     if rollout.template_in.startswith(FIXED):
         elsewhere = brief(rollout.template_in, 100)
         raise Refused(
-            f"{code(rollout.service)} takes its pods from {elsewhere}, which I do not change. "
+            f"{code(rollout.called)} takes its pods from {elsewhere}, which I do not change. "
             f"Deploy {shown(target)} again the way it is usually deployed.",
             instead=_show(rollout),
         )
@@ -331,8 +329,8 @@ def _last_good(rollout: Rollout, stables: Sequence[Stable]) -> Revision:
     others = [shown(revision) for revision in rollout.history if revision.hash != rollout.current.hash]
     have = f"It still holds {', '.join(others[:5])}; name the one you trust." if others else "It holds no other one."
     raise Refused(
-        f"I have not seen an earlier revision of {code(rollout.service)} being stable. {have}",
-        instead=f"/rollout rollback {rollout.service} --to REVISION" if others else _show(rollout),
+        f"I have not seen an earlier revision of {code(rollout.called)} being stable. {have}",
+        instead=f"/rollout rollback {rollout.called} --to REVISION" if others else _show(rollout),
     )
 
 
@@ -351,29 +349,29 @@ def _not_aborted(rollout: Rollout, verb: Verb) -> None:
     """Promoting an aborted rollout does nothing; promoting it fully ships the bad version to everybody."""
     if rollout.aborted and rollout.strategy == FLAGGER:
         raise Refused(
-            f"Flagger has rolled {shown(rollout.current)} of {code(rollout.service)} back, and looks at it again only "
+            f"Flagger has rolled {shown(rollout.current)} of {code(rollout.called)} back, and looks at it again only "
             f"when its template changes; to {verb} it would do nothing. Deploy it again when it is mended.",
             instead=_show(rollout),
         )
     if rollout.aborted:
         raise Refused(
-            f"{shown(rollout.current)} of {code(rollout.service)} was aborted; to {verb} it would do nothing. "
+            f"{shown(rollout.current)} of {code(rollout.called)} was aborted; to {verb} it would do nothing. "
             "Deploy it again when it is mended, or start it over.",
-            instead=f"/rollout retry {rollout.service}",
+            instead=f"/rollout retry {rollout.called}",
         )
 
 
 def _must_be_observed(rollout: Rollout) -> None:
     if not rollout.observed:
         raise Refused(
-            f"{code(rollout.service)} was changed a moment ago and its controller has not seen that yet. "
+            f"{code(rollout.called)} was changed a moment ago and its controller has not seen that yet. "
             "Ask again in a few seconds.",
             instead=_show(rollout),
         )
 
 
 def _show(rollout: Rollout) -> str:
-    return f"/rollout show {rollout.service}"
+    return f"/rollout show {rollout.called}"
 
 
 def good(stables: Iterable[Stable], requests: Iterable[Request]) -> tuple[Stable, ...]:

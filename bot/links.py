@@ -87,7 +87,7 @@ def judged(
     """A person's verdict, which stands until a person gives another. `told`: the change is on the timeline already."""
     if not is_person(by):
         raise Refused("Only a person says what a change has to do with an incident; nothing was changed.")
-    name = code(f"{change.service} {change.version}", 100)
+    name = code(f"{change.called} {change.version}", 100)
     mine = before is not None and before.by != BOT and before.verdict is said.verdict
     if mine and before and said.why in ("", ", ".join(before.reasons)):
         raise Refused(f"It is noted already that {name} {WORDS[said.verdict]}; nothing was changed.")
@@ -118,7 +118,7 @@ def _reasons(said: Said, before: Link | None) -> tuple[str, ...]:
 
 def _entry(incident: Incident, change: Change, said: Said, by: str, now: datetime) -> Entry:
     why = f" ({said.why})" if said.why else ""
-    what = f"{change.change} of {change.service} {change.version}".rstrip()
+    what = f"{change.change} of {change.called} {change.version}".rstrip()
     text = f"{what} {WORDS[said.verdict]}{why}"
     return Entry(incident=incident.id, at=now, kind=EntryKind.SUSPECT, by=by, text=text, source=change.url or "")
 

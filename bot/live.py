@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot.cards import rollout as cards
 from bot.decision import Card, Decision, PlotRollout, ShowRollout
 from bot.intents import BY_HAND, INCONCLUSIVE, waits_for
-from bot.model import Entry, EntryKind, Incident, LiveCard, Post, Rollout, RolloutPhase
+from bot.model import PRODUCTION, Entry, EntryKind, Incident, LiveCard, Post, Rollout, RolloutPhase
 from bot.policy import Policy
 from bot.signals import KEPT_MARKS, Mark, MarkKind
 from bot.text import code
@@ -30,17 +30,20 @@ DELETED = "deleted"  # who stopped it: somebody who took the message away
 OF_INTEREST = ("pause", "analysis", "experiment")  # steps that take time: their ends are worth a plot
 
 
-def card_id(home: str, service: str) -> str:
+def card_id(home: str, service: str, environment: str) -> str:
     """`home`: an incident's id, or a channel's."""
-    return f"{home}/card/{service}"
+    place = "" if environment == PRODUCTION else f"/{environment}"
+    return f"{home}/card/{service}{place}"
 
 
 def home_of(id: str) -> str:
     return id.split("/", 1)[0]
 
 
-def service_of(id: str) -> str:
-    return id.split("/card/", 1)[1]
+def rollout_of(id: str) -> tuple[str, str]:
+    """The service and the environment of a card."""
+    service, _, environment = id.split("/card/", 1)[1].partition("/")
+    return service, environment or PRODUCTION
 
 
 def plot_id(card: str, moment: str) -> str:
@@ -53,8 +56,9 @@ def card_of_plot(id: str) -> tuple[str, str]:
     return card, moment
 
 
-def new(id: str, environment: str, now: datetime) -> LiveCard:
-    return LiveCard(id=id, service=service_of(id), environment=environment, at=now, shown_at=now)
+def new(id: str, now: datetime) -> LiveCard:
+    service, environment = rollout_of(id)
+    return LiveCard(id=id, service=service, environment=environment, at=now, shown_at=now)
 
 
 # ---------------------------------------------------------------- what people say
@@ -65,20 +69,20 @@ def watch(card: LiveCard, incident: Incident | None, by: str, now: datetime) -> 
     going = replace(card, stopped_at=None, stopped_by="", quiet_since=None, unread_since=None)
     return Decision(
         save=(going,),
-        note=_note(incident, f"shows {card.service} live in this channel", by, now),
+        note=_note(incident, f"shows {card.called} live in this channel", by, now),
         do=(ShowRollout(card.id),),
-        say=f"{code(card.service)} is shown in this channel, in one message that is kept up while it moves.",
+        say=f"{code(card.called)} is shown in this channel, in one message that is kept up while it moves.",
     )
 
 
-def unwatch(card: LiveCard | None, service: str, incident: Incident | None, by: str, now: datetime) -> Decision:
+def unwatch(card: LiveCard | None, called: str, incident: Incident | None, by: str, now: datetime) -> Decision:
     if card is None or card.stopped_by:
-        return Decision(say=f"{code(service)} is not shown in this channel; nothing was changed.")
+        return Decision(say=f"{code(called)} is not shown in this channel; nothing was changed.")
     return Decision(
         save=(replace(card, stopped_at=now, stopped_by=by),),
-        note=_note(incident, f"no longer shows {service} live in this channel", by, now),
+        note=_note(incident, f"no longer shows {called} live in this channel", by, now),
         do=(ShowRollout(card.id),),
-        say=f"{code(service)} is no longer kept up in this channel. `/rollout watch` shows it again.",
+        say=f"{code(called)} is no longer kept up in this channel. `/rollout watch {called}` shows it again.",
     )
 
 
@@ -127,7 +131,7 @@ def looked(card: LiveCard, rollout: Rollout, policy: Policy, now: datetime) -> D
 
 def face(card: LiveCard, rollout_card: Card, now: datetime) -> Card:
     """The card of a rollout with a last line that says whether it is kept up."""
-    return cards.with_footer(rollout_card, cards.rested(card.service, now) if card.stopped_at else cards.LIVE)
+    return cards.with_footer(rollout_card, cards.rested(card.called, now) if card.stopped_at else cards.LIVE)
 
 
 def unread(card: LiveCard, post: Post, why: str, now: datetime) -> tuple[Decision, Card]:
@@ -141,7 +145,7 @@ def unread(card: LiveCard, post: Post, why: str, now: datetime) -> tuple[Decisio
 
 def stopped(card: LiveCard, post: Post) -> Card:
     """Somebody wants no more of it: the last line says so."""
-    return _refooted(post, cards.rested(card.service, card.stopped_at or card.shown_at))
+    return _refooted(post, cards.rested(card.called, card.stopped_at or card.shown_at))
 
 
 def _refooted(post: Post, footer: str) -> Card:

@@ -18,15 +18,15 @@ MOST, LINE = 15, 600  # lines of one message, characters of one; all are on the 
 AND_MORE = "and more: see `/incident timeline`"
 
 
-def neighbours(service: str, policy: Policy) -> frozenset[str]:
-    """What it depends on, and what depends on it."""
-    users = (other.name for other in policy.services.values() if service in other.depends_on)
-    return frozenset({*policy.service(service).depends_on, *users})
+def neighbours(service: str, environment: str, policy: Policy) -> frozenset[str]:
+    """What it depends on there, and what depends on it."""
+    users = (other.name for other in policy.services.values() if service in other.at(environment).depends_on)
+    return frozenset({*policy.service(service, environment).depends_on, *users})
 
 
 def near(service: str, environment: str, incident: Incident, policy: Policy) -> bool:
     """Whether it is the incident's service or a neighbour, in the same environment."""
-    here = service == incident.service or service in neighbours(incident.service, policy)
+    here = service == incident.service or service in neighbours(incident.service, incident.environment, policy)
     return here and environment == incident.environment
 
 
@@ -59,7 +59,7 @@ def told(incident: Incident, changes: Iterable[Change], minute: Post | None, now
 
 def _line(incident: Incident, change: Change) -> str:
     """ ":package: 12:01 deploy of `checkout v42` by ci · details"."""
-    name = text.code(f"{change.service} {change.version}", 100)
+    name = text.code(f"{change.called} {change.version}", 100)
     by = f" by {text.brief(change.actor, 60)}" if change.actor else ""
     title = f" ({text.brief(change.title, 100)})" if change.title else ""
     ended = "" if change.status is ChangeStatus.STARTED else change.status.value.replace("_", " ")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from bot.matching import Match
-from bot.model import Audience, Incident, Phase, Role, Severity, Verb
-from bot.signals import Signal
+from bot.model import PRODUCTION, Audience, Incident, Phase, Role, Severity, Verb, named, rollout_id, spelled_out
+from bot.signals import ENVIRONMENT, Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     {f"sev{s.value}": s for s in Severity}
@@ -116,7 +116,7 @@ class Contact:
 @dataclass(frozen=True, kw_only=True)
 class Service:
     name: str
-    environment: str = "production"
+    environment: str = PRODUCTION
     oncall: str = ""
     roles: Mapping[Role, str] = field(default_factory=dict)  # role → name of an on-call
     owners: tuple[str, ...] = ()  # Slack ids that may act on its rollout at any time
@@ -126,6 +126,32 @@ class Service:
     respec: bool = False  # a rollback in flight also puts the stable template back into the spec
     servers: tuple[str, ...] = ()  # who should be there, where a list of it is kept
     verification: Verification = field(default_factory=Verification)
+    elsewhere: Mapping[str, Service] = field(default_factory=dict, hash=False)  # environment → the same service there
+
+    @property
+    def called(self) -> str:
+        return named(self.name, self.environment)
+
+    @property
+    def id(self) -> str:
+        return rollout_id(self.name, self.environment)
+
+    @property
+    def everywhere(self) -> tuple[Service, ...]:
+        """It, and the same service in its other environments."""
+        return (self, *self.elsewhere.values())
+
+    def meant_by(self, word: str) -> Service | None:
+        """The one of them whose environment somebody types, in whatever case, or as they abbreviate it."""
+        words = (word.lower(), spelled_out(word))
+        return next((there for there in self.everywhere if there.environment.lower() in words), None)
+
+    def at(self, environment: str) -> Service:
+        """The service there. Where nothing is configured it has the same people, and no rollout."""
+        if environment == self.environment:
+            return self
+        alike = replace(self, environment=environment, rollout=None, servers=(), verification=Verification())
+        return self.elsewhere.get(environment, alike)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,9 +369,31 @@ class Policy:
         """What a sender's severity word means here; an unknown word is a warning."""
         return self.severities.get(word.strip().lower(), Severity.SEV4)
 
-    def service(self, name: str) -> Service:
-        """The configured service, or one with defaults: services need no configuration to have incidents."""
+    def service(self, name: str, environment: str) -> Service:
+        """The service as it is there, or one with defaults: services need no configuration to have incidents."""
+        return self.own(name).at(environment)
+
+    def own(self, name: str) -> Service:
+        """The service in its own environment, which its name alone means."""
         return self.services.get(name) or Service(name=name)
+
+    def everywhere(self) -> tuple[Service, ...]:
+        """Every service, once for each of its environments."""
+        return tuple(there for service in self.services.values() for there in service.everywhere)
+
+    def key_of(self, service: Service) -> str:
+        """Where the configuration says it: "services.checkout.environments.staging"."""
+        own = self.own(service.name).environment == service.environment
+        return f"services.{service.name}" + ("" if own else f".environments.{service.environment}")
+
+    def signals_of(self, service: str, environment: str) -> tuple[Signal, ...]:
+        """What is plotted of it there: elsewhere than in its own environment only what tells environments apart."""
+        own = self.services.get(service, Service(name=service, environment=environment)).environment == environment
+        return tuple(signal for signal in self.signals if own or ENVIRONMENT in signal.query)
+
+    def rollouts(self) -> tuple[Service, ...]:
+        """Those that have one."""
+        return tuple(service for service in self.everywhere() if service.rollout)
 
     def probes_of(self, service: str, environment: str) -> tuple[str, ...]:
         """The names of the probes that look at it."""

@@ -121,7 +121,7 @@ def _summary(case: Case) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    return md(f"{change.change} of {change.service} {change.version}".rstrip())
+    return md(f"{change.change} of {change.called} {change.version}".rstrip())
 
 
 def _impact(case: Case) -> Iterator[str]:
@@ -301,7 +301,7 @@ def _soon(delta: timedelta) -> str:
 
 
 def _rollback(request: Request) -> str:
-    return f"The {noun(request)} of {md(request.service)} from {md(request.from_version)} to {md(request.to_version)}"
+    return f"The {noun(request)} of {md(request.called)} from {md(request.from_version)} to {md(request.to_version)}"
 
 
 def _took(request: Request) -> str:
@@ -354,7 +354,7 @@ def _follow_ups(case: Case) -> Iterator[str]:
         owner, due = md(name_of(task.owner, case.names)), _stamp(task.due_at) if task.due_at else BLANK
         yield f"- [{'x' if task.done_at else ' '}] {md(task.text)} — owner: {owner}, due: {due}"
     for request in case.rollbacks:
-        bad, service = md(request.from_version), md(request.service)
+        bad, service = md(request.from_version), md(request.called)
         yield _task(f"Take {bad} out of what {service} is released from, so that no later sync or retry ships it again")
     for tie, change in case.linked:
         if tie.verdict in (Verdict.CAUSED, Verdict.SUSPECT):
@@ -363,7 +363,7 @@ def _follow_ups(case: Case) -> Iterator[str]:
             )
     for request in case.requests:
         if request.state is RequestState.FAILED:
-            yield _task(f"Find out why the {request.verb} of {md(request.service)} failed, and test it")
+            yield _task(f"Find out why the {request.verb} of {md(request.called)} failed, and test it")
     kept, promised = case.promises
     if kept < promised:
         yield _task("Decide who sends updates when the comms lead is busy")
@@ -389,7 +389,7 @@ def _questions(case: Case) -> Iterator[str]:
             yield f"What was done from {_stamp(line.at)} on? The record says: {md(line.text)}."
     for request in case.requests:
         if request.state is RequestState.ACTING:
-            yield f"What became of the {request.verb} of {md(request.service)}? It is not proven."
+            yield f"What became of the {request.verb} of {md(request.called)}? It is not proven."
     yield f"{BLANK}: what is still unclear to those who were there?"
 
 

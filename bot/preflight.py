@@ -186,7 +186,7 @@ def _hold(hold: Hold) -> str:
 
 
 def _lifts(hold: Hold) -> str:
-    return f"/rollout resume {hold.service}" if is_person(hold.holder) else ""
+    return f"/rollout resume {hold.called}" if is_person(hold.holder) else ""
 
 
 def _mixed(meant: Plan, around: Surroundings) -> list[Reason]:
@@ -295,8 +295,8 @@ def _landed_since(change: Change, incident: Incident, rollout: Rollout) -> bool:
     """A deploy after the onset cannot have caused it: rolling back may undo the repair."""
     onset = incident.began
     alive = change.status in (ChangeStatus.STARTED, ChangeStatus.SUCCEEDED)
-    mine = change.service == rollout.service and change.at > onset
-    return alive and mine and not _starts_over(change, onset, rollout)
+    mine = (change.service, change.environment) == (rollout.service, rollout.environment)
+    return alive and mine and change.at > onset and not _starts_over(change, onset, rollout)
 
 
 def _starts_over(change: Change, onset: datetime, rollout: Rollout) -> bool:
@@ -311,7 +311,7 @@ def _starts_over(change: Change, onset: datetime, rollout: Rollout) -> bool:
 
 
 def _newer(change: Change) -> str:
-    return f"{esc(change.service)} {esc(change.version)} landed after the onset: rolling back may undo a repair"
+    return f"{esc(change.called)} {esc(change.version)} landed after the onset: rolling back may undo a repair"
 
 
 def _calm(rollout: Rollout) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ NOUNS = {Verb.PROMOTE: "promotion"}  # of the verbs that are none themselves
 def title(request: Request) -> str:
     """ "rollback of checkout to v41", "pause of checkout at v42"; plain text."""
     there = "at" if request.verb is Verb.PAUSE else "to"
-    return f"{noun(request)} of {request.service} {there} {request.to_version}"
+    return f"{noun(request)} of {request.called} {there} {request.to_version}"
 
 
 def noun(request: Request) -> str:
@@ -48,7 +48,7 @@ def overtaken(request: Request, rollout: Rollout) -> str:
         return "it was aborted" if request.verb is Verb.PAUSE and rollout.aborted else ""
     if request.verb not in LEAVES and _is_older(rollout, request.to_revision):
         return ""
-    return f"{request.service} is at {named(rollout.current)} now"
+    return f"{request.called} is at {named(rollout.current)} now"
 
 
 def broken(request: Request, rollout: Rollout) -> str:

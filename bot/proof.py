@@ -25,7 +25,7 @@ from bot.model import Request, RequestState, Rollout, RolloutPhase
 def moved(request: Request, rollout: Rollout) -> str:
     """Why the rollout is no longer where `request` was reviewed; "" while it is."""
     if rollout.current.hash != request.from_revision:
-        return f"{request.service} is at {named(rollout.current)} now, not at {request.from_version}"
+        return f"{request.called} is at {named(rollout.current)} now, not at {request.from_version}"
     match Intent(request.intent):
         case Intent.ABORT:
             return _no_longer_to_abort(request, rollout)
@@ -161,7 +161,7 @@ def judge(request: Request, rollout: Rollout) -> Finding:
 
 
 def _overtaken(request: Request, rollout: Rollout) -> Finding:
-    return failed(f"overtaken: {request.service} is at {named(rollout.current)} now")
+    return failed(f"overtaken: {request.called} is at {named(rollout.current)} now")
 
 
 def _paused(request: Request, rollout: Rollout) -> Finding:

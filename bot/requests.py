@@ -44,7 +44,7 @@ def on_cards(request: Request) -> tuple[PostCard | ShowRequest | ShowRollout, ..
 
 
 def live_card(request: Request) -> tuple[ShowRollout, ...]:
-    return (ShowRollout(card_id(request.incident, request.service)),) if request.incident else ()
+    return (ShowRollout(card_id(request.incident, request.service, request.environment)),) if request.incident else ()
 
 
 def shown(request: Request) -> tuple[ShowRequest, ...]:

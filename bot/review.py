@@ -26,10 +26,10 @@ APPROVAL_LASTS = timedelta(minutes=15)  # others have to read it first
 def what(request: Request) -> str:
     """ "rollback of checkout: v42 → v41", "pause of checkout at v42"; plain text."""
     if request.intent == Intent.PROMOTE_FULLY:
-        return f"full promotion of {request.service} at {request.from_version}"
+        return f"full promotion of {request.called} at {request.from_version}"
     if request.from_revision == request.to_revision:
-        return f"{noun(request)} of {request.service} at {request.from_version}"
-    return f"{noun(request)} of {request.service}: {request.from_version} → {request.to_version}"
+        return f"{noun(request)} of {request.called} at {request.from_version}"
+    return f"{noun(request)} of {request.called}: {request.from_version} → {request.to_version}"
 
 
 def facts(meant: Plan, rollout: Rollout, around: Surroundings) -> Facts:
@@ -72,8 +72,8 @@ def blocked(request: Request, checked: Preflight, flags: str = "") -> Refused:
     ways = [reason.instead for reason in checked.reasons if reason.weight is Safety.BLOCKED]
     if all(ways):  # nothing has to be broken for what anybody may lift
         return Refused(why, instead=ways[0])
-    override = f'/rollout {request.verb} {request.service}{flags} {FLAG} "why"'
-    return Refused(why, instead=override if checked.overridable else f"/rollout check {request.service}")
+    override = f'/rollout {request.verb} {request.called}{flags} {FLAG} "why"'
+    return Refused(why, instead=override if checked.overridable else f"/rollout check {request.called}")
 
 
 def missing(request: Request, votes: Iterable[Vote]) -> int:
@@ -81,14 +81,19 @@ def missing(request: Request, votes: Iterable[Vote]) -> int:
     return max(0, request.approvals - sum(vote.approves for vote in votes))
 
 
+def is_named(request: Request, name: str) -> bool:
+    """Whether somebody has typed whose request it is; that it is in production needs no word, and may have one."""
+    return name in (request.called, f"{request.service} {request.environment}")
+
+
 def must_be_named(request: Request, name: str) -> None:
     """A name that was typed must be right, also where none is asked for: it says what the person has in mind."""
-    if name == request.service or not (name or request.typed):
+    if is_named(request, name) or not (name or request.typed):
         return
     typed = f"You typed {code(name, 60)}, but this is" if name else "This is"
     raise Refused(
         f"{typed} the {esc(what(request))}; nothing was changed. Type the service's name to confirm it.",
-        instead=f"/rollout confirm {request.id} {request.service}",
+        instead=f"/rollout confirm {request.id} {request.called}",
     )
 
 

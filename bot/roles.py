@@ -51,7 +51,7 @@ def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
     """Role → name of the on-call that fills it. The service's `oncall` fills the commander, unless `roles` says who;
     what the alert's route says goes before both.
     """
-    service = policy.service(incident.service)
+    service = policy.service(incident.service, incident.environment)
     routed = {Role(role): name for role, name in incident.roles.items()}
     return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles) | routed
 
@@ -162,11 +162,11 @@ def handoff_draft(case: Case) -> str:
     lines = [
         f"{incident.severity}, {incident.phase}. {one_line(incident.impact)}".strip(),
         *(
-            f"{change.service} {change.version} {FOUND[link.verdict]}"
+            f"{change.called} {change.version} {FOUND[link.verdict]}"
             for link, change in case.linked[:HANDED]
             if link.verdict in FOUND
         ),
-        *(f"{request.verb} {request.service}: {request.state}" for request in case.requests[-HANDED:]),
+        *(f"{request.verb} {request.called}: {request.state}" for request in case.requests[-HANDED:]),
         *(f"{line.at:%H:%M} {one_line(line.text)}" for line in case.of(EntryKind.NOTE)[-HANDED:]),
         *(f"to do: {one_line(task.text)}" for task in case.tasks[:HANDED] if task.done_at is None),
     ]

@@ -87,7 +87,7 @@ def propose(
     rule = rule or Rule()
     if verb is not Verb.PAUSE:
         home = around.incident.id if around.incident else ""
-        must_be_allowed(by, allowed, rollout.service, home, rule.who)
+        must_be_allowed(by, allowed, rollout.called, home, rule.who)
     ended = _overtaken(around.requests, verb, by, now)
     around = replace(around, requests=[r for r in around.requests if r.state not in UNDER_WAY])
     meant = meant_by(verb, rollout, stables, around, to=to, full=full)
@@ -95,7 +95,7 @@ def propose(
     request = _request(verb, meant, rollout, around.incident, channel, by, number, now)
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
-        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.service)}. {_report(request)}{risks}")
+        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.called)}. {_report(request)}{risks}")
     consent = needed(facts(meant, rollout, around), rule)
     request = reviewed(request, checked, consent, broken_glass)
     if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
@@ -180,7 +180,7 @@ def _overtaken(requests: Sequence[Request], verb: Verb, by: str, now: datetime) 
             who = mention(request.confirmed_by or request.by)
             raise Refused(
                 f"{title(request)}, confirmed by {who}, is still under way; nothing was changed.",
-                instead=f"/rollout show {request.service}",
+                instead=f"/rollout show {request.called}",
             )
     return ended
 
@@ -217,7 +217,7 @@ def _request(
 
 def _report(request: Request) -> str:
     """Where the outcome can be read; what was typed outside of Slack has no channel."""
-    return "I will report here." if request.channel else f"Ask for `/rollout show {request.service}` to see it done."
+    return "I will report here." if request.channel else f"Ask for `/rollout show {request.called}` to see it done."
 
 
 # ---------------------------------------------------------------- confirmed or not
@@ -242,7 +242,7 @@ def confirm(
     `name` is what was typed as the service's. Raises Refused where nothing is to be saved.
     """
     must_be_open(request)
-    must_be_allowed(by, allowed, request.service, request.incident, who)
+    must_be_allowed(by, allowed, request.called, request.incident, who)
     if left := missing(request, votes):
         raise Refused(
             f"{title(request)} still needs {plural(left, 'approval')} of others; nothing was changed.",

@@ -105,7 +105,10 @@ def _shown(rollout: Rollout, known: Known) -> tuple[ShowRollout, ...]:
     begins = rollout.in_flight and (known.before is None or known.before.revision != rollout.current.hash)
     mine = (rollout.service, rollout.environment)
     hurt = [i.id for i in known.incidents if begins and (i.service, i.environment) == mine]
-    return tuple(ShowRollout(id) for id in sorted({*known.cards, *(card_id(id, rollout.service) for id in hurt)}))
+    return tuple(
+        ShowRollout(id)
+        for id in sorted({*known.cards, *(card_id(id, rollout.service, rollout.environment) for id in hurt)})
+    )
 
 
 def _over(rollout: Rollout, holds: Sequence[Hold], read_at: datetime) -> tuple[Hold, ...]:
@@ -131,7 +134,7 @@ def _due(rollout: Rollout, requests: Sequence[Request], now: datetime) -> Decisi
 def analysed_again(rollout: Rollout, incidents: Sequence[Incident], now: datetime) -> Decision:
     """What one release was let through without is back for the next one: to be read in its incidents, or in general."""
     mine = [i.id for i in incidents if (i.service, i.environment) == (rollout.service, rollout.environment)]
-    text = f"the analysis of {rollout.service}, which was skipped for one release, is switched on again"
+    text = f"the analysis of {rollout.called}, which was skipped for one release, is switched on again"
     return Decision(note=tuple(Entry(incident=id, at=now, kind=EntryKind.ACTION, text=text) for id in mine or [""]))
 
 
@@ -177,7 +180,7 @@ class _Look:
     def say(self, text: str, *verbs: str, at: datetime | None = None) -> None:
         """Unless a request of one of these verbs says so already."""
         if not any(request.verb in verbs for request in self.ours):
-            self.lines.append((at or self.now, f"{self.rollout.service} {text}"))
+            self.lines.append((at or self.now, f"{self.rollout.called} {text}"))
 
     def begun(self, before: Sighting | None) -> None:
         """A release, or our own way back to an earlier one, which is told where it was asked for."""

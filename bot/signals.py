@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.model import Change, LiveCard, Request
+from bot.model import Change, LiveCard, Placed, Request
 
 BEFORE = timedelta(minutes=3)  # of what was measured before the first mark
 LONGEST = timedelta(hours=2)  # what is further back is too small to read
@@ -17,26 +18,36 @@ MOST_LINES = 8  # of one side
 KEPT_MARKS = 40
 AROUND = timedelta(minutes=15)  # an incident, so that one sees how it was before
 
+SERVICE, ENVIRONMENT = "{service}", "{environment}"  # in a query
+NAMES = re.compile(f"{re.escape(SERVICE)}|{re.escape(ENVIRONMENT)}")
+
 Point = tuple[datetime, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """One figure of a service. `query` is PromQL with {service}; its values times `factor` are in `unit`."""
+    """One figure of a service. `query` is PromQL with {service}, and {environment} where it can tell; its values times
+    `factor` are in `unit`.
+    """
 
     title: str
     unit: str
     query: str
     factor: float = 1.0
 
-    def asked_of(self, service: str) -> str:
+    def asked_of(self, service: str, environment: str) -> str:
         """The query for this service, whose name stays a name."""
-        return asked_of(self.query, service)
+        return asked_of(self.query, service, environment)
 
 
-def asked_of(query: str, service: str) -> str:
-    """A query with {service} in it, for this service, whose name stays a name."""
-    return query.replace("{service}", service.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " "))
+def asked_of(query: str, service: str, environment: str) -> str:
+    """A query with {service} in it, and perhaps {environment}, for these, whose names stay names."""
+    names = {SERVICE: service, ENVIRONMENT: environment}
+    return NAMES.sub(lambda name: _quoted(names[name[0]]), query)
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
 REQUESTS = 'http_requests_total{service="{service}"'
@@ -103,10 +114,11 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chart:
+class Chart(Placed):
     """Everything that a plot shows. Points further apart than `gap` are not joined: nothing was measured there."""
 
     service: str
+    environment: str
     title: str
     at: datetime  # of what it is about
     start: datetime
@@ -137,6 +149,7 @@ def chart(
     acts = [mark for mark in map(_act, requests) if mark and start <= mark.at <= now]
     return Chart(
         service=card.service,
+        environment=card.environment,
         title=about.text,
         at=about.at,
         start=start,
@@ -149,6 +162,7 @@ def chart(
 
 def incident_chart(
     service: str,
+    environment: str,
     began: datetime,
     end: datetime,
     changes: Iterable[Change],
@@ -162,6 +176,7 @@ def incident_chart(
     marks = [mark for mark in (*released, *acted) if start <= mark.at <= end]
     return Chart(
         service=service,
+        environment=environment,
         title="around the incident",
         at=began,
         start=start,

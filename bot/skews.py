@@ -141,7 +141,7 @@ def _spoken_up(skew: Skew, known: Known, policy: Policy, now: datetime, fleet: F
     hold = Hold(id=hold_id(skew.id), service=skew.service, environment=skew.environment, holder=HOLDER, why=why, at=now)
     decision += Decision(save=(replace(hold, version=known.hold.version if known.hold else 0),))
     if incident:
-        said = f"{skew.service}: {skew.text}. Promotion is held until all its servers run {skew.approved}"
+        said = f"{skew.called}: {skew.text}. Promotion is held until all its servers run {skew.approved}"
         card = cards.skew_card(skew, fleet, held=True)
         decision += _posted(skew, incident, "found", card.text, card.blocks)
         decision += Decision(note=(_entry(skew, incident, said, now),))
@@ -152,9 +152,9 @@ def _alert(skew: Skew, *, firing: bool, now: datetime) -> Alert:
     return Alert(
         key=alert_key(skew.id),
         group=skew.id,
-        title=f"{skew.service}: {skew.matching} of {skew.expected} servers run {skew.approved}"
+        title=f"{skew.called}: {skew.matching} of {skew.expected} servers run {skew.approved}"
         if skew.expected
-        else f"{skew.service}: not known whether all servers run {skew.approved}",
+        else f"{skew.called}: not known whether all servers run {skew.approved}",
         severity="critical",
         service=skew.service,
         environment=skew.environment,
@@ -173,7 +173,7 @@ def _proven(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetim
     decision = Decision(save=(settled,))
     incident = known.incident.id if known.incident else ""
     if incident:
-        text = f"{skew.service}: all {skew.expected} servers run {skew.approved}, seen {IN_A_ROW} times in a row"
+        text = f"{skew.called}: all {skew.expected} servers run {skew.approved}, seen {IN_A_ROW} times in a row"
         decision += Decision(note=(_entry(skew, incident, text, now),), do=(PostCard(incident),))
     return decision if skew.alerted_at is None else decision + _let_go(settled, fleet, known, policy, BOT, now)
 
@@ -202,26 +202,26 @@ def _inconclusive(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: d
     decision = Decision(save=(settled,))
     if known.incident:
         why = "; ".join(fleet.notes) or skew.text
-        text = f"{skew.service}: not known whether all servers run {skew.approved}. {why}"
+        text = f"{skew.called}: not known whether all servers run {skew.approved}. {why}"
         decision += Decision(note=(_entry(skew, known.incident.id, text, now),))
     return decision + _let_go(settled, fleet, known, policy, BOT, now) if skew.alerted_at else decision
 
 
 def accepted(
-    skew: Skew | None, known: Known, policy: Policy, *, service: str, why: str, by: str, now: datetime
+    skew: Skew | None, known: Known, policy: Policy, *, called: str, why: str, by: str, now: datetime
 ) -> Decision:
     """A person takes the servers as they are: the check ends, and what it holds is let go. Raises Refused."""
     if skew is None or skew.settled_at or skew.alerted_at is None:
         raise Refused(
-            f"The check of {code(service)} holds nothing; nothing was changed.", instead=f"/rollout verify {service}"
+            f"The check of {code(called)} holds nothing; nothing was changed.", instead=f"/rollout verify {called}"
         )
     settled = replace(skew, settled_at=now, text=f"{skew.text}; accepted as it is: {why}")
     incident = known.incident.id if known.incident else ""
-    text = f"accepts the servers of {service} as they are ({skew.text}): {why}"
+    text = f"accepts the servers of {called} as they are ({skew.text}): {why}"
     return Decision(
         save=(settled,),
         note=(replace(_entry(skew, incident, text, now), by=by),),
-        say=f"The check of {code(service)} is over, and holds promotion no longer. It was: {brief(skew.text, 300)}.",
+        say=f"The check of {code(called)} is over, and holds promotion no longer. It was: {brief(skew.text, 300)}.",
     ) + _let_go(settled, None, known, policy, by, now, why)
 
 

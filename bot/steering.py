@@ -44,7 +44,7 @@ def steered(
     except Refused as refusal:
         return settle(request, Finding(RequestState.NOTHING, unescape(refusal.why)), now)
     lifted = tuple(_lifted(request, known, now))
-    notes = tuple(_entry(request, now, f"lifts the hold of {hold.service}", hold.id) for hold in lifted)
+    notes = tuple(_entry(request, now, f"lifts the hold of {hold.called}", hold.id) for hold in lifted)
     held = replace(rollout, paused=_stays_paused(request, rollout, steers))
     return (
         _for(request, answers)

@@ -32,18 +32,18 @@ def suspend(
     who: Sequence[str] = WHO,
 ) -> Decision:
     """`held` is the suspension that there is already. Raises Refused."""
-    service, keeper = rollout.service, rollout.keeper
-    must_be_allowed(by, allowed, service, incident.id if incident else "", who)
+    called, keeper = rollout.called, rollout.keeper
+    must_be_allowed(by, allowed, called, incident.id if incident else "", who)
     if held is not None:
         raise Refused(
             f"{brief(str(held), 150)} is switched off already, by {mention(held.by)}; nothing was changed.",
-            instead=f"/rollout restore {service}",
+            instead=f"/rollout restore {called}",
         )
     if keeper is None or not keeper.can_be_stopped:
-        raise Refused(_why_not(rollout), instead=f"/rollout check {service}")
+        raise Refused(_why_not(rollout), instead=f"/rollout check {called}")
     suspension = Suspension(
-        id=f"{service}/{rollout.environment}/{number}",
-        service=service,
+        id=f"{rollout.service}/{rollout.environment}/{number}",
+        service=rollout.service,
         environment=rollout.environment,
         incident=incident.id if incident else "",
         channel=CHANNEL if incident else channel,
@@ -66,10 +66,10 @@ def suspend(
 
 
 def _why_not(rollout: Rollout) -> str:
-    keeper, service = rollout.keeper, code(rollout.service)
+    keeper, called = rollout.keeper, code(rollout.called)
     if keeper is None:
         more = f" Not all could be looked at: {brief(rollout.unexamined, 200)}." if rollout.unexamined else ""
-        return f"Nothing that I can switch off puts the spec of {service} back; nothing was changed.{more}"
+        return f"Nothing that I can switch off puts the spec of {called} back; nothing was changed.{more}"
     name = brief(str(keeper), 100)
     if keeper.reverts is Reverts.NEVER:
         return f"{name} does nothing by itself now; there is nothing to switch off."
@@ -79,7 +79,7 @@ def _why_not(rollout: Rollout) -> str:
 
 def restore(
     held: Suspension | None,
-    service: str,
+    called: str,
     *,
     by: str,
     allowed: Collection[str],
@@ -88,11 +88,11 @@ def restore(
     who: Sequence[str] = WHO,
 ) -> Decision:
     """Raises Refused."""
-    must_be_allowed(by, allowed, service, incident, who)
+    must_be_allowed(by, allowed, called, incident, who)
     if held is None:
         raise Refused(
-            f"I have switched nothing off for {code(service)}; there is nothing to restore.",
-            instead=f"/rollout check {service}",
+            f"I have switched nothing off for {code(called)}; there is nothing to restore.",
+            instead=f"/rollout check {called}",
         )
     if held.state is not SuspensionState.OFF:
         raise Refused(f"{brief(str(held), 150)} is being set just now; ask again in a moment.")
@@ -156,7 +156,7 @@ def _again(suspension: Suspension, now: datetime) -> WatchGitOps:
 
 
 def _reminder(suspension: Suspension) -> str:
-    return f"restore {suspension} of {suspension.service} with /rollout restore {suspension.service}"
+    return f"restore {suspension} of {suspension.called} with /rollout restore {suspension.called}"
 
 
 def _reminds_no_more(suspension: Suspension, tasks_there: Sequence[Task], now: datetime) -> Decision:

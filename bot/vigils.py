@@ -128,7 +128,7 @@ def _put_back(vigil: Vigil, request: Request, rollout: Rollout, policy: Policy, 
     if vigil.broken_at is not None:
         return _go_on(vigil, request, policy, now, f"it did not stick: {what}")
     broken = replace(vigil, broken_at=rollout.written_at or now, told=vigil.told or what)
-    text = f"the {promises.noun(request)} of {vigil.service} did not stick: {what}"
+    text = f"the {promises.noun(request)} of {vigil.called} did not stick: {what}"
     noted = Decision(note=(_entry(vigil, now, text),))
     if vigil.told:  # said already: it only swings to and fro
         return noted + _go_on(broken, request, policy, now, what)
@@ -148,7 +148,7 @@ def unseen(vigil: Vigil, request: Request, why: str, policy: Policy, now: dateti
 
 def _go_on(vigil: Vigil, request: Request, policy: Policy, now: datetime, why: str) -> Decision:
     if now >= vigil.until:
-        return _ended(vigil, now, f"watch over the {promises.noun(request)} of {vigil.service} ends: {why}")
+        return _ended(vigil, now, f"watch over the {promises.noun(request)} of {vigil.called} ends: {why}")
     return Decision(save=(vigil,), do=(_again(vigil, policy, now),))
 
 

@@ -46,7 +46,7 @@ from handlers.slack.identity import Identity, preflight
 from handlers.slack.socket import Socket
 from handlers.watching import Watchers
 from handlers.web import server
-from handlers.web.gates import pass_of
+from handlers.web.gates import pass_of, place_of
 from handlers.web.guard import sign
 from handlers.web.signin import Entrance, networks
 from handlers.world import Alarms, ByVersion, Metrics, Neighbourhood, OnCalls, Place, Pods, Rollouts, World
@@ -219,10 +219,11 @@ def draft_url(base: str, token: str, incident: str) -> str:
     return f"{base}/incidents/{incident}/postmortem.md?pass={sign(incident, token)}" if base and token else ""
 
 
-def gate_url(base: str, key: str, service: str, gate: str) -> str:
+def gate_url(base: str, key: str, service: str, environment: str, gate: str) -> str:
     """Where a controller asks that can send no token."""
-    known = f"?pass={pass_of(service, key)}" if key else ""
-    return f"{base or 'https://WATCHKEEPER'}/gates/{quote(service, safe='')}/{gate}{known}"
+    place = place_of(service, environment)
+    known = f"?pass={pass_of(place, key)}" if key else ""
+    return f"{base or 'https://WATCHKEEPER'}/gates/{quote(place)}/{gate}{known}"
 
 
 def gate_tokens(settings: Settings, sources: Mapping[str, Source]) -> tuple[str, ...]:
@@ -285,7 +286,7 @@ def rollout_providers(settings: Settings) -> dict[str, Rollouts]:
 
 def providers_used(settings: Settings) -> set[str]:
     """Those that read a cluster."""
-    return {s.rollout.provider for s in settings.policy.services.values() if s.rollout} - {GATES}
+    return {s.rollout.provider for s in settings.policy.rollouts() if s.rollout} - {GATES}
 
 
 def neighbourhood(settings: Settings) -> Neighbourhood | None:

@@ -9,7 +9,7 @@ from bot.authority import Act
 from bot.commands import Ask, Submission, incident_id
 from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident
-from bot.policy import GROUP, Service
+from bot.policy import GROUP
 from handlers import targets
 from handlers.world import World
 
@@ -86,10 +86,9 @@ def surely_knows(world: World, incident: Incident, by: str, channel: str) -> boo
 
 def must_be_allowed(world: World, act: Act, by: str, incident: Incident | None, service: str) -> None:
     """`service`: where there is no incident yet. Raises Refused."""
-    name = incident.service if incident else service
-    about = world.policy.service(name) if name else Service(name="")
+    about = world.policy.service(incident.service, incident.environment) if incident else world.policy.own(service)
     roles = world.read(lambda tx: tx.assignments(incident.id)) if incident else ()
-    wanted = [about] if name else list(world.policy.services.values())
+    wanted = [about] if about.name else list(world.policy.services.values())
     words = world.policy.may.get(act, ())
     oncall = frozenset[str]().union(*(targets.oncall(world, one) for one in wanted)) if "oncall" in words else ()
     groups = {word.removeprefix(GROUP) for word in words if word.startswith(GROUP)}

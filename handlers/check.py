@@ -142,7 +142,7 @@ def scopes(granted: frozenset[str]) -> str:
 def channels(settings: Settings) -> str:
     policy = settings.policy
     rooms = [d.to.channel for d in policy.broadcasts if isinstance(d.to, Room) and d.to.channel.startswith("#")]
-    of_services = (c for s in policy.services.values() for c in s.broadcast)
+    of_services = (c for s in policy.everywhere() for c in s.broadcast)
     named = [policy.announce, *policy.broadcast, *rooms, *of_services]
     wanted = list(dict.fromkeys(name for name in named if name))
     with asking(settings) as chat:
@@ -153,13 +153,13 @@ def channels(settings: Settings) -> str:
 
 
 def rollouts(settings: Settings) -> Iterator[Row]:
-    for service in settings.policy.services.values():
+    for service in settings.policy.rollouts():
         if service.rollout and service.rollout.provider != GATES:  # nobody to ask: there we are asked
-            read = tried(f"rollout {service.name}", partial(rollout, settings, service, service.rollout))
+            read = tried(f"rollout {service.called}", partial(rollout, settings, service, service.rollout))
             yield read
             if read.ok:
-                yield tried(f"around {service.name}", partial(around, settings, service, service.rollout))
-                yield tried(f"pods of {service.name}", partial(pods, settings, service, service.rollout))
+                yield tried(f"around {service.called}", partial(around, settings, service, service.rollout))
+                yield tried(f"pods of {service.called}", partial(pods, settings, service, service.rollout))
     for (provider, cluster), namespaces in _places(settings).items():
         yield tried(f"rights in {cluster} ({provider})", partial(rights, settings, provider, cluster, namespaces))
 
@@ -203,7 +203,7 @@ def pods(settings: Settings, service: Service, target: Target) -> str:
 def _places(settings: Settings) -> dict[tuple[str, str], list[str]]:
     """The namespaces that are used of each cluster, by provider and cluster."""
     places: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for service in settings.policy.services.values():
+    for service in settings.policy.rollouts():
         if service.rollout and service.rollout.provider != GATES:
             places[service.rollout.provider, service.rollout.cluster].add(service.rollout.namespace)
     return {place: sorted(namespaces) for place, namespaces in sorted(places.items())}
@@ -287,21 +287,21 @@ def prometheus(settings: Settings) -> Iterator[Row]:
 
 
 def figures(settings: Settings, metrics: Metrics) -> Iterator[Row]:
-    names = [service.name for service in settings.policy.services.values() if service.rollout] or [""]
+    services = settings.policy.rollouts() or (Service(name=""),)
     for signal in settings.policy.signals:
-        yield tried(f"signal {signal.title.lower()}", partial(measured, metrics, signal, names))
+        yield tried(f"signal {signal.title.lower()}", partial(measured, metrics, signal, services))
     source = app.errors_by_version(settings, metrics)
     if source is not None:
-        yield tried("errors by version", partial(by_version, source, names))
+        yield tried("errors by version", partial(by_version, source, services))
 
 
-def by_version(source: ByVersion, names: Sequence[str]) -> str:
+def by_version(source: ByVersion, services: Sequence[Service]) -> str:
     """Preflight's question: which version is it that fails?"""
-    silent = [name for name in names if not source.errors(name)]
+    silent = [each.called for each in services if not source.errors(each.name, each.environment)]
     return f"no figures by version of {', '.join(silent)}" if any(silent) else "measured"
 
 
-def measured(metrics: Metrics, signal: Signal, names: Sequence[str]) -> str:
+def measured(metrics: Metrics, signal: Signal, services: Sequence[Service]) -> str:
     """Nothing measured is no failure: a service may have had no requests."""
-    silent = [name for name in names if not metrics.query(signal.asked_of(name))]
+    silent = [each.called for each in services if not metrics.query(signal.asked_of(each.name, each.environment))]
     return f"nothing measured of {', '.join(silent)}" if any(silent) else "measured"

@@ -187,9 +187,10 @@ def unparsed_replay(id: str) -> None:
 
 
 @cli.command()
-def gates(service: str) -> None:
+def gates(service: str, environment: Annotated[str, typer.Argument()] = "") -> None:
     """Print the URLs at which controllers and pipelines ask before SERVICE moves. Each is a key."""
-    for asked in call("GET", f"/api/gates/{quote(service, safe='')}"):
+    where = "/".join(quote(word, safe="") for word in (service, environment) if word)
+    for asked in call("GET", f"/api/gates/{where}"):
         typer.echo(f"{asked['gate']:<26} {asked['url']}")
 
 

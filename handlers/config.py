@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot import durations, matching
 from bot.commands import nearest
-from bot.model import Audience, Phase, Role, Severity, Verb
+from bot.model import PRODUCTION, Audience, Phase, Role, Severity, Verb
 from bot.policy import (
     EVERYBODY,
     GATES,
@@ -50,6 +50,7 @@ from bot.policy import (
 from bot.policy import OnCall as OnCallSource
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS, STAND_INS, Sender, generic
+from handlers.intake.fields import environment as as_heard
 from handlers.intake.signatures import SCHEMES
 
 
@@ -332,8 +333,13 @@ class VerifyPart(Part):
         return Verification(**self.model_dump())
 
 
-class ServicePart(Part):
-    environment: str = "production"
+OF_PEOPLE = ("oncall", "roles", "owners", "broadcast", "depends_on", "rollback")
+PLACE = r"^[^\s/]+$"  # one word of a line, and one part of an id
+
+
+class PlacedPart(Part):
+    """A service in one environment."""
+
     oncall: str = ""
     roles: dict[Role, str] = {}
     owners: list[Member] = []
@@ -344,10 +350,10 @@ class ServicePart(Part):
     servers: list[str] = []
     verify: VerifyPart = VerifyPart()
 
-    def policy(self, name: str, rollback: RollbackPart) -> Service:
+    def placed(self, name: str, environment: str, rollback: RollbackPart) -> Service:
         return Service(
             name=name,
-            environment=self.environment,
+            environment=environment,
             oncall=self.oncall,
             roles=self.roles,
             owners=tuple(self.owners),
@@ -358,6 +364,59 @@ class ServicePart(Part):
             servers=tuple(self.servers),
             verification=self.verify.policy(),
         )
+
+
+class ServicePart(PlacedPart):
+    environment: str = Field(default="production", pattern=PLACE)
+    environments: dict[Annotated[str, Field(pattern=PLACE)], PlacedPart] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_above(cls, said: Any) -> Any:
+        """What an environment does not say of people and neighbours is as above it, and so is each key of its rollout.
+
+        What tells its servers apart is its own: to look for those of production in staging would find nothing right.
+        """
+        others = said.get("environments") if isinstance(said, dict) else None
+        if not isinstance(others, dict):
+            return said
+        above = {key: said[key] for key in OF_PEOPLE if key in said}
+        return {
+            **said,
+            "environments": {name: _there(part, above, said.get("rollout")) for name, part in others.items()},
+        }
+
+    @model_validator(mode="after")
+    def _other_places(self) -> ServicePart:
+        for name in self.places:
+            if (meant := as_heard(name)) != name:  # no alert and no deploy would ever be there
+                raise ValueError(f"environment {name}: what senders call so is read as {meant}; write {meant}")
+        if self.environment in self.environments:
+            raise ValueError(f"environments.{self.environment}: it is the service's own `environment`; say it above")
+        if PRODUCTION in self.environments:
+            raise ValueError(
+                f"environments.{PRODUCTION}: production is what the name alone means; say it above, and "
+                f"{self.environment} here"
+            )
+        return self
+
+    @property
+    def places(self) -> dict[str, PlacedPart]:
+        """By environment; its own first."""
+        return {self.environment: self, **self.environments}
+
+    def policy(self, name: str, rollback: RollbackPart) -> Service:
+        others = {place: part.placed(name, place, rollback) for place, part in self.environments.items()}
+        return replace(self.placed(name, self.environment, rollback), elsewhere=others)
+
+
+def _there(part: Any, above: Mapping[str, Any], rollout: Any) -> Any:
+    """A part of `environments` as it is written, filled up."""
+    if not isinstance(part, dict):
+        return part
+    own = part.get("rollout")
+    merged = {**rollout, **own} if isinstance(rollout, dict) and isinstance(own, dict) else own
+    return {**above, **part, "rollout": merged}
 
 
 class ConsentPart(Part):
@@ -768,7 +827,7 @@ class Config(Part):
     oncall: dict[str, OnCall] = {}
     people: dict[Member, PersonPart] = {}
     page: PagePart = PagePart()
-    services: dict[str, ServicePart] = {}
+    services: dict[Annotated[str, Field(pattern=PLACE)], ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
     may: MayPart = MayPart()
@@ -799,10 +858,27 @@ class Config(Part):
             for role, who in route.roles.items():
                 _known(who, self.oncall, f"routes.{number}.roles.{role}", "on-call")
         for name, service in self.services.items():
-            for who in filter(None, (service.oncall, *service.roles.values())):
-                _known(who, self.oncall, f"services.{name}", "on-call")
-            if service.rollout and service.rollout.cluster:
-                _known(service.rollout.cluster, self.clusters, f"services.{name}.rollout.cluster", "cluster")
+            for environment, there in service.places.items():
+                where = f"services.{name}" + (f".environments.{environment}" if there is not service else "")
+                for who in filter(None, (there.oncall, *there.roles.values())):
+                    _known(who, self.oncall, where, "on-call")
+                if there.rollout and there.rollout.cluster:
+                    _known(there.rollout.cluster, self.clusters, f"{where}.rollout.cluster", "cluster")
+        return self
+
+    @model_validator(mode="after")
+    def _one_rollout_each(self) -> Config:
+        """Of two with the same place each would be told of, and act on, the other's releases."""
+        seen: dict[Target, str] = {}
+        policy = Policy(services={name: part.policy(name, self.rollback) for name, part in self.services.items()})
+        for service in policy.rollouts():
+            target = service.rollout
+            if target is None or target.provider == GATES:  # which says where it is only if it likes
+                continue
+            if target in seen:
+                place = f"{target.name} in {target.namespace} of {target.cluster}"
+                raise ValueError(f"{policy.key_of(service)}.rollout: {seen[target]} has the same, {place}")
+            seen[target] = service.called
         return self
 
     @model_validator(mode="after")

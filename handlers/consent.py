@@ -122,8 +122,8 @@ def submit(world: World, form: Submission) -> Decision:
         return _object(world, asked, form.by, form.values.get("why", "").strip())
     name = form.values.get("name", "").strip()
     rollouts.must_be_open(asked)
-    if name != asked.service:
-        raise Invalid({"name": f"That is not the service's name. It is {asked.service}; nothing was changed."})
+    if not review.is_named(asked, name):
+        raise Invalid({"name": f"That is not the service's name. It is {asked.called}; nothing was changed."})
     return _confirm(world, asked, form.by, name)
 
 

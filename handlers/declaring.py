@@ -39,7 +39,7 @@ def run(world: World, ask: Ask) -> Decision:
 
 def of_service(world: World, tx: Tx, what: declaring.Declaration) -> tuple[Incident, ...]:
     """The open incidents of the service that it names."""
-    service = world.policy.service(what.service)
+    service = declaring.about(what, world.policy)
     return tx.open_incident_of(service.name, service.environment) if what.service else ()
 
 

@@ -178,15 +178,19 @@ def _chart(world: World, tx: Tx, id: str) -> Chart | None:
     ended = incident.resolved_at or now
     began = max(incident.began, ended - timedelta(days=2))
     here = tx.changes(began - signals.AROUND, now, [incident.service])
-    return signals.incident_chart(
-        incident.service, began, min(ended + signals.AROUND, now), here, tx.requests(id), world.policy.signals
-    )
+    where = (incident.service, incident.environment)
+    here = tuple(change for change in here if (change.service, change.environment) == where)
+    asked = world.policy.signals_of(*where)
+    return signals.incident_chart(*where, began, min(ended + signals.AROUND, now), here, tx.requests(id), asked)
 
 
 def _measured(metrics: Metrics, chart: Chart) -> Chart:
     panels = [
         signals.measured(
-            panel, metrics.range(panel.signal.asked_of(chart.service), chart.start, chart.end, chart.step), "", ""
+            panel,
+            metrics.range(panel.signal.asked_of(chart.service, chart.environment), chart.start, chart.end, chart.step),
+            "",
+            "",
         )
         for panel in chart.panels
     ]

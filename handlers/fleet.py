@@ -41,7 +41,7 @@ def show(world: World, ask: Ask, words: str) -> Decision:
     if rest:
         return accept(world, ask, service, rest)
     rollout = targets.read(world, service)
-    return Decision(say=cards.fleet_card(service.name, look(world, service, rollout), moving(rollout)))
+    return Decision(say=cards.fleet_card(service.called, look(world, service, rollout), moving(rollout)))
 
 
 def accept(world: World, ask: Ask, service: Service, words: str) -> Decision:
@@ -51,15 +51,17 @@ def accept(world: World, ask: Ask, service: Service, words: str) -> Decision:
     if not why:
         raise Refused(
             f"I did not understand {code(words, 60)}; nothing was changed.",
-            instead=f'/rollout verify {service.name} --accept "why"',
+            instead=f'/rollout verify {service.called} --accept "why"',
         )
     circle = targets.circle(world, service, Verb.PROMOTE)
 
     def think(tx: Tx, now: datetime) -> Decision:
         here = targets.surroundings(tx, ask, service, now).incident
-        must_be_allowed(ask.by, circle.allowed(world, tx, here), service.name, here.id if here else "", circle.rule.who)
+        must_be_allowed(
+            ask.by, circle.allowed(world, tx, here), service.called, here.id if here else "", circle.rule.who
+        )
         known = _known(world, tx, service, now)
-        return skews.accepted(known.skew, known, world.policy, service=service.name, why=why, by=ask.by, now=now)
+        return skews.accepted(known.skew, known, world.policy, called=service.called, why=why, by=ask.by, now=now)
 
     return world.decide(think)
 
@@ -80,8 +82,8 @@ def moving(rollout: Rollout) -> str:
 def verify(world: World, id: str) -> Think:
     """One look of the check after a rollout. What cannot be read is unknown, not an error to give up on."""
     name, _, environment = id.rpartition("/")
-    service = world.policy.services.get(name)
-    if service is None or service.rollout is None or targets.asks_only(service) or service.environment != environment:
+    service = world.policy.service(name, environment)
+    if service.rollout is None or targets.asks_only(service):
         return nothing
     try:
         rollout = targets.read(world, service)
@@ -154,7 +156,7 @@ def look(world: World, service: Service, rollout: Rollout) -> Fleet:
         approved = replace(approved, leaving=_approved(str(rollout.stable), deploys))
     pods = _pods(world, service, wanted)
     said = [*_build_infos(world, service), *_version_pages(world, service, pods.seen)]
-    expected = _expected(service, _targets(world, service), pods.expected)
+    expected = _expected(world, service, _targets(world, service), pods.expected)
     older = {r.hash: str(r) for r in (*rollout.history, rollout.current)}
     given_up = rollout.current.hash if wanted != rollout.current else ""
     seen = [*(_named(_leaving(pod, given_up), older) for pod in pods.seen), *said]
@@ -193,7 +195,7 @@ def _pods(world: World, service: Service, wanted: Revision) -> Instances:
     return world.pods.instances(service.rollout, service.verification, wanted.hash)
 
 
-def _expected(service: Service, up: Expected | None, others: Sequence[Expected]) -> Expected:
+def _expected(world: World, service: Service, up: Expected | None, others: Sequence[Expected]) -> Expected:
     """The first that is there; never from what is checked."""
     if service.servers:
         names = frozenset(service.servers)
@@ -201,9 +203,9 @@ def _expected(service: Service, up: Expected | None, others: Sequence[Expected])
     found = next(iter([*([up] if up else []), *others]), None)
     if found is None:
         raise Refused(
-            f"Nobody says which servers {code(service.name)} should have: list them in "
-            f"{code(f'services.{service.name}.servers')}.",
-            instead=f"/rollout show {service.name}",
+            f"Nobody says which servers {code(service.called)} should have: list them in "
+            f"{code(f'{world.policy.key_of(service)}.servers')}.",
+            instead=f"/rollout show {service.called}",
         )
     return found
 
@@ -239,7 +241,7 @@ def _series(world: World, service: Service, query: str) -> list[Mapping[str, str
     if not query:
         return []
     if world.metrics is None:
-        raise ProviderError("Prometheus", f"its url is not configured, and {service.name} is to be asked there")
+        raise ProviderError("Prometheus", f"its url is not configured, and {service.called} is to be asked there")
     return [labels for labels, _ in world.metrics.query(query)]
 
 

@@ -98,8 +98,8 @@ def services_in(world: World, scope: str) -> Iterable[Service]:
         return ()
     if scope.startswith(freezes.ENVIRONMENT):
         name = scope.removeprefix(freezes.ENVIRONMENT)
-        return [service for service in world.policy.services.values() if service.environment == name]
-    return [world.policy.service(scope)]
+        return [service for service in world.policy.everywhere() if service.environment == name]
+    return [world.policy.service(*freezes.rollout_of(scope))]
 
 
 # ---------------------------------------------------------------- effects

@@ -85,9 +85,9 @@ def steered(world: World, ask: Ask, verb: str, words: str) -> Decision | None:
         return None
     if verb in IN_CLUSTER:
         raise Refused(
-            f"{code(service.name)} is known only by what it asks at its gates; no cluster is read, so there is nothing "
-            f"to {verb}.",
-            instead=f"/rollout show {service.name}",
+            f"{code(service.called)} is known only by what it asks at its gates; no cluster is read, so there is "
+            f"nothing to {verb}.",
+            instead=f"/rollout show {service.called}",
         )
     if verb == "show":
         return show(world, service)
@@ -115,7 +115,7 @@ def parse(verb: str, service: Service, words: str) -> Options:
                 usage = " [--full]" if verb == "promote" else ""
                 raise Refused(
                     f"I did not understand {code(' '.join(rest), 60)}; nothing was changed.",
-                    instead=f"/rollout {verb} {service.name}{usage}",
+                    instead=f"/rollout {verb} {service.called}{usage}",
                 )
     return Options(full=full, at=at, broken_glass=broken_glass)
 
@@ -129,13 +129,13 @@ def check(world: World, service: Service, words: str) -> Decision:
     """Every verb that means something here, or the one that is named; nothing is changed. Raises Refused."""
     verbs = (targets.verb(words),) if words else gate_checks.VERBS
     if verbs == (Verb.RETRY,):
-        raise Refused(f"{code(service.name)} is steered at its gates, where there is no retry.")
+        raise Refused(f"{code(service.called)} is steered at its gates, where there is no retry.")
     now = world.now()
 
     def judge(tx: Tx) -> Decision:
         known = facts(world, tx, service, now)
         results = {verb: gate_checks.check(verb, known, world.policy, now) for verb in verbs}
-        return Decision(say=check_card(service.name, cards.summary(known, world.policy, now), results))
+        return Decision(say=check_card(service.called, cards.summary(known, world.policy, now), results))
 
     return world.read(judge)
 
@@ -156,15 +156,15 @@ def previewed(world: World, ask: Ask, service: Service, verb: str, options: Opti
         known = facts(world, tx, service, now)
         here = targets.surroundings(tx, ask, service, now).incident
         allowed = circle.allowed(world, tx, here, breaking=bool(options.broken_glass))
-        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
+        must_be_allowed(ask.by, allowed, service.called, here.id if here else "", circle.rule.who)
         decision = _do(world, known, verb, options, ask.by, tx.count_passes() + 1, now)
         if options.at:
             gates.must_be_at(known, verb, options.at)
             return decision + _alarm(world, tx, ask, known, options, decision, now)
-        line = f"{verb} {service.name}" + (" --full" if options.full else "")
+        line = f"{verb} {service.called}" + (" --full" if options.full else "")
         if options.broken_glass:  # a quote would end it early
             line += f' {glass.FLAG} "{options.broken_glass.replace(QUOTE, APOSTROPHE)}"'
-        title = f"{TITLES[verb]} {service.name}?"
+        title = f"{TITLES[verb]} {service.called}?"
         at = gates.revision(known, verb)
         against = () if verb in BACK else gates.closers(Kind.PROMOTION, known, world.policy, now)
         return Decision(say=cards.preview(line, at, title, WILL[verb, options.full], known, against, now))
@@ -183,7 +183,7 @@ def _alarm(
     home = gates.home(known)
     return glass.announced(
         given.id,
-        f"promotion of {known.service.name} at {gates.revision(known, Verb.PROMOTE)}",
+        f"promotion of {known.service.called} at {gates.revision(known, Verb.PROMOTE)}",
         options.broken_glass,
         "; ".join(brief(rule, 500) for rule in rules),
         by=ask.by,
@@ -230,7 +230,7 @@ def _do(
 
 def summaries(world: World) -> list[str]:
     """A line for each rollout that is only known by what it asks."""
-    services = [service for service in targets.configured(world).values() if targets.asks_only(service)]
+    services = [service for service in world.policy.rollouts() if targets.asks_only(service)]
     now = world.now()
 
     def ask(tx: Tx) -> list[str]:
@@ -240,35 +240,27 @@ def summaries(world: World) -> list[str]:
 
 
 def urls(world: World, service: Service) -> dict[str, str]:
-    return {kind.value: world.gate_url(service.name, kind) for kind in Kind}
+    return {kind.value: world.gate_url(service.name, service.environment, kind) for kind in Kind}
 
 
 def show_urls(world: World, ask: Ask, words: str) -> Decision:
     """To those who may act on the rollout: a URL is a key."""
-    service = named(world, ask, words)
+    service, rest = targets.named(world, ask, words, "gates")
+    targets.must_be_all(rest, "gates")
     circle = targets.circle(world, service, Verb.PROMOTE)
 
     def answer(tx: Tx) -> Decision:
         here = targets.surroundings(tx, ask, service, world.now()).incident
         allowed = circle.allowed(world, tx, here)
-        must_be_allowed(ask.by, allowed, service.name, here.id if here else "", circle.rule.who)
-        return Decision(say=cards.urls_card(service.name, urls(world, service)))
+        must_be_allowed(ask.by, allowed, service.called, here.id if here else "", circle.rule.who)
+        return Decision(say=cards.urls_card(service.called, urls(world, service)))
 
     return world.read(answer)
 
 
-def named(world: World, ask: Ask, words: str) -> Service:
-    """Any service of the configuration: a gate needs no rollout. Raises Refused."""
-    name = words.strip()
-    if not name and ask.channel:
-        here = world.read(lambda tx: tx.incident_in(ask.channel))
-        name = here.service if here else ""
-    found = find(world, name)
-    if found is None:
-        raise Refused(f"I know no service {code(name, 60)} in the configuration.", instead="/rollout list")
-    return found
-
-
-def find(world: World, name: str) -> Service | None:
+def find(world: World, name: str, environment: str) -> Service | None:
+    """Any service of the configuration: a gate needs no rollout. Without an environment the one that its name means."""
     lower = {each.lower(): service for each, service in world.policy.services.items()}
-    return lower.get(name.lower())
+    service = lower.get(name.lower())
+    places = {there.environment: there for there in service.everywhere} if service else {}
+    return places.get(environment) if environment else service

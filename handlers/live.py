@@ -28,26 +28,29 @@ SOON = 5.0  # seconds
 
 def watch(world: World, ask: Ask, words: str) -> Decision:
     """`/rollout watch`: the card of a rollout in this channel, kept up."""
-    service, _ = targets.find(world, ask, words, "watch")
+    service, rest = targets.find(world, ask, words, "watch")
+    targets.must_be_all(rest, "watch")
     _must_be_in(world, ask)
     targets.read(world, service)  # raises, where there would be nothing to show
 
     def think(tx: Tx, now: datetime) -> Decision:
         incident = tx.incident_in(ask.channel)
-        id = live.card_id(incident.id if incident else ask.channel, service.name)
-        card = tx.live_card(id) or live.new(id, service.environment, now)
+        id = live.card_id(incident.id if incident else ask.channel, service.name, service.environment)
+        card = tx.live_card(id) or live.new(id, now)
         return live.watch(card, incident, ask.by, now)
 
     return world.decide(think)
 
 
 def unwatch(world: World, ask: Ask, words: str) -> Decision:
-    service, _ = targets.find(world, ask, words, "unwatch")
+    service, rest = targets.find(world, ask, words, "unwatch")
+    targets.must_be_all(rest, "unwatch")
 
     def think(tx: Tx, now: datetime) -> Decision:
         incident = tx.incident_in(ask.channel) if ask.channel else None
-        card = tx.live_card(live.card_id(incident.id if incident else ask.channel, service.name))
-        return live.unwatch(card, service.name, incident, ask.by, now)
+        home = incident.id if incident else ask.channel
+        card = tx.live_card(live.card_id(home, service.name, service.environment))
+        return live.unwatch(card, service.called, incident, ask.by, now)
 
     return world.decide(think)
 
@@ -69,8 +72,7 @@ def show(world: World, id: str, job: Job) -> Think:
 
     def ask(tx: Tx) -> tuple[LiveCard, Post, Incident | None]:
         incident = tx.find_incident(live.home_of(id))
-        service = world.policy.service(live.service_of(id))
-        card = tx.live_card(id) or live.new(id, service.environment, world.now())
+        card = tx.live_card(id) or live.new(id, world.now())
         return card, tx.find_post(id) or _post(id, incident), incident
 
     card, post, incident = world.read(ask)
@@ -80,7 +82,7 @@ def show(world: World, id: str, job: Job) -> Think:
         raise NotYet(early, "it was edited a moment ago")
     channel = _channel(post, incident)
     try:
-        rollout = targets.read(world, world.policy.service(card.service))
+        rollout = targets.read(world, world.policy.service(card.service, card.environment))
     except ProviderError as error:
         return _unread(world, card, post, channel, error)
     if live.sleeps(card, rollout):
@@ -103,7 +105,7 @@ def _channel(post: Post, incident: Incident | None) -> str:
 
 
 def _shown(world: World, card: LiveCard, post: Post, channel: str, rollout: Rollout, job: Job) -> Think:
-    stables = world.read(lambda tx: targets.known_good(tx, world.policy.service(card.service)))
+    stables = world.read(lambda tx: targets.known_good(tx, world.policy.service(card.service, card.environment)))
     now = world.now()
     after = next(noun for noun in live.looked(card, rollout, world.policy, now).save if isinstance(noun, LiveCard))
     face = live.face(after, cards.rollout_card(rollout, stables), now)
@@ -199,9 +201,9 @@ def plot(world: World, id: str) -> Think:
     if chart.is_empty:
         log.info("nothing measured, so nothing plotted", card=card_id, moment=moment)
         return nothing
-    name = f"{chart.service}-{chart.at:%H%M%S}.png"
+    name = f"{chart.called}-{chart.at:%H%M%S}.png".replace(" ", "-")
     world.chat.attach(
-        post.channel, post.ts, name, f"{chart.service}: {chart.title}, {chart.at:%H:%M:%S} UTC", world.draw(chart),
+        post.channel, post.ts, name, f"{chart.called}: {chart.title}, {chart.at:%H:%M:%S} UTC", world.draw(chart),
         since=card.at,
     )  # fmt: skip
     return nothing
@@ -213,15 +215,15 @@ def _chart(world: World, tx: Tx, card_id: str, moment: str) -> Chart | None:
         return None
     incident = tx.find_incident(live.home_of(card_id))
     asked = tx.requests(incident.id if incident else "")
-    mine = [request for request in asked if request.service == card.service]
-    return signals.chart(card, moment, mine, world.policy.signals, world.now())
+    mine = [request for request in asked if request.called == card.called]
+    return signals.chart(card, moment, mine, world.policy.signals_of(card.service, card.environment), world.now())
 
 
 def _measured(metrics: Metrics, chart: Chart, card: LiveCard) -> Chart:
     panels = [
         signals.measured(
             panel,
-            metrics.range(panel.signal.asked_of(chart.service), chart.start, chart.end, chart.step),
+            metrics.range(panel.signal.asked_of(chart.service, chart.environment), chart.start, chart.end, chart.step),
             card.revision,
             card.stable,
         )

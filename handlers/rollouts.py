@@ -31,7 +31,7 @@ def run(world: World, ask: Ask) -> Decision:
         return steered
     match verb:
         case "":
-            return Decision(say=cards.tray(sorted(targets.configured(world))))
+            return Decision(say=cards.tray(sorted(service.called for service in world.policy.rollouts())))
         case "list":
             return list_(world)
         case "show":
@@ -71,12 +71,12 @@ def run(world: World, ask: Ask) -> Decision:
 
 
 def list_(world: World) -> Decision:
-    services = sorted(targets.in_clusters(world).values(), key=lambda service: service.name)
+    services = sorted(targets.in_clusters(world), key=lambda service: service.called)
     found: list[Rollout] = []
     troubles: dict[str, str] = {}
     for service, result in zip(services, targets.read_all(world, services), strict=True):
         if isinstance(result, ProviderError):
-            troubles[service.name] = str(result)
+            troubles[service.called] = str(result)
         else:
             found.append(result)
     frozen, asking = world.read(lambda tx: tx.freezes(world.now())), gates.summaries(world)
@@ -84,7 +84,8 @@ def list_(world: World) -> Decision:
 
 
 def show(world: World, ask: Ask, words: str) -> Decision:
-    service, _ = targets.find(world, ask, words, "show")
+    service, rest = targets.find(world, ask, words, "show")
+    targets.must_be_all(rest, "show")
     rollout = targets.read(world, service)
     return Decision(say=cards.rollout_card(rollout, world.read(lambda tx: targets.known_good(tx, service))))
 
@@ -104,7 +105,7 @@ def check(world: World, ask: Ask, words: str) -> Decision:
         around = replace(around, figures=figures, doubts=doubts)
         around = replace(around, vendors=targets.vendor_troubles(world, tx, service.name, world.now()))
         results = {verb: preflight(verb, rollout, stables, around, to=to, full=full) for verb in verbs}
-        return Decision(say=cards.check_card(service.name, cards.summary(rollout), results))
+        return Decision(say=cards.check_card(service.called, cards.summary(rollout), results))
 
     return world.read(judge)
 
@@ -178,7 +179,7 @@ def act(world: World, id: str) -> Think:
     if rollouts.too_late(asked, world.now()):
         late = "the cluster could not be reached in time, and now it is too late to act"
         raise ProviderError("Watchkeeper", late, permanent=True, unknown=True)
-    tell = steering.act(world, world.policy.service(asked.service), asked) or _tell(world, asked)
+    tell = steering.act(world, world.policy.service(asked.service, asked.environment), asked) or _tell(world, asked)
 
     def think(tx: Tx, now: datetime) -> Decision:
         decision = tell(tx, now)
@@ -189,7 +190,7 @@ def act(world: World, id: str) -> Think:
 
 
 def _tell(world: World, asked: Request) -> Think:
-    controller, target = targets.provider(world, world.policy.service(asked.service))
+    controller, target = targets.provider(world, world.policy.service(asked.service, asked.environment))
     rollout = controller.act(target, asked)
     return lambda tx, now: rollouts.acted(tx.request(asked.id), rollout, now)
 
@@ -232,7 +233,7 @@ def _vigil(world: World, tx: Tx, decision: Decision, now: datetime) -> Decision:
 
 def _look(world: World, asked: Request) -> Rollout:
     """Reads it, and sends what had to wait until the controller had seen the call before."""
-    service = world.policy.service(asked.service)
+    service = world.policy.service(asked.service, asked.environment)
     controller, target = targets.provider(world, service)
     if not rollouts.in_parts(asked, world.now()):
         return targets.read(world, service)
@@ -252,4 +253,4 @@ def gave_up(world: World, id: str, error: ProviderError) -> Think:
 
 def observe(world: World) -> None:
     """Look at every rollout: what the watches have missed, if anything. One cluster away does not hide the others."""
-    sightings.look_at(world, list(targets.in_clusters(world).values()))
+    sightings.look_at(world, targets.in_clusters(world))

@@ -305,6 +305,10 @@ EXPECTED = {
     "schedule": "the id of a PagerDuty schedule, such as PI7DH85",
     "escalation_policy": "the id of a PagerDuty escalation policy, such as PT20YPA",
     "people": "a Slack member id such as U024BE7LH: profile → ⋮ → Copy member ID",
+    "owners": "a Slack member id such as U024BE7LH: profile → ⋮ → Copy member ID",
+    **dict.fromkeys(
+        ("services", "environment", "environments"), "one word without /: it is part of lines and addresses"
+    ),
     "usergroup": "a Slack user group's id, such as S0614TZR7",
     "incident": "a slash command, such as /incident",
     "rollout": "a slash command, such as /rollout",

@@ -87,10 +87,10 @@ def _missed(world: World, service: Service) -> bool:
     try:
         look(world, service)
     except ProviderError as error:
-        if world.unread.get(service.name) != str(error):  # once, and again when it is something else
-            world.unread[service.name] = str(error)
-            log.warning("rollout not read", service=service.name, error=str(error))
+        if world.unread.get(service.id) != str(error):  # once, and again when it is something else
+            world.unread[service.id] = str(error)
+            log.warning("rollout not read", service=service.called, error=str(error))
         return not error.permanent
-    if world.unread.pop(service.name, ""):
-        log.info("rollout read again", service=service.name)
+    if world.unread.pop(service.id, ""):
+        log.info("rollout read again", service=service.called)
     return False

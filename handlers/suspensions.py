@@ -9,9 +9,8 @@ import structlog
 from bot import suspensions
 from bot.commands import Ask
 from bot.decision import Decision
-from bot.errors import Moved, ProviderError, Refused
+from bot.errors import Moved, ProviderError
 from bot.model import SuspensionState, Verb
-from bot.text import code
 from handlers import targets
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -22,7 +21,7 @@ log = structlog.get_logger(__name__)
 def suspend(world: World, ask: Ask, words: str) -> Decision:
     """Whoever may roll back may switch off what undoes that."""
     service, rest = targets.find(world, ask, words, "suspend")
-    _nothing_more(rest, "suspend")
+    targets.must_be_all(rest, "suspend")
     rollout = targets.examine(world, service, targets.read(world, service))
     circle = targets.circle(world, service, Verb.ROLLBACK)
 
@@ -45,14 +44,14 @@ def suspend(world: World, ask: Ask, words: str) -> Decision:
 
 def restore(world: World, ask: Ask, words: str) -> Decision:
     service, rest = targets.find(world, ask, words, "restore")
-    _nothing_more(rest, "restore")
+    targets.must_be_all(rest, "restore")
     circle = targets.circle(world, service, Verb.ROLLBACK)
 
     def think(tx: Tx, now: datetime) -> Decision:
         incident = targets.surroundings(tx, ask, service, now).incident
         return suspensions.restore(
             tx.suspension_of(service.name, service.environment),
-            service.name,
+            service.called,
             by=ask.by,
             allowed=circle.allowed(world, tx, incident),
             incident=incident.id if incident else "",
@@ -63,15 +62,10 @@ def restore(world: World, ask: Ask, words: str) -> Decision:
     return world.decide(think)
 
 
-def _nothing_more(words: str, verb: str) -> None:
-    if words:
-        raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE")
-
-
 def set_gitops(world: World, id: str) -> Think:
     """Does what the suspension wants; done already is done."""
     held = world.read(lambda tx: tx.suspension(id))
-    _, target = targets.provider(world, world.policy.service(held.service))
+    _, target = targets.provider(world, world.policy.service(held.service, held.environment))
     if world.neighbourhood is None:
         raise ProviderError("GitOps", "no cluster is connected", permanent=True)
     match held.state:
@@ -94,7 +88,7 @@ def look(world: World, id: str) -> Think:
     if held.state is not SuspensionState.OFF or world.neighbourhood is None:
         return nothing
     try:
-        _, target = targets.provider(world, world.policy.service(held.service))
+        _, target = targets.provider(world, world.policy.service(held.service, held.environment))
         on_by = world.neighbourhood.switched_on(target, held)
     except ProviderError as error:
         log.info("not known whether GitOps is still off", suspension=id, error=str(error))

@@ -27,6 +27,7 @@ from storage.store import Tx
 
 log = structlog.get_logger(__name__)
 
+MISSPELLED = 0.85  # how much a word is like an environment: more than "stalling", which may begin a reason
 AT_ONCE = 8  # rollouts read at the same time
 DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promoted, or left, may have been deployed
 
@@ -34,13 +35,9 @@ DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promo
 # ---------------------------------------------------------------- what is meant
 
 
-def configured(world: World) -> dict[str, Service]:
-    return {name: service for name, service in world.policy.services.items() if service.rollout}
-
-
-def in_clusters(world: World) -> dict[str, Service]:
+def in_clusters(world: World) -> list[Service]:
     """Those that can be read; of the others we know what they ask at their gates."""
-    return {name: service for name, service in configured(world).items() if not asks_only(service)}
+    return [service for service in world.policy.rollouts() if not asks_only(service)]
 
 
 def asks_only(service: Service) -> bool:
@@ -48,19 +45,53 @@ def asks_only(service: Service) -> bool:
 
 
 def find(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
-    """The service that is named, or that of the incident in whose channel it was asked, and the words that remain."""
+    """SERVICE [ENVIRONMENT], or what the incident is about in whose channel it was asked; and the words that remain."""
+    service, rest = named(world, ask, words, verb)
+    return _with_rollout(world, service), rest
+
+
+def named(world: World, ask: Ask, words: str, verb: str) -> tuple[Service, str]:
+    """The same for what needs no rollout. Raises Refused."""
     first, _, rest = words.strip().partition(" ")
     if not first or first.startswith("--"):
-        first, rest = _of_channel(world, ask), words
-    if not first:
-        raise Refused("Say which service.", instead=f"/rollout {verb} {_example(world)}")
+        return _of_channel(world, ask, verb), words.strip()
     known = {name.lower(): name for name in world.policy.services}
     name = known.get(first.lower())
     if name is None:
         close = nearest(first.lower(), list(known))
         instead = f"/rollout {verb} {known[close]}" if close else "/rollout list"
         raise Refused(f"I know no service {code(first, 60)}.", instead=instead)
-    return _with_rollout(world.policy.services[name]), rest.strip()
+    return placed(world, world.policy.services[name], rest.strip(), verb)
+
+
+def placed(world: World, service: Service, words: str, verb: str) -> tuple[Service, str]:
+    """The first word counts if it is an environment of the service, or might be meant for one. Raises Refused."""
+    word, _, rest = words.partition(" ")
+    if there := service.meant_by(word):
+        return there, rest.strip()
+    places = {there.environment.lower(): there for there in service.everywhere}
+    others = {there.environment.lower() for there in world.policy.everywhere()}
+    meant = places.get(nearest(word.lower(), list(places), MISSPELLED)) if len(places) > 1 else None
+    if meant or word.lower() in others:
+        raise Refused(
+            f"{code(service.name)} has no environment {code(word, 60)}: it is in {in_words(service)}. "
+            "Nothing was changed.",
+            instead=f"/rollout {verb} {(meant or service).called}",
+        )
+    return service, words
+
+
+def in_words(service: Service) -> str:
+    """The environments of a service, as mrkdwn."""
+    return " and ".join(code(there.environment, 60) for there in service.everywhere)
+
+
+def must_be_all(words: str, verb: str) -> None:
+    """Raises Refused where words remain: an environment that is spelled wrong must not be overheard."""
+    if words:
+        raise Refused(
+            f"I did not understand {code(words, 60)}; nothing was changed.", instead=f"/rollout {verb} SERVICE"
+        )
 
 
 def verb(word: str) -> Verb:
@@ -74,28 +105,30 @@ def verb(word: str) -> Verb:
         ) from None
 
 
-def _of_channel(world: World, ask: Ask) -> str:
+def _of_channel(world: World, ask: Ask, verb: str) -> Service:
     incident = world.read(lambda tx: tx.incident_in(ask.channel)) if ask.channel else None
-    service = configured(world).get(incident.service) if incident else None
+    service = world.policy.services.get(incident.service) if incident else None
     if incident is None or service is None:
-        return ""
-    if incident.environment != service.environment:
+        raise Refused("Say which service.", instead=f"/rollout {verb} {_example(world)}")
+    there = next((there for there in service.everywhere if there.environment == incident.environment), None)
+    if there is None:
         raise Refused(
             f"{incident.id} is about {code(service.name)} in {code(incident.environment, 60)}, and its rollout is that "
-            f"in {code(service.environment, 60)}. Nothing was changed. Name the service if you mean that one.",
+            f"in {in_words(service)}. Nothing was changed. Name the service if you mean that one.",
             instead="/rollout list",
         )
-    return service.name
+    return there
 
 
 def _example(world: World) -> str:
-    return next(iter(sorted(configured(world))), "SERVICE")
+    return min((service.called for service in world.policy.rollouts()), default="SERVICE")
 
 
-def _with_rollout(service: Service) -> Service:
+def _with_rollout(world: World, service: Service) -> Service:
     if service.rollout is None:
+        key = code(f"{world.policy.key_of(service)}.rollout")
         raise Refused(
-            f"No rollout is configured for {code(service.name)}: add {code(f'services.{service.name}.rollout')} with "
+            f"No rollout is configured for {code(service.called)}: add {key} with "
             "its cluster and namespace to the configuration.",
             instead="/rollout list",
         )
@@ -104,14 +137,14 @@ def _with_rollout(service: Service) -> Service:
 
 def of_request(world: World, asked: Request) -> Service:
     """Raises Refused where the configuration no longer has it."""
-    return _with_rollout(world.policy.service(asked.service))
+    return _with_rollout(world, world.policy.service(asked.service, asked.environment))
 
 
 def provider(world: World, service: Service) -> tuple[Rollouts, Target]:
     """Raises ProviderError where the configuration no longer has one: there is nobody to tell but the channel."""
     target = service.rollout
     if target is None:
-        raise ProviderError("Watchkeeper", f"no rollout is configured for {service.name}", permanent=True)
+        raise ProviderError("Watchkeeper", f"no rollout is configured for {service.called}", permanent=True)
     if target.provider not in world.rollouts:
         raise ProviderError("Watchkeeper", f"the rollout provider {target.provider} is not running", permanent=True)
     return world.rollouts[target.provider], target
@@ -156,12 +189,21 @@ def examine(world: World, service: Service, rollout: Rollout) -> Rollout:
     return world.neighbourhood.examine(service.rollout, rollout)
 
 
+def is_own(world: World, service: Service) -> bool:
+    """Whether it is where its name alone says that it is."""
+    return world.policy.own(service.name).environment == service.environment
+
+
 def figures(world: World, service: Service) -> Figures:
     """Errors by version, or why there are none."""
     if world.by_version is None:
         return Figures(configured=False)
+    if not (world.by_version.tells_environments or is_own(world, service)):
+        return Figures(
+            missing="the query prometheus.errors names no {environment}, so it would measure other environments too"
+        )
     try:
-        found = world.by_version.errors(service.name)
+        found = world.by_version.errors(service.name, service.environment)
     except ProviderError as error:
         return Figures(missing=str(error))
     return Figures(by_version=found, missing="" if found else "Prometheus has no data")
@@ -219,7 +261,7 @@ def roles_in(world: World, tx: Tx, incident: Incident | None, service: Service) 
 
 def is_near(world: World, incident: Incident, service: Service) -> bool:
     """It is about this service, or about one that depends on it, in the same environment."""
-    near = {incident.service, *world.policy.service(incident.service).depends_on}
+    near = {incident.service, *world.policy.service(incident.service, incident.environment).depends_on}
     return incident.environment == service.environment and service.name in near
 
 

@@ -18,7 +18,7 @@ def look(world: World, id: str) -> Think:
     vigil, asked = world.read(lambda tx: (tx.vigil(id), tx.request(id)))
     if vigil.ended_at is not None:
         return nothing
-    service = world.policy.service(vigil.service)
+    service = world.policy.service(vigil.service, vigil.environment)
     try:
         rollout = targets.read(world, service)
     except ProviderError as error:

@@ -31,7 +31,7 @@ class Watcher:
 
     def __init__(self, world: World, provider: str, cluster: str, services: Sequence[Service]) -> None:
         self.world, self.provider, self.cluster, self.services = world, provider, cluster, services
-        self.touched: set[str] = set()  # services to look at
+        self.touched: set[str] = set()  # ids of rollouts to look at
         self.bell = threading.Condition()
         self.stopping = threading.Event()
         self.watch: Watch | None = None
@@ -85,10 +85,10 @@ class Watcher:
             self.touch(touched)
 
     def touch(self, touched: Touched) -> None:
-        names = {service.name for service in self.services if _is_of(service, touched)}
-        if names:
+        ids = {service.id for service in self.services if _is_of(service, touched)}
+        if ids:
             with self.bell:
-                self.touched |= names
+                self.touched |= ids
                 self.bell.notify_all()
 
     # ------------------------------------------------------------ look
@@ -99,7 +99,7 @@ class Watcher:
                 missed = self.look(self.due())
             except Busy as error:
                 log.warning("database is away; looking again", error=str(error), **self.place)
-                missed = {service.name for service in self.services}
+                missed = {service.id for service in self.services}
             except Exception:  # as the watch, looking outlives every bug; the slow poll comes anyway
                 log.exception("look failed", **self.place)
                 missed = set()
@@ -115,10 +115,10 @@ class Watcher:
             due, self.touched = self.touched, set()
             return due
 
-    def look(self, names: Collection[str]) -> set[str]:
+    def look(self, ids: Collection[str]) -> set[str]:
         """Those that have to be looked at again."""
-        due = [service for service in self.services if service.name in names]
-        return {service.name for service in sightings.look_at(self.world, due)}
+        due = [service for service in self.services if service.id in ids]
+        return {service.id for service in sightings.look_at(self.world, due)}
 
     @property
     def place(self) -> dict[str, str]:
@@ -137,7 +137,7 @@ class Watchers:
 
     def __init__(self, world: World) -> None:
         places: dict[tuple[str, str], list[Service]] = defaultdict(list)
-        for service in targets.in_clusters(world).values():
+        for service in targets.in_clusters(world):
             if service.rollout:
                 places[service.rollout.provider, service.rollout.cluster].append(service)
         self.each = [Watcher(world, *place, services) for place, services in sorted(places.items())]

@@ -138,7 +138,10 @@ class Neighbourhood(Protocol):
 class ByVersion(Protocol):
     """How a service does, by version. Raises ProviderError."""
 
-    def errors(self, service: str) -> Mapping[str, float]: ...
+    @property
+    def tells_environments(self) -> bool: ...
+
+    def errors(self, service: str, environment: str) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -289,7 +292,9 @@ class World:
     draw: Callable[[Chart], bytes] | None = None  # a chart as PNG
 
     neighbourhood: Neighbourhood | None = None
-    gate_url: Callable[[str, str], str] = lambda service, gate: ""  # where a controller asks, its pass included
+    gate_url: Callable[[str, str, str], str] = lambda service, environment, gate: (
+        ""
+    )  # where a controller asks, its pass included
 
     beyond: Mapping[str, Beyond] = field(default_factory=dict)  # by name, such as webhook
 

@@ -152,6 +152,7 @@ class Story:
         self.policy = policy
         (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(f"{self.served.url}/cluster")))
         self.kubernetes = Kubernetes.configured("shop", str(folder / "kubeconfig"))
+        self.clusters = {"shop": self.kubernetes}
         self.prometheus = Prometheus(f"{self.served.url}/prometheus")
         self.version_page = VersionPage()
         self.prober = HttpProber()
@@ -179,19 +180,19 @@ class Story:
         world = World(
             store=self.store,
             chat=SlackChat(client, self.store, self.clock.now, identity),
-            rollouts={kind: load(kind)({"shop": self.kubernetes}) for kind in ROLLOUTS},
+            rollouts={kind: load(kind)(self.clusters) for kind in ROLLOUTS},
             policy=self.policy,
             now=self.clock.now,
             metrics=self.prometheus,
             by_version=ErrorsByVersion(self.prometheus, ERRORS_BY_VERSION),
             draw=load("plots", DRAWING) if self.policy.signals else None,
-            pods=Pods({"shop": self.kubernetes}),
+            pods=Pods(self.clusters),
             version_page=self.version_page,
             beyond={"webhook": self.away_webhook},
             prober=self.prober,
             vendor_pages=self.vendor_pages,
             gate_url=partial(gate_url, "https://watchkeeper.example", TOKEN),
-            neighbourhood=Neighbourhood({"shop": self.kubernetes}),
+            neighbourhood=Neighbourhood(self.clusters),
             exports=self.exports,
             **({"mailer": self.mailer, "alarms": self.alarms} | self.outlets),
         )

@@ -26,7 +26,7 @@ def asked(request: Request, rollout: Rollout, checked: Preflight, why: Sequence[
     blocks = reviewed(request, rollout, checked)
     count = plural(request.approvals, "approval")
     blocks.append(section(f"{mention(request.by)} asks for it. It needs {count} of others: {'; '.join(why)}."))
-    text = f"{noun(request)} of {request.service}: {count} needed"
+    text = f"{noun(request)} of {request.called}: {count} needed"
     return Card(text=fallback(brief(text, 300)), blocks=tuple(blocks))
 
 
@@ -36,7 +36,7 @@ def approval(request: Request, votes: Sequence[Vote], left: int, blocks: Sequenc
     moves: list[Block] = [_buttons(request, left)] if request.state is RequestState.PROPOSED else []
     if moves and request.expires_at:
         moves.append(context(f"Open until {when(request.expires_at)}, and only while the rollout stays where it is."))
-    text = fallback(f"{brief(noun(request), 40)} of {brief(request.service, 100)}: {state[-1]}")
+    text = fallback(f"{brief(noun(request), 40)} of {brief(request.called, 100)}: {state[-1]}")
     return Card(text=text, blocks=(*blocks, section("\n".join(state)), *moves))
 
 
@@ -65,7 +65,7 @@ def _buttons(request: Request, left: int) -> Block:
 def confirm_form(request: Request, what: str) -> Modal:
     """For an act on all of production. `what` is the request in words."""
     hint = f"The {what}. It reaches everybody: type the name, so that it is the one that you mean."
-    name = field("name", f"Type {request.service} to confirm", words("service", most=200), hint)
+    name = field("name", f"Type {request.called} to confirm", words("service", most=200), hint)
     return Modal(view=form(CONFIRM, request.id, "Confirm", "Confirm", (name,)))
 
 

@@ -17,11 +17,11 @@ UNDER_WAY = ":hourglass_flowing_sand:"
 VERDICTS = {State.OK: "*good*", State.WRONG: "*bad*", State.UNKNOWN: "*inconclusive*"}
 
 
-def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
+def fleet_card(called: str, fleet: Fleet, moving: str = "") -> Card:
     """`moving`: how far a release that is under way has come, plain text: while it is, nothing is good."""
     icon = UNDER_WAY if fleet.under_way and fleet.state is not State.WRONG else ICONS[fleet.state]
-    head = f"{icon} {code(service)}: {brief(summary(fleet), 300)}"
-    blocks: list[Block] = [header(f"Servers of {service}"), section(f"{head}\n{_verdict(fleet.state, moving)}")]
+    head = f"{icon} {code(called)}: {brief(summary(fleet), 300)}"
+    blocks: list[Block] = [header(f"Servers of {called}"), section(f"{head}\n{_verdict(fleet.state, moving)}")]
     if rows := list(_rows(fleet)):
         blocks.append(section("\n".join(rows)))
     if differences := list(_differences(fleet)):
@@ -29,7 +29,7 @@ def fleet_card(service: str, fleet: Fleet, moving: str = "") -> Card:
     if fleet.notes:
         blocks.append(context("\n".join(f":information_source: {brief(note, 300)}" for note in fleet.notes[:4]), 1500))
     blocks.append(context(_sources(fleet)))
-    again = press("Look again", f"rollout verify {service}", f"verify {service}"[:200])
+    again = press("Look again", f"rollout verify {called}", f"verify {called}"[:200])
     if again:
         blocks.append(actions(again))
     return Card(text=fallback(head), blocks=tuple(blocks))
@@ -40,12 +40,12 @@ def skew_card(skew: Skew, fleet: Fleet | None, *, held: bool) -> Card:
     if not held:
         text = _over(skew, fleet)
         return Card(text=fallback(text), blocks=(section(f"{text} Promotion is no longer held."),))
-    text = f":no_entry: {code(skew.service)}: {brief(skew.text, 500)}"
+    text = f":no_entry: {code(skew.called)}: {brief(skew.text, 500)}"
     blocks: list[Block] = [section(f"{text}\n{_reflex(skew, fleet)}")]
     if fleet and (rows := [*_rows(fleet), *_differences(fleet)]):
         blocks.append(section("\n".join(rows)))
     blocks.append(context(_held_until(skew)))
-    if button := press("Look again", f"rollout verify {skew.service}", f"verify {skew.service}"[:200]):
+    if button := press("Look again", f"rollout verify {skew.called}", f"verify {skew.called}"[:200]):
         blocks.append(actions(button))
     return Card(text=fallback(text), blocks=tuple(blocks))
 
@@ -53,14 +53,14 @@ def skew_card(skew: Skew, fleet: Fleet | None, *, held: bool) -> Card:
 def accepted_card(skew: Skew, by: str, why: str) -> Card:
     """Somebody took the servers as they are."""
     text = (
-        f":ballot_box_with_check: {mention(by)} accepts the servers of {code(skew.service)} as they are: "
+        f":ballot_box_with_check: {mention(by)} accepts the servers of {code(skew.called)} as they are: "
         f"{brief(why, 300)}. Promotion is no longer held."
     )
     return Card(text=fallback(text), blocks=(section(text),))
 
 
 def _over(skew: Skew, fleet: Fleet | None) -> str:
-    name, approved = code(skew.service), brief(skew.approved, 60)
+    name, approved = code(skew.called), brief(skew.approved, 60)
     if fleet and not fleet.known:
         return (
             f":grey_question: All {skew.expected} servers of {name} are of the one build that is tagged {approved}; "
@@ -70,7 +70,7 @@ def _over(skew: Skew, fleet: Fleet | None) -> str:
 
 
 def _held_until(skew: Skew) -> str:
-    accept = code(f'/rollout verify {skew.service} --accept "why"')
+    accept = code(f'/rollout verify {skew.called} --accept "why"')
     return (
         f"Promotion is held until every server runs {brief(skew.approved, 60)}, or, where no digest was approved, "
         f"until all are of one build; I lift it then. To go on with the servers as they are: {accept}"

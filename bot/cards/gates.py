@@ -32,7 +32,7 @@ def gates_card(facts: Facts, policy: Policy, now: datetime) -> Card:
 
 def summary(facts: Facts, policy: Policy, now: datetime) -> str:
     """One line: `checkout` asks at confirm-promotion (WaitingPromotion) for `abc`, *held*: …"""
-    name, seen = code(facts.service.name), latest(facts, ASKED)
+    name, seen = code(facts.service.called), latest(facts, ASKED)
     against = closers(Kind.PROMOTION, facts, policy, now)
     state = f"*held*: {brief('; '.join(closer.text for closer in against), 500)}" if against else "*free to go on*"
     return f"{name} {_asks(seen, now)}, {state}" if seen else f"{name} has not asked yet, {state}"
@@ -76,20 +76,20 @@ def _held(facts: Facts) -> Iterator[str]:
 
 
 def _buttons(facts: Facts) -> Iterator[Block | None]:
-    name = facts.service.name
+    called = facts.service.called
     if facts.holds:
-        yield press("Resume", f"rollout resume {name}", f"resume {name}")
+        yield press("Resume", f"rollout resume {called}", f"resume {called}")
     else:
-        yield press("Hold", f"rollout pause {name}", f"pause {name}")
+        yield press("Hold", f"rollout pause {called}", f"pause {called}")
     if latest(facts):
-        yield press("Let it go on once", f"rollout promote {name}", f"promote {name}")
-        yield press("Roll back", f"rollout rollback {name}", f"rollback {name}", "danger")
+        yield press("Let it go on once", f"rollout promote {called}", f"promote {called}")
+        yield press("Roll back", f"rollout rollback {called}", f"rollback {called}", "danger")
 
 
 def preview(line: str, at: str, title: str, will: str, facts: Facts, against: Sequence[Closer], now: datetime) -> Card:
     """Before it is done: bound to the revision `at`. `line` is what Confirm stands for; `against`: what holds it."""
     seen = latest(facts, ASKED)
-    stands = f"{code(facts.service.name)} {_asks(seen, now) if seen else 'has not asked yet'}"
+    stands = f"{code(facts.service.called)} {_asks(seen, now) if seen else 'has not asked yet'}"
     blocks: list[Block] = [
         header(title),
         section(f"{stands}."),
@@ -103,15 +103,15 @@ def preview(line: str, at: str, title: str, will: str, facts: Facts, against: Se
     return Card(text=fallback(brief(title, 150)), blocks=tuple(blocks))
 
 
-def urls_card(service: str, urls: Mapping[str, str]) -> Card:
+def urls_card(called: str, urls: Mapping[str, str]) -> Card:
     """The URLs are keys: whoever has one may ask, and use up what was given."""
     lines = [f"• `{gate}`: {code(url, 1000)}" for gate, url in urls.items()]
     blocks = (
-        section(f"*Gates of {brief(service, 80)}.* Each URL is a key: keep it where you keep secrets."),
+        section(f"*Gates of {brief(called, 80)}.* Each URL is a key: keep it where you keep secrets."),
         *paged(lines),
         context(
             "Open answers 200, closed 403 with the reason. `rollback` answers 200 only when one was ordered. "
             "`event` and `post-rollout` are told, not asked, and answer 200 to whatever their own canary tells."
         ),
     )
-    return Card(text=f"Gates of {brief(service, 80)}", blocks=blocks)
+    return Card(text=f"Gates of {brief(called, 80)}", blocks=blocks)

@@ -14,7 +14,7 @@ from bot.text import brief, code, esc, fallback
 def put_back(vigil: Vigil, request: Request, rollout: Rollout, who: str, at: str) -> Card:
     """The one message about a rollback that did not stick: who, when, and what would last."""
     text = (
-        f":leftwards_arrow_with_hook: The {noun(request)} of {code(vigil.service)} *did not stick*: "
+        f":leftwards_arrow_with_hook: The {noun(request)} of {code(vigil.called)} *did not stick*: "
         f"{brief(request.from_version, 100)} was put back by {brief(who, 150)}{at}."
     )
     lasting = "\n".join(f"• {line}" for line in _lasting(vigil, rollout))
@@ -27,8 +27,8 @@ def not_held(request: Request, rollout: Rollout, why: str) -> Card:
     """The one message about a pause that was lifted, or a release that was to go on and does not."""
     text = f":leftwards_arrow_with_hook: {esc(capital(title(request)))} *did not hold*: {brief(why, 500)}."
     pause = request.verb is Verb.PAUSE and rollout.in_flight
-    again = press("Pause again", f"rollout pause {request.service}", f"pause {request.service}"[:200])
-    shown = press("Show rollout", f"rollout show {request.service}", f"show {request.service}"[:200])
+    again = press("Pause again", f"rollout pause {request.called}", f"pause {request.called}"[:200])
+    shown = press("Show rollout", f"rollout show {request.called}", f"show {request.called}"[:200])
     buttons = actions(*([again] if pause else []), shown)
     return Card(text=fallback(text), blocks=(section(text), buttons))
 
@@ -59,10 +59,10 @@ def _buttons(vigil: Vigil, rollout: Rollout) -> Iterator[Block | None]:
     keeper = rollout.keeper
     if keeper and keeper.can_be_stopped:
         label = "Switch auto-sync off" if keeper.kind == "Application" else "Suspend Flux"
-        yield press(label, f"rollout suspend {vigil.service}", f"suspend {vigil.service}"[:200])
-    again = f"rollback {vigil.service} --to {vigil.revision}"
+        yield press(label, f"rollout suspend {vigil.called}", f"suspend {vigil.called}"[:200])
+    again = f"rollback {vigil.called} --to {vigil.revision}"
     yield press("Roll back again", f"rollout {again}", again[:200], "danger")
-    yield press("Show rollout", f"rollout show {vigil.service}", f"show {vigil.service}"[:200])
+    yield press("Show rollout", f"rollout show {vigil.called}", f"show {vigil.called}"[:200])
 
 
 def stopped(suspension: Suspension) -> Card:
@@ -70,7 +70,7 @@ def stopped(suspension: Suspension) -> Card:
         f":white_check_mark: {brief(str(suspension), 150)} is switched off: it will not put its own spec back. "
         f"It was {code(suspension.setting, 300)}; a follow-up stands to restore that."
     )
-    return _with(text, "Roll back again", f"rollback {suspension.service}", suspension)
+    return _with(text, "Roll back again", f"rollback {suspension.called}", suspension)
 
 
 def restored(suspension: Suspension) -> Card:
@@ -83,8 +83,8 @@ def switched_on(suspension: Suspension, by: str) -> Card:
         f":leftwards_arrow_with_hook: {brief(str(suspension), 150)} was *switched on again* by {brief(by, 100)}, and "
         "not by me: from now on it puts its own spec back. There is nothing left for me to restore."
     )
-    again = press("Switch it off again", f"rollout suspend {suspension.service}", f"suspend {suspension.service}"[:200])
-    shown = press("Show rollout", f"rollout show {suspension.service}", f"show {suspension.service}"[:200])
+    again = press("Switch it off again", f"rollout suspend {suspension.called}", f"suspend {suspension.called}"[:200])
+    shown = press("Show rollout", f"rollout show {suspension.called}", f"show {suspension.called}"[:200])
     return Card(text=fallback(text), blocks=(section(text), actions(again, shown)))
 
 
@@ -95,7 +95,7 @@ def not_done(suspension: Suspension, why: str, *, off: bool) -> Card:
 
 
 def _with(text: str, label: str, line: str, suspension: Suspension) -> Card:
-    restore = f"restore {suspension.service}"
+    restore = f"restore {suspension.called}"
     buttons = (
         press(label, f"rollout {line}", line[:200], "danger"),
         press("Restore", f"rollout {restore}", restore[:200]),

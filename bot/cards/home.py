@@ -11,8 +11,9 @@ from typing import Any
 from bot import text
 from bot.cards.incident import LAMP
 from bot.cards.kit import Block, actions, context, header, press, section, visit
+from bot.freezes import where
 from bot.home import Facts
-from bot.model import Freeze, Incident, Role, Sighting, Task
+from bot.model import Freeze, Incident, Role, Sighting, Task, named
 
 INCIDENTS, TASKS, ROLLOUTS, FREEZES, ONCALL = 12, 8, 8, 5, 15  # with all of them it has 76 blocks; Slack takes 100
 
@@ -76,7 +77,7 @@ def _incidents(user: str, incidents: Sequence[Incident], facts: Facts, where: Wh
 
 
 def _name(incident: Incident) -> str:
-    place = text.code(incident.service, 60) if incident.service else ""
+    place = text.code(named(incident.service, incident.environment), 60) if incident.service else ""
     signs = [":lock: private" if incident.private else "", ":dart: drill" if incident.drill else ""]
     name = f"{LAMP[incident.severity]} *{incident.id}* {incident.severity}"
     return text.dotted([name, place, text.brief(incident.title, 100), *signs])
@@ -121,16 +122,16 @@ def _task(task: Task) -> str:
 
 
 def _rollout(sighting: Sighting) -> Block:
-    name = text.code(f"{sighting.service} {sighting.revision_version}", 100)
+    name = text.code(f"{sighting.called} {sighting.revision_version}", 100)
     left = f"from {text.code(sighting.stable_version, 60)}" if sighting.stable_version else ""
     state = "*paused*" if sighting.paused else f"*{sighting.phase}*"
     line = text.dotted([f":package: {name}", left, f"{sighting.weight} % of the traffic", state])
-    return section(line, press("Show", f"rollout show {sighting.service}", f"rollout.{sighting.id}"), 500)
+    return section(line, press("Show", f"rollout show {sighting.called}", f"rollout.{sighting.id}"), 500)
 
 
 def _freeze(freeze: Freeze) -> Block:
     why = text.brief(freeze.reason, 150)
-    facts = [f":snowflake: *{freeze.id}* {text.code(freeze.scope, 80)}", why]
+    facts = [f":snowflake: *{freeze.id}* {text.code(where(freeze.scope), 80)}", why]
     line = text.dotted([*facts, f"by {text.mention(freeze.by)}", f"until {freeze.until:%d %b %H:%M} UTC"])
     return section(line, press("Thaw", f"rollout thaw {freeze.id}", f"thaw.{freeze.id}"), 600)
 

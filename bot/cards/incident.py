@@ -46,6 +46,7 @@ from bot.model import (
     Severity,
     Task,
     Verdict,
+    named,
 )
 from bot.policy import Policy
 from bot.vendors import Trouble, on_card
@@ -174,7 +175,7 @@ def _steering(incident: Incident) -> Block:
 def _judging(incident: Incident, suspects: Sequence[tuple[Link, Change]]) -> Iterator[Block]:
     """One menu for all suspects; what a menu cannot hold is typed."""
     lines = {
-        f"{number}. {text.clip(text.one_line(f'{change.service} {change.version}'), 30)} {WORDS[verdict]}": (
+        f"{number}. {text.clip(text.one_line(f'{change.called} {change.version}'), 30)} {WORDS[verdict]}": (
             f"incident link {incident.id} {change.key} {verdict}"
         )
         for number, (link, change) in enumerate(suspects, 1)
@@ -214,14 +215,15 @@ def alert_line(alert: Alert) -> str:
 
 def _suspects(incident: Incident, suspects: Sequence[tuple[Link, Change]], policy: Policy) -> Iterator[Block]:
     """Each with what ends it: one roll-back button for a service that has to do with the incident."""
-    near = {incident.service, *policy.service(incident.service).depends_on}
+    near = {incident.service, *policy.service(incident.service, incident.environment).depends_on}
     offered: set[str] = set()
     for number, (link, change) in enumerate(suspects):
         button, linked = None, False
-        if change.service in near and change.service not in offered and can_roll_back(link, change, policy):
-            offered.add(change.service)
-            line = f"rollout rollback {change.service}"
-            button = press(f"Roll back {change.service}", line, f"rollback.{number}", "danger")
+        here = change.service in near and change.environment == incident.environment
+        if here and change.called not in offered and can_roll_back(link, change, policy):
+            offered.add(change.called)
+            line = f"rollout rollback {change.called}"
+            button = press(f"Roll back {change.called}", line, f"rollback.{number}", "danger")
         elif _short(change.url):
             button, linked = visit("Open change", change.url or "", f"change.{number}"), True
         yield section(f"{number + 1}. {_suspect(link, change, linked=linked)}", button, 750)
@@ -229,10 +231,8 @@ def _suspects(incident: Incident, suspects: Sequence[tuple[Link, Change]], polic
 
 def can_roll_back(link: Link, change: Change, policy: Policy) -> bool:
     """Whether rolling the service's rollout back would undo this change."""
-    service = policy.service(change.service)
     return (
-        service.rollout is not None
-        and service.environment == change.environment
+        policy.service(change.service, change.environment).rollout is not None
         and change.change is ChangeKind.DEPLOY
         and change.status not in (ChangeStatus.ROLLED_BACK, ChangeStatus.CANCELLED)
         and link.verdict in (Verdict.SUSPECT, Verdict.CAUSED)
@@ -243,7 +243,7 @@ def _suspect(link: Link, change: Change, *, linked: bool = False) -> str:
     """`linked`: a button beside it leads to the change already."""
     actor = f" by {text.brief(change.actor, 60)}" if change.actor else ""
     facts = [
-        f"{VERDICTS[link.verdict]} {text.code(f'{change.service} {change.version}', 100)}",
+        f"{VERDICTS[link.verdict]} {text.code(f'{change.called} {change.version}', 100)}",
         f"{change.change}{actor} at {text.when(change.at)}",
         change.status.value.replace("_", " ") if change.status in ENDS else "",
         "" if linked or not _short(change.url) else text.link(change.url, "details"),
@@ -330,7 +330,7 @@ def _took(incident: Incident) -> str:
 
 def _line(incident: Incident) -> str:
     """The incident in one line of mrkdwn."""
-    place = text.code(incident.service, 60) if incident.service else ""
+    place = text.code(named(incident.service, incident.environment), 60) if incident.service else ""
     name = f"*{incident.id}* {incident.severity}"
     facts = [name, place, text.brief(incident.title, 100), f"*{_standing(incident)}*"]
     return text.dotted([f"*{mark(incident)}*" if incident.drill else "", *facts])

@@ -74,7 +74,8 @@ def rollout_card(rollout: Rollout, stables: Sequence[Stable] = ()) -> Card:
     if rollout.steps and rollout.in_flight:
         blocks.append(section("\n".join(_steps(rollout))))
     blocks.append(context(_place(rollout)))
-    if buttons := [_ask(LABELS[verb], f"{verb} {rollout.service}", _style(verb)) for verb in usable(rollout, stables)]:
+    buttons = [_ask(LABELS[verb], f"{verb} {rollout.called}", _style(verb)) for verb in usable(rollout, stables)]
+    if any(buttons):
         blocks.append(actions(*buttons))
     return Card(text=fallback(summary(rollout)), blocks=tuple(blocks))
 
@@ -91,7 +92,7 @@ def usable(rollout: Rollout, stables: Sequence[Stable]) -> Iterator[Verb]:
 def summary(rollout: Rollout) -> str:
     """One line: `checkout` v41 → v42 at 20 %, paused."""
     state = "aborted" if rollout.aborted else rollout.phase.value
-    return f"{code(rollout.service)} {_versions(rollout)}, *{state}*"
+    return f"{code(rollout.called)} {_versions(rollout)}, *{state}*"
 
 
 def _versions(rollout: Rollout) -> str:
@@ -210,8 +211,8 @@ def with_footer(card: Card, text: str) -> Card:
     return replace(card, blocks=(*card.blocks, context(text)))
 
 
-def rested(service: str, at: datetime) -> str:
-    again = code(f"/rollout watch {service}")
+def rested(called: str, at: datetime) -> str:
+    again = code(f"/rollout watch {called}")
     return f"As it was at {when(at)}, and no longer kept up. {again} shows it again."
 
 
@@ -225,12 +226,12 @@ def stale(since: datetime, why: str) -> str:
 def rollout_list(
     rollouts: Sequence[Rollout], troubles: Mapping[str, str], frozen: Sequence[str] = (), asking: Sequence[str] = ()
 ) -> Card:
-    """`troubles`: service → why its rollout could not be read; `frozen`: the freezes that stand; `asking`: a line for
+    """`troubles`: what it is called → why it could not be read; `frozen`: the freezes that stand; `asking`: a line for
     each rollout that is only known by what it asks at its gates."""
     if not rollouts and not troubles and not asking:
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
-    rows = [_row(summary(rollout), rollout.service) for rollout in rollouts]
-    rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
+    rows = [_row(summary(rollout), rollout.called) for rollout in rollouts]
+    rows += [_row(f"{code(called)} :warning: {brief(why, 300)}", called) for called, why in troubles.items()]
     blocks = rows[:ROWS]
     if len(rows) > ROWS:
         blocks.append(context(f"… and {len(rows) - ROWS} more"))
@@ -238,16 +239,16 @@ def rollout_list(
     return Card(text=plural(len(rows) + len(asking), "rollout"), blocks=(*above, *blocks, *below))
 
 
-def _row(text: str, service: str) -> Block:
-    return section(text, _ask("Show", f"show {service}"))
+def _row(text: str, called: str) -> Block:
+    return section(text, _ask("Show", f"show {called}"))
 
 
-def tray(services: Sequence[str]) -> Card:
-    """The bare command: every rollout one press away."""
-    if not services:
+def tray(rollouts: Sequence[str]) -> Card:
+    """The bare command: every rollout, as it is called, one press away."""
+    if not rollouts:
         return rollout_list((), {})
-    lines = [(name, f"rollout show {name}") for name in services]
-    options = [option(name, line) for name, line in lines if len(line) <= OPTION]
+    lines = [(called, f"rollout show {called}") for called in rollouts]
+    options = [option(called, line) for called, line in lines if len(line) <= OPTION]
     pick = select("ask.show", "Show a rollout", options) if options else None
     intro = section("*Rollouts*: look at one, then pause, promote or roll it back.")
     return Card(text="Rollouts", blocks=(intro, actions(pick, _ask("List all", "list"))))
@@ -272,7 +273,7 @@ def preview(request: Request, rollout: Rollout, checked: Preflight, lasts: timed
 
 def _question(request: Request) -> str:
     fully = " fully" if request.intent == Intent.PROMOTE_FULLY else ""
-    return f"{LABELS[request.verb]} {request.service}{fully}?"
+    return f"{LABELS[request.verb]} {request.called}{fully}?"
 
 
 def reviewed(request: Request, rollout: Rollout, checked: Preflight) -> list[Block]:
@@ -418,15 +419,15 @@ def _will_not(request: Request, rollout: Rollout) -> Iterator[str]:
 # ---------------------------------------------------------------- checked
 
 
-def check_card(service: str, stands: str, results: Mapping[Verb, Preflight]) -> Card:
+def check_card(called: str, stands: str, results: Mapping[Verb, Preflight]) -> Card:
     """How it stands, as mrkdwn, and every verb with its verdict and the reasons."""
     blocks = [
         section(f"{ICONS[found.verdict]} *{LABELS[verb]}: {found.verdict}*\n{_bullets(map(_weighed, found.reasons))}")
         for verb, found in results.items()
     ]
     text = ", ".join(f"{verb} {found.verdict}" for verb, found in results.items())
-    head = (header(f"Check of {service}"), section(stands))
-    return Card(text=fallback(f"{code(service)}: {text}"), blocks=(*head, *blocks))
+    head = (header(f"Check of {called}"), section(stands))
+    return Card(text=fallback(f"{code(called)}: {text}"), blocks=(*head, *blocks))
 
 
 def _weighed(reason: Reason) -> str:
@@ -442,7 +443,7 @@ def _weighed(reason: Reason) -> str:
 def outcome(request: Request, title: str) -> Card:
     """What came of a settled request; `title` is escaped."""
     text = OUTCOMES[request.state].format(title=title, why=brief(request.outcome.rstrip("."), 1500))
-    return words(text, _ask("Show rollout", f"show {request.service}"))
+    return words(text, _ask("Show rollout", f"show {request.called}"))
 
 
 def words(text: str, *buttons: Block | None) -> Card:

@@ -19,7 +19,7 @@ from bot.vendors import Trouble, alibi
 CLOSE = timedelta(minutes=10)  # mean gap between a guilty change and its first symptom
 LONG = timedelta(hours=6)  # a bystander may be anywhere in here
 GRACE = timedelta(minutes=3)  # clocks and rule intervals: a change this little after the onset may still be it
-OWN_SERVICE, NEIGHBOUR, STRANGER = 2.5, 1.5, -1.5
+OWN_SERVICE, NEIGHBOUR, STRANGER, ELSEWHERE = 2.5, 1.5, -1.5, -3.0
 TOO_LATE = -12.0
 VENDOR_RED = -1.5
 SHOWS_WITHIN = timedelta(hours=1)  # of a change, on a page
@@ -35,6 +35,7 @@ class Suspect:
 def rank(
     onset: datetime,
     service: str,
+    environment: str,
     neighbours: Collection[str],
     changes: Iterable[Change],
     limit: int = 3,
@@ -47,7 +48,7 @@ def rank(
     `onset` is when the first symptom was seen. Ties go to the newer change. `probes`: how those of the service stand.
     `vendors`: what it uses of others that is not well.
     """
-    suspects = [weigh(onset, service, neighbours, change, probes, vendors) for change in changes]
+    suspects = [weigh(onset, service, environment, neighbours, change, probes, vendors) for change in changes]
     likely = [suspect for suspect in suspects if suspect.score > 0]
     return tuple(sorted(likely, key=lambda s: (-s.score, -s.change.at.timestamp(), s.change.key))[:limit])
 
@@ -55,6 +56,7 @@ def rank(
 def weigh(
     onset: datetime,
     service: str,
+    environment: str,
     neighbours: Collection[str],
     change: Change,
     probes: Sequence[Finding] = (),
@@ -62,7 +64,7 @@ def weigh(
 ) -> Suspect:
     rows = (
         _gap(onset, change),
-        _place(service, neighbours, change),
+        _place(service, environment, neighbours, change),
         _end(change),
         _probed(change, probes),
         _alibi(onset, vendors),
@@ -87,7 +89,9 @@ def _gap(onset: datetime, change: Change) -> tuple[float, str]:
     return score, f"began {when} the onset"
 
 
-def _place(service: str, neighbours: Collection[str], change: Change) -> tuple[float, str]:
+def _place(service: str, environment: str, neighbours: Collection[str], change: Change) -> tuple[float, str]:
+    if change.service and change.environment != environment:  # the same version was there a little earlier, mostly
+        return ELSEWHERE, f"in {change.environment}, not in {environment}"
     if service and change.service == service:
         return OWN_SERVICE, "same service"
     if change.service in neighbours:

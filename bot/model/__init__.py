@@ -49,12 +49,14 @@ from bot.model.outage import Reach
 from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
+    PRODUCTION,
     Freeze,
     Gate,
     Hold,
     Keeper,
     LiveCard,
     Pass,
+    Placed,
     Request,
     RequestState,
     Reverts,
@@ -70,12 +72,15 @@ from bot.model.rollout import (
     Verb,
     Vigil,
     Vote,
+    named,
     rollout_id,
+    spelled_out,
 )
 from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 
 __all__ = [
     "BOT",
+    "PRODUCTION",
     "Alert",
     "Answer",
     "Assignment",
@@ -111,6 +116,7 @@ __all__ = [
     "PageState",
     "Pass",
     "Phase",
+    "Placed",
     "Poll",
     "Post",
     "Postmortem",
@@ -142,5 +148,7 @@ __all__ = [
     "Verdict",
     "Vigil",
     "Vote",
+    "named",
     "rollout_id",
+    "spelled_out",
 ]

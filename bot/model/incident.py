@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from bot.model.rollout import Placed
+
 BOT = "watchkeeper"
 
 
@@ -126,7 +128,7 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(Placed):
     """A deploy, configuration change, flag flip, infrastructure change or job run."""
 
     key: str

@@ -6,10 +6,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+PRODUCTION = "production"  # goes without saying
+ABBREVIATED = {"prod": PRODUCTION, "prd": PRODUCTION, "live": PRODUCTION, "stg": "staging", "stage": "staging"}
+
 
 def rollout_id(service: str, environment: str) -> str:
     """What is remembered of one rollout has this id: "checkout/production"."""
     return f"{service}/{environment}"
+
+
+def spelled_out(environment: str) -> str:
+    """One word for one environment, whatever it is abbreviated to."""
+    return ABBREVIATED.get(environment.lower(), environment.lower())
+
+
+def named(service: str, environment: str) -> str:
+    """What a rollout is called, in every line and button: "checkout" in production, "checkout staging" elsewhere.
+
+    It needs nothing but the two, so nobody who says it can forget the second.
+    """
+    return service if environment == PRODUCTION else f"{service} {environment}"
+
+
+class Placed:
+    """Something of one rollout."""
+
+    service: str
+    environment: str
+
+    @property
+    def called(self) -> str:
+        return named(self.service, self.environment)
 
 
 class Verb(StrEnum):
@@ -100,7 +127,7 @@ class Keeper:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rollout:
+class Rollout(Placed):
     """What the cluster said of a rollout at one moment. Never saved."""
 
     service: str
@@ -154,7 +181,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stable:
+class Stable(Placed):
     """Our own record that a revision became stable: what a rollback may go back to."""
 
     service: str
@@ -169,7 +196,7 @@ class Stable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Placed):
     """One action on a rollout and the state of the world that it was reviewed against."""
 
     id: str
@@ -232,7 +259,7 @@ class Freeze:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hold:
+class Hold(Placed):
     """A person, an incident or a failed check keeps the gates of one rollout closed until it is lifted."""
 
     id: str  # "checkout/production/INC-7"
@@ -247,7 +274,7 @@ class Hold:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pass:
+class Pass(Placed):
     """Leave to go through one gate, for one revision (`checksum`, "" for any). `once`: for one call only.
 
     For the gate `rollback` it is an order: the controller that asks next rolls back.
@@ -269,7 +296,7 @@ class Pass:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class Gate(Placed):
     """One gate as it was asked last. `at`: since when the answer is the same; nothing is saved while it is."""
 
     service: str
@@ -305,7 +332,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vigil:
+class Vigil(Placed):
     """After an act: somebody looks on until what is wanted is what runs, and stays so."""
 
     id: str  # that of the request
@@ -331,7 +358,7 @@ class SuspensionState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspension:
+class Suspension(Placed):
     """GitOps is kept from putting its own spec back, and what has to be put back when it is over."""
 
     id: str  # "checkout/production/2"
@@ -357,7 +384,7 @@ class Suspension:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skew:
+class Skew(Placed):
     """Not every server of a service runs the approved version. `since` it was first seen so."""
 
     id: str  # "checkout/production"
@@ -378,7 +405,7 @@ class Skew:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sighting:
+class Sighting(Placed):
     """Where a rollout was when it was last seen: what has happened to it is the difference."""
 
     id: str  # "checkout/production"
@@ -398,7 +425,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveCard:
+class LiveCard(Placed):
     """One message that shows a rollout as it goes, edited in place; the post of the same id is the message.
 
     What it showed last is kept too: what has happened since is the difference.

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from bot.model import PRODUCTION, spelled_out
+
 
 class Malformed(ValueError):
     """The body cannot be what this sender sends; the message says where and why."""
@@ -239,9 +241,6 @@ def first(values: Mapping[str, str], names: tuple[str, ...]) -> str:
     return ""
 
 
-ENVIRONMENTS = {"prod": "production", "prd": "production", "live": "production", "stg": "staging", "stage": "staging"}
-
-
 def environment(word: str) -> str:
     """One word for one environment, whatever the sender abbreviates."""
-    return ENVIRONMENTS.get(word.lower(), word.lower()) or "production"
+    return spelled_out(word) or PRODUCTION

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from bot.canaries import FLAGGER
 from bot.gates import Kind
-from bot.model import Revision, Rollout, RolloutPhase
+from bot.model import PRODUCTION, Revision, Rollout, RolloutPhase
 from bot.policy import Target
 from handlers.providers.deployment import HASH, available, hash_of, number_of, revision_of
 from handlers.providers.gitops import moment, writer
@@ -202,7 +202,7 @@ def understand(seen: Seen, target: Target, service: str, environment: str) -> Ro
         autoscaled=bool(child(seen.spec, "autoscalerRef")) or autoscaled(child(seen.target, "metadata")),
         template_in=f"Deployment {child(seen.target, 'metadata').get('name')}",
         routed=True,
-        gates=gates_of(seen.analysis, service),
+        gates=gates_of(seen.analysis, service, environment),
         skips=seen.skipped_for if seen.skips_analysis else "",
     )
 
@@ -319,19 +319,20 @@ def step_of(seen: Seen) -> int:
             return count
 
 
-def gates_of(analysis: Json, service: str) -> tuple[str, ...]:
-    """Those of its webhooks that ask at the gates of this service, whatever our address is."""
+def gates_of(analysis: Json, service: str, environment: str) -> tuple[str, ...]:
+    """Those of its webhooks that ask at the gates of this service there, whatever our address is."""
     hooks = [hook for hook in listed(analysis.get("webhooks")) if isinstance(hook, dict)]
-    asked = {str(hook.get("type")) for hook in hooks if _is_ours(hook, service)}
+    asked = {str(hook.get("type")) for hook in hooks if _is_ours(hook, service, environment)}
     return tuple(kind.value for kind in Kind if kind in asked)
 
 
-def _is_ours(hook: Json, service: str) -> bool:
+def _is_ours(hook: Json, service: str, environment: str) -> bool:
     try:
         path = urlsplit(str(hook.get("url") or "")).path
     except ValueError:
         return False
-    return path.rstrip("/").endswith(f"/gates/{service}/{hook.get('type')}")
+    places = [f"{service}/{environment}", *([service] if environment == PRODUCTION else [])]
+    return any(path.rstrip("/").endswith(f"/gates/{place}/{hook.get('type')}") for place in places)
 
 
 def known(seen: Seen, revision: str) -> Json | None:

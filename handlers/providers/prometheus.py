@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from bot.errors import Away, ProviderError
-from bot.signals import asked_of
+from bot.signals import ENVIRONMENT, asked_of
 from handlers.providers.http import client
 
 NAME = "Prometheus"
@@ -109,12 +109,18 @@ def _point(pair: Any) -> Point | None:
 
 
 class ErrorsByVersion:
-    """How a service does, by version: `template` is PromQL with {service} in it, that answers a label `version`."""
+    """How a service does, by version: `template` is PromQL with {service} in it, and {environment} if it can tell, that
+    answers a label `version`.
+    """
 
     def __init__(self, prometheus: Prometheus, template: str) -> None:
         self.prometheus, self.template = prometheus, template
 
-    def errors(self, service: str) -> dict[str, float]:
+    @property
+    def tells_environments(self) -> bool:
+        return ENVIRONMENT in self.template
+
+    def errors(self, service: str, environment: str) -> dict[str, float]:
         """The part of requests that fail. Raises ProviderError."""
-        found = self.prometheus.query(asked_of(self.template, service))
+        found = self.prometheus.query(asked_of(self.template, service, environment))
         return {labels["version"]: value for labels, value in found if labels.get("version")}

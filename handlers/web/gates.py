@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bot.commands import nearest
 from bot.gates import TOLD, Kind, Tick
-from bot.model import Gate
+from bot.model import PRODUCTION, Gate
 from handlers import gates
 from handlers.intake.fields import why as why_invalid
 from handlers.intake.signatures import matches
@@ -53,47 +53,67 @@ OPEN: dict[int | str, dict[str, Any]] = {
 }
 
 
-def pass_of(service: str, key: str) -> str:
-    """What a URL carries for callers that can send no header, as Flagger's webhooks; one for each service."""
-    return sign(f"gates of {service}", key)
+def place_of(service: str, environment: str) -> str:
+    """The part of the address that says whose gate it is: "checkout", or "checkout/staging"."""
+    return service if environment == PRODUCTION else f"{service}/{environment}"
+
+
+def pass_of(place: str, key: str) -> str:
+    """What a URL carries for callers that can send no header, as Flagger's webhooks; one for each place."""
+    return sign(f"gates of {place}", key)
 
 
 def router(world: World, tokens: Sequence[str]) -> APIRouter:
     """`tokens`: each opens every gate as a bearer; the first makes the passes in URLs."""
     routes = APIRouter()
 
-    def known(service: str, gate: str, request: Request, key: Annotated[str, Query(alias="pass")] = "") -> None:
+    def known(
+        service: str, gate: str, request: Request, environment: str = "", key: Annotated[str, Query(alias="pass")] = ""
+    ) -> None:
         """Before the body is read. Who may not ask does not learn which services there are."""
-        shown = bool(tokens) and matches(key, pass_of(service, tokens[0]))
+        shown = bool(tokens) and matches(key, pass_of(place_of(service, environment or PRODUCTION), tokens[0]))
         if not shown and not any(matches(bearer(request), token) for token in tokens):
             demand(request, tokens[0] if tokens else "", f"{NAME}, or ?pass= as `/rollout gates` shows it")
         if service not in world.policy.services:
             raise HTTPException(404, unknown("service", service, list(world.policy.services)))
+        places = [there.environment for there in world.policy.services[service].everywhere]
+        if environment and environment not in places:
+            raise HTTPException(404, unknown("environment", environment, places))
         if gate not in list(Kind):
             raise HTTPException(404, unknown("gate", gate, list(Kind)))
 
-    def ask(service: str, tick: Tick) -> Gate:
-        return gates.ask(world, world.policy.services[service], tick)
+    def ask(service: str, environment: str, tick: Tick) -> Gate:
+        """Without an environment it is where the service's name alone says that it is."""
+        named = world.policy.services[service]
+        return gates.ask(world, named.at(environment or named.environment), tick)
 
     door = [Depends(known)]
 
     @routes.post("/gates/{service}/{gate}", summary="May it go on? As Flagger asks", responses=OPEN, dependencies=door)
-    def post(service: str, gate: str, request: Request, body: RawBody) -> Response:
+    @routes.post(
+        "/gates/{service}/{environment}/{gate}", summary="The same, elsewhere", responses=OPEN, dependencies=door
+    )
+    def post(service: str, gate: str, request: Request, body: RawBody, environment: str = "") -> Response:
         try:
             asked = Asked.model_validate_json(body) if body.strip() else Asked()
         except ValidationError as error:
             if gate in TOLD:  # nothing was asked, so nothing is closed; and a controller logs every other answer
                 return PlainTextResponse(f"{gate} was not understood: {why_invalid(error)}. Nothing was stored.\n")
             raise HTTPException(400, f"Closed: {why_invalid(error)}. Nothing was stored.") from None
-        return say(ask(service, Tick(gate=Kind(gate), **asked.model_dump())), request, text=True)
+        return say(ask(service, environment, Tick(gate=Kind(gate), **asked.model_dump())), request, text=True)
 
     @routes.get(
         "/gates/{service}/{gate}", summary="May it go on? For pipelines and metrics", responses=OPEN, dependencies=door
     )
-    def get(service: str, gate: str, request: Request, checksum: str = "", metric: bool = False) -> Response:
+    @routes.get(
+        "/gates/{service}/{environment}/{gate}", summary="The same, elsewhere", responses=OPEN, dependencies=door
+    )
+    def get(
+        service: str, gate: str, request: Request, checksum: str = "", metric: bool = False, environment: str = ""
+    ) -> Response:
         if len(checksum) > 200 or not re.fullmatch(PLAIN, checksum):
             raise HTTPException(400, "Closed: checksum has characters that no checksum or version has.")
-        told = ask(service, Tick(gate=Kind(gate), checksum=checksum))
+        told = ask(service, environment, Tick(gate=Kind(gate), checksum=checksum))
         return say(told, request, metric=metric and told.gate != Kind.ROLLBACK)
 
     return routes
@@ -105,7 +125,7 @@ def say(gate: Gate, request: Request, *, text: bool = False, metric: bool = Fals
     accepts = request.headers.get("accept", "")
     if "json" not in accepts and (text or (accepts.startswith(("*/*", "text/plain")) and not metric)):
         word = "open" if gate.open else "closed"
-        return PlainTextResponse(f"{gate.gate} of {gate.service} is {word}: {gate.why}\n", status)
+        return PlainTextResponse(f"{gate.gate} of {gate.called} is {word}: {gate.why}\n", status)
     fields = {name: getattr(gate, name) for name in Answer.model_fields}
     return JSONResponse(fields, status)
 

@@ -99,10 +99,12 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
         return say(world, line)
 
     @routes.get("/api/gates/{service}", summary="The URLs of a service's gates, which are keys", dependencies=api)
-    def gate_urls(service: str) -> JSONResponse:
-        found = gates.find(world, service)
+    @routes.get("/api/gates/{service}/{environment}", summary="The same, elsewhere", dependencies=api)
+    def gate_urls(service: str, environment: str = "") -> JSONResponse:
+        found = gates.find(world, service, environment)
         if found is None:
-            raise HTTPException(404, f"There is no service {service[:60]!r} in the configuration.")
+            name = " ".join(filter(None, [service, environment]))
+            raise HTTPException(404, f"There is no service {name[:60]!r} in the configuration.")
         return JSONResponse([{"gate": gate, "url": url} for gate, url in gates.urls(world, found).items()])
 
     @routes.get("/api/dead-letters", summary="Effects that were given up", dependencies=api)

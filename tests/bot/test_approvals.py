@@ -261,7 +261,9 @@ def test_what_is_blocked_names_each_reason_and_whether_it_may_be_overridden() ->
     ],
 )
 def test_what_to_type_instead_keeps_what_was_asked_for(verb: Verb, said: dict[str, Any], line: str) -> None:
-    frozen = Freeze(id="FRZ-1", scope="checkout", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60))
+    frozen = Freeze(
+        id="FRZ-1", scope="checkout/production", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60)
+    )
     with pytest.raises(Refused) as refused:
         propose(
             verb,

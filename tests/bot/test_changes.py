@@ -16,7 +16,7 @@ POLICY = Policy(services={"checkout": Service(name="checkout", depends_on=("paym
 
 
 def named(*candidates, service="checkout"):
-    return [s.change.version for s in rank(NOON, service, ("payments",), candidates)]
+    return [s.change.version for s in rank(NOON, service, "production", ("payments",), candidates)]
 
 
 def test_the_deploy_just_before_beats_the_older_one():
@@ -32,6 +32,13 @@ def test_the_own_service_beats_a_neighbour_and_a_stranger_is_last():
     assert named(*near) == ["own", "neighbour", "stranger"]
 
 
+def test_what_went_to_staging_first_is_less_likely_than_the_same_in_production():
+    first, then = change("s", environment="staging"), change("p", at=NOON - minutes(90))
+    both = rank(NOON, "checkout", "production", (), [first, then])
+    assert [suspect.change.environment for suspect in both] == ["production", "staging"]
+    assert "in staging, not in production" in both[1].reasons
+
+
 def test_a_change_after_the_onset_has_an_alibi():
     assert named(change(at=NOON + minutes(10))) == []
     assert named(change(at=NOON + minutes(2))) == ["v42"]
@@ -45,7 +52,7 @@ def test_what_was_rolled_back_long_before_is_no_suspect():
 
 
 def test_reasons_are_words():
-    [suspect] = rank(NOON, "checkout", (), [change()])
+    [suspect] = rank(NOON, "checkout", "production", (), [change()])
     assert suspect.reasons == ("began 2 min before the onset", "same service", "still going on")
 
 
@@ -56,8 +63,8 @@ def test_never_more_than_three():
 @given(st.integers(0, 350), st.integers(0, 350))
 def test_closer_is_never_less_likely(a, b):
     near, far = sorted((a, b))
-    [close] = rank(NOON, "checkout", (), [change(at=NOON - minutes(near))])
-    others = rank(NOON, "checkout", (), [change(at=NOON - minutes(far))])
+    [close] = rank(NOON, "checkout", "production", (), [change(at=NOON - minutes(near))])
+    others = rank(NOON, "checkout", "production", (), [change(at=NOON - minutes(far))])
     assert not others or close.score >= others[0].score
 
 
@@ -178,9 +185,9 @@ def test_a_page_that_turned_red_right_after_a_change_speaks_against_it() -> None
         checked_at=NOON,
         red_since=NOON - minutes(1),
     )
-    [suspect] = rank(NOON, "checkout", (), [change()], probes=[red])
-    [without] = rank(NOON, "checkout", (), [change()])
+    [suspect] = rank(NOON, "checkout", "production", (), [change()], probes=[red])
+    [without] = rank(NOON, "checkout", "production", (), [change()])
     assert "probe prices turned red 1 min after it began" in suspect.reasons
     assert suspect.score > without.score
     for other in (replace(red, red_since=NOON - minutes(3)), replace(red, red_since=None), replace(red, service="x")):
-        assert rank(NOON, "checkout", (), [change()], probes=[other]) == (without,)
+        assert rank(NOON, "checkout", "production", (), [change()], probes=[other]) == (without,)

@@ -26,6 +26,23 @@ def test_flags_may_stand_anywhere(text, title, new, private):
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("checkout is slow", "production"),
+        ("Checkout Staging is slow", "staging"),
+        ("checkout is slow since it went to staging", "production"),  # only right behind its name is it part of that
+        ("all of staging is down, checkout first", "production"),
+    ],
+)
+def test_a_service_may_be_called_as_its_rollout_is(text, place):
+    there = {"staging": Service(name="checkout", environment="staging")}
+    policy = Policy(services={"checkout": Service(name="checkout", elsewhere=there)})
+    assert declaring.about(declaring.parse(text, policy), policy).environment == place
+    opened = declaring.declare(declaring.parse(text, policy), (), 7, "U0DANA", policy, NOON).save
+    assert next(noun.environment for noun in opened if isinstance(noun, Incident)) == place
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same"),
     [
         ("Customers cannot pay", "customers cannot pay!", True),

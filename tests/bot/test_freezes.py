@@ -20,14 +20,16 @@ from tests.values import NOON, change, incident, minutes
 
 POLICY = Policy(services={"checkout": Service(name="checkout"), "lab": Service(name="lab", environment="staging")})
 HOUR = timedelta(hours=1)
-FREEZE = Freeze(id="FRZ-3", scope="checkout", reason="stock count", by="U0DANA", at=NOON, until=NOON + HOUR, version=1)
+FREEZE = Freeze(
+    id="FRZ-3", scope="checkout/production", reason="stock count", by="U0DANA", at=NOON, until=NOON + HOUR, version=1
+)
 
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ("checkout --for 1h --why stock count", Wanted(scope="checkout", lasts=HOUR, reason="stock count")),
-        ("CHECKOUT --why stock count --for 60m", Wanted(scope="checkout", lasts=HOUR, reason="stock count")),
+        ("checkout --for 1h --why stock count", Wanted(scope="checkout/production", lasts=HOUR, reason="stock count")),
+        ("CHECKOUT --why stock count --for 60m", Wanted(scope="checkout/production", lasts=HOUR, reason="stock count")),
         ("environment staging --for=1h --why=moving", Wanted(scope="environment:staging", lasts=HOUR, reason="moving")),
         ('all --why "stock count"', Wanted(scope="all", lasts=2 * HOUR, reason="stock count")),
         ("all —for 1d —why holidays", Wanted(scope="all", lasts=24 * HOUR, reason="holidays")),
@@ -58,7 +60,7 @@ def test_what_is_refused(words: str, why: str) -> None:
 
 
 def test_a_freeze_ends_by_itself_and_is_told_twice() -> None:
-    wanted = Wanted(scope="checkout", lasts=HOUR, reason="stock count")
+    wanted = Wanted(scope="checkout/production", lasts=HOUR, reason="stock count")
     begun = freezes.freeze(wanted, 3, "U0DANA", NOON)
     (frozen,) = (noun for noun in begun.save if isinstance(noun, Freeze))
     assert set(begun.do) == {Proclaim("FRZ-3/begun"), EndFreeze("FRZ-3", due=NOON + HOUR)}

@@ -27,7 +27,9 @@ POLICY = Policy(services={"checkout": CHECKOUT})
 SEV2 = incident(7)
 SEV3 = incident(8, severity=Severity.SEV3)
 UPSTREAM = incident(9, service="payments", severity=Severity.SEV1)
-FREEZE = Freeze(id="FRZ-1", scope="checkout", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60))
+FREEZE = Freeze(
+    id="FRZ-1", scope="checkout/production", reason="stock count", by=BOB, at=NOON, until=NOON + minutes(60)
+)
 HOLD = Hold(id="checkout/production/U0BOB", service="checkout", environment="production", holder=BOB, why="", at=NOON)
 
 
@@ -85,7 +87,7 @@ def seen(gate: Kind = Kind.PROMOTION, **other: Any) -> dict[str, Gate]:
         ({"freezes": (replace(FREEZE, scope="all"),)}, FORWARD),
         ({"freezes": (replace(FREEZE, scope="environment:production"),)}, FORWARD),
         ({"freezes": (replace(FREEZE, scope="environment:staging"),)}, ()),
-        ({"freezes": (replace(FREEZE, scope="payments"),)}, ()),
+        ({"freezes": (replace(FREEZE, scope="payments/production"),)}, ()),
         ({"freezes": (replace(FREEZE, until=NOON),)}, ()),
         ({"freezes": (replace(FREEZE, thawed_at=NOON),)}, ()),
         ({"holds": (HOLD,)}, (Kind.INCREASE, Kind.PROMOTION)),

@@ -58,6 +58,7 @@ def test_a_twin_is_asked_about_not_opened():
 
 
 def test_channel_names_are_what_slack_takes():
+    assert incidents.channel_name(incident(environment="staging")) == "inc-7-checkout-staging"
     assert incidents.channel_name(incident(service="Check Out/ünï")) == "inc-7-check-out-n"
     assert len(incidents.channel_name(incident(service="x" * 200))) <= 80
     assert incidents.channel_name(incident(service=""), "shop-") == "shop-inc-7-higherrorrate"

@@ -24,7 +24,7 @@ LATER = NOON + timedelta(minutes=4)
 def card(**other: Any) -> LiveCard:
     """Shown at noon, while v42 was in step 1."""
     values: dict[str, Any] = {"revision": "hash42", "stable": "hash41", "step": 1, "version": 1}
-    return replace(live.new(ID, "production", NOON), **values | other)
+    return replace(live.new(ID, NOON), **values | other)
 
 
 def looked(before: LiveCard, rollout: Rollout, now: datetime = LATER, policy: Policy = PLOTTED) -> Decision:
@@ -50,8 +50,8 @@ def again(decision: Decision) -> list[float]:
 
 
 def test_ids_name_the_home_and_the_service() -> None:
-    assert live.card_id("INC-7", "checkout") == ID
-    assert (live.home_of(ID), live.service_of(ID)) == ("INC-7", "checkout")
+    assert live.card_id("INC-7", "checkout", "production") == ID
+    assert (live.home_of(ID), live.rollout_of(ID)) == ("INC-7", ("checkout", "production"))
     assert live.card_of_plot(live.plot_id(ID, "hash42-1")) == (ID, "hash42-1")
 
 
@@ -121,10 +121,10 @@ def test_a_release_that_becomes_stable_is_plotted() -> None:
 
 
 def test_a_first_look_invents_no_past() -> None:
-    decision = looked(live.new(ID, "production", NOON), in_flight(step=3, aborted=True))
+    decision = looked(live.new(ID, NOON), in_flight(step=3, aborted=True))
     assert marks(decision) == [("begin", "v42 is under way")]
     assert plots(decision) == []
-    assert marks(looked(live.new(ID, "production", NOON), idle())) == []
+    assert marks(looked(live.new(ID, NOON), idle())) == []
 
 
 def test_a_newer_deploy_begins_anew() -> None:

@@ -20,7 +20,7 @@ MARKS = (
     Mark(at=NOON + minute(20), kind=MarkKind.BEGIN, text="v42 begins"),
     Mark(at=NOON + minute(25), kind=MarkKind.STEP, text="pause 5m", moment="hash42-1"),
 )
-CARD = replace(live.new("INC-7/card/checkout", "production", NOON), marks=tuple(map(str, MARKS)))
+CARD = replace(live.new("INC-7/card/checkout", NOON), marks=tuple(map(str, MARKS)))
 SENT = request(acted_at=NOON + minute(26))
 
 
@@ -68,7 +68,7 @@ def test_around_an_incident_its_deploys_and_actions_are_marked() -> None:
     began, end = NOON, NOON + minute(30)
     changes = [change("a"), change("long ago", at=NOON - minute(60))]
     acted = request(acted_at=NOON + minute(5))
-    chart = signals.incident_chart("checkout", began, end, changes, [acted], SIGNALS.values())
+    chart = signals.incident_chart("checkout", "production", began, end, changes, [acted], SIGNALS.values())
     assert [(mark.kind, mark.text) for mark in chart.marks] == [
         (MarkKind.BEGIN, "deploy v42"),
         (MarkKind.ACT, "rollback sent"),

@@ -175,7 +175,7 @@ def test_the_card_says_how_a_person_ends_the_hold() -> None:
 
 
 def accepts(check: Skew | None, around: Known) -> Decision:
-    return accepted(check, around, POLICY, service="checkout", why="8 is off", by="U0DANA", now=DEADLINE)
+    return accepted(check, around, POLICY, called="checkout", why="8 is off", by="U0DANA", now=DEADLINE)
 
 
 def test_a_person_may_take_the_servers_as_they_are_with_a_reason() -> None:

@@ -169,15 +169,17 @@ def test_a_vendors_words_cannot_ping() -> None:
 
 
 def test_an_outage_that_was_there_is_an_alibi_for_our_deploy() -> None:
-    [alone] = rank(NOON, "checkout", (), [change()])
-    [excused] = rank(NOON, "checkout", (), [change()], vendors=[TROUBLE])
+    [alone] = rank(NOON, "checkout", "production", (), [change()])
+    [excused] = rank(NOON, "checkout", "production", (), [change()], vendors=[TROUBLE])
     assert excused.score < alone.score
     assert excused.reasons[-1] == "but Paybridge Card payments: major outage since 12:00 UTC"
 
 
 def test_an_outage_that_began_after_the_onset_is_none() -> None:
     later = replace(TROUBLE, since=NOON + minutes(10))
-    assert rank(NOON, "checkout", (), [change()], vendors=[later]) == rank(NOON, "checkout", (), [change()])
+    assert rank(NOON, "checkout", "production", (), [change()], vendors=[later]) == rank(
+        NOON, "checkout", "production", (), [change()]
+    )
 
 
 @pytest.mark.parametrize("verb", [Verb.ROLLBACK, Verb.ABORT])

@@ -142,6 +142,10 @@ def test_the_gates_of_a_service_are_listed(type_: Type, bot: str) -> None:
     assert ended.exit_code == 0
     gates = dict(line.split() for line in ended.stdout.splitlines())
     assert gates["rollback"].startswith("https://watchkeeper.example/gates/checkout/rollback")
+    spelled_out = type_("gates", "checkout", "production", WATCHKEEPER_LISTEN=bot, WATCHKEEPER_API_TOKEN=API_TOKEN)
+    assert spelled_out.stdout == ended.stdout
+    said = refusal(type_("gates", "checkout", "staging", WATCHKEEPER_LISTEN=bot, WATCHKEEPER_API_TOKEN=API_TOKEN))
+    assert said == "watchkeeper: There is no service 'checkout staging' in the configuration."
     said = refusal(type_("gates", "chekout", WATCHKEEPER_LISTEN=bot, WATCHKEEPER_API_TOKEN=API_TOKEN))
     assert said == "watchkeeper: There is no service 'chekout' in the configuration."
 

@@ -26,7 +26,10 @@ def points(*without: range) -> tuple[tuple[datetime, float], ...]:
 
 def chart(*lines: Line, marks: tuple[Mark, ...] = (), title: str = "pause 5m") -> Chart:
     panel = Panel(signal=SIGNALS["errors"], lines=lines)
-    return Chart(service="checkout", title=title, at=NOON, start=NOON, end=END, step=FIVE, marks=marks, panels=(panel,))
+    return Chart(
+        service="checkout", environment="production", title=title, at=NOON, start=NOON, end=END, step=FIVE,
+        marks=marks, panels=(panel,),
+    )  # fmt: skip
 
 
 def picture(drawn: Chart) -> np.ndarray:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 import yaml
 
 from bot.model import Phase, Role, Severity, Verb
-from bot.policy import Asked, Group, Policy, Rota, Route, Rule, Then
+from bot.policy import Asked, Group, Policy, Rota, Route, Rule, Then, Verification
 from bot.signals import SIGNALS
 from handlers.app import oncalls
 from handlers.config import Config
@@ -66,6 +67,9 @@ def test_a_typo_is_named_with_its_line():
     assert complaint(text) == "config.yml line 4: services.checkout.oncal: unexpected key."
 
 
+TWICE = "clusters: {main: {kubeconfig: k}}\nservices: {a: {environment: staging, rollout: {cluster: main}"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -74,6 +78,29 @@ def test_a_typo_is_named_with_its_line():
         ("senders: {alertmanger: {}}", "unknown sender 'alertmanger'; did you mean alertmanager?"),
         ("services: {a: {oncall: shop}}", "services.a: unknown on-call 'shop'; known: none"),
         ("services: {a: {rollout: {cluster: main}}}", "services.a.rollout.cluster: unknown cluster 'main'"),
+        (
+            f"{TWICE}, environments: {{staging: {{}}}}}}}}",
+            "environments.staging: it is the service's own `environment`",
+        ),
+        (f"{TWICE}, environments: {{production: {{}}}}}}}}", "say it above, and staging here"),
+        (f"{TWICE}, environments: {{eu west: {{}}}}}}}}", "services.a.environments.eu west"),
+        (f"{TWICE}, environments: {{qa: {{oncall: shop}}}}}}}}", "services.a.environments.qa: unknown on-call 'shop'"),
+        (f"{TWICE}, environments: {{qa: {{rollot: {{}}}}}}}}}}", "services.a.environments.qa.rollot: unexpected key"),
+        (
+            f"{TWICE}, environments: {{qa: {{rollout: {{}}}}}}}}}}",
+            "line 2: services.a.environments.qa.rollout: a staging has the same, a in default",
+        ),
+        (
+            f"{TWICE}}}, b: {{rollout: {{cluster: main, name: a}}}}}}",
+            "services.b.rollout: a staging has the same, a in default of main",
+        ),
+        (
+            "services: {a: {environment: prod}}",
+            "services.a: environment prod: what senders call so is read as production",
+        ),
+        (f"{TWICE}, environments: {{QA: {{}}}}}}}}", "environment QA: what senders call so is read as qa; write qa"),
+        ("services: {a b: {}}", "'a b' does not look right (one word without /"),
+        ("services: {a: {owners: [x]}}", "owners.0: 'x' does not look right (a Slack member id"),
         ("clusters: {main: {}}", "give either kubeconfig or in_cluster"),
         ("oncall: {a: {}}", "give either people (a rota) or usergroup"),
         ("oncall: {a: {people: [U1], ical: 'https://a/b.ics'}}", "give either people (a rota) or usergroup"),
@@ -140,6 +167,37 @@ def test_each_mistake_is_one_clear_sentence(text, says):
     said = complaint(text)
     assert says in said
     assert "\n" not in said
+
+
+def test_what_an_environment_does_not_say_is_as_above_it_but_for_its_servers():
+    text = """
+clusters: {main: {kubeconfig: k}, west: {kubeconfig: k}}
+oncall: {shop: {people: [U1]}, interns: {people: [U2]}}
+services:
+  checkout:
+    oncall: shop
+    owners: [U1]
+    depends_on: [payments]
+    rollback: {respec: true}
+    rollout: {cluster: main, namespace: shop, name: shop-checkout}
+    servers: [a, b]
+    verify: {up: 'up{env="production"}'}
+    environments:
+      staging: {oncall: interns, rollout: {cluster: west}}
+      qa: {owners: []}
+"""
+    policy = parse(text, "config.yml").policy()
+    own, staging, qa = policy.everywhere()
+    assert (staging.oncall, staging.owners, staging.depends_on, staging.respec) == (
+        "interns",
+        ("U1",),
+        ("payments",),
+        True,
+    )
+    assert staging.rollout == replace(own.rollout, cluster="west")
+    assert (staging.servers, staging.verification) == ((), Verification())
+    assert (qa.oncall, qa.owners, qa.rollout) == ("shop", (), None)
+    assert policy.rollouts() == (own, staging)
 
 
 def test_an_empty_file_is_the_default():
@@ -252,7 +310,7 @@ def test_a_signal_may_be_asked_otherwise_or_left_out():
     text = "prometheus: {url: http://p.example, signals: {errors: 'bad{service=\"{service}\"}', latency: ''}}"
     signals = parse(text, "c.yml").policy().signals
     assert [signal.title for signal in signals] == ["Failing requests", "Requests"]
-    assert signals[0].asked_of('a"b') == 'bad{service="a\\"b"}'
+    assert signals[0].asked_of('a"b', "production") == 'bad{service="a\\"b"}'
 
 
 @pytest.mark.parametrize(

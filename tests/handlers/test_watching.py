@@ -263,4 +263,4 @@ def test_what_is_not_ours_is_not_looked_at() -> None:
     watcher.touch(Touched(namespace="other", name="checkout"))
     assert watcher.touched == set()
     watcher.touch(Touched())
-    assert watcher.touched == {"checkout"}
+    assert watcher.touched == {"checkout/production"}

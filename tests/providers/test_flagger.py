@@ -200,7 +200,17 @@ def test_only_webhooks_at_the_gates_of_this_service_are_ours() -> None:
         {"name": "odd", "type": "event", "url": "http://[::1"},
         "no hook",
     ]
-    assert gates_of({"webhooks": [*ours, *others]}, NAME) == ("confirm-promotion", "rollback")
+    assert gates_of({"webhooks": [*ours, *others]}, NAME, "production") == ("confirm-promotion", "rollback")
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [("reviews", ["production"]), ("reviews/production", ["production"]), ("reviews/staging", ["staging"])],
+)
+def test_a_gate_is_of_one_environment(path: str, places: list[str]) -> None:
+    """A URL without one is that of production: a canary of staging that has it asks at a gate that is not its own."""
+    asks = {"webhooks": hooks("rollback", base=f"https://bot.example/gates/{path}/")}
+    assert [place for place in ("production", "staging", "qa") if gates_of(asks, NAME, place)] == places
 
 
 # ---------------------------------------------------------------- acted on

@@ -44,14 +44,14 @@ def errors(served: Served) -> Iterator[ErrorsByVersion]:
 
 
 def test_each_version_has_its_own_figure(errors: ErrorsByVersion) -> None:
-    found = errors.errors("checkout")
+    found = errors.errors("checkout", "production")
     assert found["v42"] == pytest.approx(0.23, abs=0.02)
     assert found["v41"] < 0.01
 
 
 def test_a_service_that_nobody_measures_has_none_and_its_name_is_only_a_name(errors: ErrorsByVersion) -> None:
-    assert errors.errors("warehouse") == {}
-    assert errors.errors('checkout"} or vector(1) #') == {}
+    assert errors.errors("warehouse", "production") == {}
+    assert errors.errors('checkout"} or vector(1) #', "production") == {}
 
 
 def row(served: Served, folder: Path, errors: str = ERRORS_BY_VERSION) -> tuple[bool, str]:
@@ -78,5 +78,5 @@ def test_the_check_asks_for_it_once_and_says_of_whom_there_is_none(served: Serve
 def test_a_prometheus_that_is_down_is_no_figure(errors: ErrorsByVersion, world: Sandbox) -> None:
     world.prometheus.down = True
     with pytest.raises(ProviderError, match="HTTP 503"):
-        errors.errors("checkout")
+        errors.errors("checkout", "production")
     world.prometheus.down = False

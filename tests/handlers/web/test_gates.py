@@ -19,6 +19,7 @@ from bot.gates import ASKED, FORWARD, TOLD, Kind
 from bot.model import Freeze
 from bot.policy import GATES, Policy, Service, Target
 from handlers import gates
+from handlers.app import gate_url
 from handlers.web import server
 from handlers.web.gates import pass_of
 from handlers.world import World
@@ -35,10 +36,12 @@ POLICY = Policy(
             owners=(DANA,),
             rollout=Target(provider=GATES, cluster="", namespace="", name="checkout"),
         ),
-        "pay/ments": Service(name="pay/ments"),
+        "reviews": Service(name="reviews", elsewhere={"staging": Service(name="reviews", environment="staging")}),
     },
 )
-FREEZE = Freeze(id="FRZ-1", scope="checkout", reason="sale", by=DANA, at=NOON, until=NOON + timedelta(hours=1))
+FREEZE = Freeze(
+    id="FRZ-1", scope="checkout/production", reason="sale", by=DANA, at=NOON, until=NOON + timedelta(hours=1)
+)
 FLAGGER = {
     "name": "checkout",
     "namespace": "shop",
@@ -150,6 +153,35 @@ def test_who_may_ask(door: Door, query: str, headers: dict[str, str], status: in
         assert ask(f"/gates/checkout/deploy{query}", headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [
+        ("reviews", "reviews", 403),
+        ("reviews/production", "reviews", 403),
+        ("reviews/staging", "reviews/staging", 200),
+        ("reviews", "reviews/staging", 401),
+        ("reviews/production", "reviews/staging", 401),
+        ("reviews/staging", "reviews", 401),
+    ],
+)
+def test_a_key_of_staging_opens_nothing_in_production(door: Door, path: str, key: str, status: int) -> None:
+    """Only the gates of production are closed, by its incident, and each is asked with its own key."""
+    keep(door.store, incident(7, version=0, service="reviews"))
+    for ask in (door.http.get, door.http.post):
+        answer = ask(f"/gates/{path}/deploy?pass={pass_of(key, TOKEN)}", headers={"accept": "text/plain"})
+        assert answer.status_code == status
+    kept = door.store.read(
+        lambda tx: [gate.called for place in ("production", "staging") for gate in tx.gates("reviews", place)]
+    )
+    assert kept == {200: ["reviews staging"], 403: ["reviews"], 401: []}[status]
+
+
+def test_the_url_of_a_gate_says_where_it_is() -> None:
+    assert gate_url("https://bot", "", "reviews", "production", "deploy") == "https://bot/gates/reviews/deploy"
+    url = gate_url("https://bot", TOKEN, "reviews", "staging", "deploy")
+    assert url == f"https://bot/gates/reviews/staging/deploy?pass={pass_of('reviews/staging', TOKEN)}"
+
+
 def test_without_a_token_every_gate_is_closed_to_all(door: Door) -> None:
     app = server.build(door.world, {}, "", ready=lambda: "", gate_tokens=())
     with TestClient(app) as http:
@@ -160,6 +192,8 @@ def test_what_is_not_there_names_the_nearest(door: Door) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
     answer = door.http.get("/gates/chekout/deploy", headers=headers)
     assert (answer.status_code, "Did you mean checkout?" in answer.text) == (404, True)
+    answer = door.http.get("/gates/reviews/stagin/deploy", headers=headers)
+    assert (answer.status_code, "Did you mean staging?" in answer.text) == (404, True)
     answer = door.http.get("/gates/checkout/confirm-promote", headers=headers)
     assert (answer.status_code, "Did you mean confirm-promotion?" in answer.text) == (404, True)
     assert door.http.get("/gates/chekout/deploy").status_code == 401  # strangers learn nothing
