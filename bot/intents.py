@@ -18,7 +18,8 @@ ROLLING, RECREATE, STATEFUL, ON_DELETE = "rolling update", "recreate", "stateful
 WITHOUT_STEPS = frozenset({ROLLING, RECREATE, STATEFUL, ON_DELETE})  # nothing in the cluster says which one is stable
 BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself"
 FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
-INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
+UNDECIDED_EXPERIMENT = "InconclusiveExperiment"
+INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", UNDECIDED_EXPERIMENT})
 LEAVES = frozenset({Verb.ABORT, Verb.ROLLBACK})  # the revision that they were asked on, as it does harm
 UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
 

@@ -112,7 +112,7 @@ def _state(rollout: Rollout) -> Iterator[str]:
         yield f"{shown(rollout.current)} is stable and has all the traffic"
     yield replicas(rollout)
     if rollout.analysis:
-        yield f"Analysis {brief(rollout.analysis, 200)}"
+        yield brief(f"Analysis {rollout.analysis}".replace("Analysis experiment", "Experiment", 1), 210)
 
 
 def _phase(rollout: Rollout) -> str:
