@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.intents import BACK, BLUE_GREEN, FORWARD, UNDOES, Intent, Plan, shown
+from bot.intents import BACK, BLUE_GREEN, FORWARD, STATEFUL, UNDOES, Intent, Plan, shown
 from bot.model import Change, ChangeKind, ChangeStatus, Keeper, Migration, Reverts, Rollout
 from bot.reasons import Reason, blocking, firm, good
 from bot.text import brief, code
@@ -33,6 +33,9 @@ def kept(meant: Plan, rollout: Rollout) -> Iterator[Reason]:
         return
     name = brief(str(keeper), 100)
     match meant.intent:
+        case Intent.PAUSE | Intent.RESUME if rollout.strategy == STATEFUL:
+            weigh = Reason if keeper.acts else good
+            yield weigh(f"this changes the partition: where that is written in Git, {name} puts it back")
         case Intent.PAUSE:
             yield good(f"{name} normally leaves this alone: a pause is in Git only where somebody wrote it there")
         case Intent.RESUME | Intent.PROMOTE_FULLY if rollout.paused:

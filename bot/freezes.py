@@ -183,14 +183,24 @@ def freeze(wanted: Wanted, number: int, by: str, now: datetime, incident: str = 
 
 def find(word: str, freezes: Sequence[Freeze], policy: Policy) -> tuple[Freeze, ...]:
     """The standing freezes that FRZ-3, or a scope, names. Raises Refused where there is none."""
+    if not word.strip():
+        raise Refused("Say which freeze, or what it covers; nothing was changed.", instead="/rollout freezes")
     if match := ID.fullmatch(word.strip()):
         found = tuple(f for f in freezes if f.id == f"FRZ-{int(match[1])}")
     else:
-        scope = parse_scope(word, policy)
+        scope = _scope_of(word.strip(), policy)
         found = tuple(f for f in freezes if f.scope == scope)
     if not found:
         raise Refused(f"No freeze {code(word, 60)} stands; nothing was changed.", instead="/rollout freezes")
     return found
+
+
+def _scope_of(word: str, policy: Policy) -> str:
+    """What was frozen may have left the configuration since."""
+    try:
+        return parse_scope(word, policy)
+    except Refused:
+        return word
 
 
 def thaw(freeze: Freeze, changes: Sequence[Change], by: str, now: datetime, incident: str = "") -> Decision:

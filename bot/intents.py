@@ -18,7 +18,8 @@ ROLLING, RECREATE, STATEFUL, ON_DELETE = "rolling update", "recreate", "stateful
 WITHOUT_STEPS = frozenset({ROLLING, RECREATE, STATEFUL, ON_DELETE})  # nothing in the cluster says which one is stable
 BY_DELETING = "updated on delete: each pod changes when somebody deletes it, and nothing goes on by itself"
 FIXED = "PodTemplate "  # what a rollout may take its pods from, and we leave alone: it counts no generations
-INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
+UNDECIDED_EXPERIMENT = "InconclusiveExperiment"
+INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", UNDECIDED_EXPERIMENT})
 LEAVES = frozenset({Verb.ABORT, Verb.ROLLBACK})  # the revision that they were asked on, as it does harm
 UNDER_WAY = frozenset({RequestState.CONFIRMED, RequestState.ACTING})
 
@@ -130,10 +131,19 @@ def _without_steps(verb: Verb, rollout: Rollout, stables: Sequence[Stable], to: 
         case Verb.PAUSE | Verb.RESUME if rollout.strategy == ON_DELETE:
             raise Refused(f"{code(rollout.called)} is {BY_DELETING}.", instead=_show(rollout))
         case Verb.PAUSE:
+            _must_have_a_pod_left(rollout)
             return _pause(rollout)
         case Verb.RESUME:
             return _resume(rollout)
     raise _no_steps(verb, rollout)
+
+
+def _must_have_a_pod_left(rollout: Rollout) -> None:
+    """A partition holds back only pods that are not replaced yet."""
+    all_new = rollout.in_flight and rollout.observed and rollout.updated >= rollout.desired
+    if rollout.strategy == STATEFUL and all_new:
+        why = f"Every pod of {code(rollout.service)} is at {shown(rollout.current)} by now"
+        raise Refused(f"{why}; nothing is left to hold back.", instead=f"/rollout rollback {rollout.service}")
 
 
 def _no_steps(verb: Verb, rollout: Rollout) -> Refused:

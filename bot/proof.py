@@ -238,7 +238,8 @@ def _undone(request: Request, rollout: Rollout) -> Finding:
     if rollout.current.hash != request.to_revision:
         return _overtaken(request, rollout)
     if not rollout.in_flight and rollout.phase is RolloutPhase.HEALTHY:
-        served = f"{rollout.available}/{rollout.desired} available"
+        both = rollout.available > rollout.desired  # those that were replaced run on for a moment
+        served = replicas(rollout) if both else f"{rollout.available}/{rollout.desired} available"
         return Finding(RequestState.DONE, f"stable revision {named(rollout.current)}, healthy, {served}")
     if rollout.aborted:
         return failed(f"its rollout was aborted; the cluster shows {shows(rollout)}")

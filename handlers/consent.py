@@ -128,6 +128,9 @@ def submit(world: World, form: Submission) -> Decision:
 
 
 def find_request(tx: Tx, id: str) -> Request:
+    """Raises Refused."""
+    if not id:
+        raise Refused("Say which request: its card has the buttons, and its id. Nothing was changed.")
     try:
         return tx.request(id)
     except LookupError:

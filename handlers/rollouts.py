@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
+DASH = re.compile(r"(?<!\S)[—–](?=\w)")  # what some keyboards make of two
 OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 
 # ---------------------------------------------------------------- commands
@@ -149,7 +151,7 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
 
 def _options(verb: Verb, words: str) -> tuple[str, bool]:
     """The revision in `--to REV`, "" where none is named, and whether `--full` or `--now` skips the steps."""
-    match verb, words.replace("=", " ").replace("—", "--").split():
+    match verb, DASH.sub("--", words.replace("=", " ")).split():
         case _, []:
             return "", False
         case Verb.PROMOTE, ["--full"]:
@@ -160,6 +162,8 @@ def _options(verb: Verb, words: str) -> tuple[str, bool]:
             return to, False
         case Verb.ROLLBACK, ["--to", to, "--now"] | ["--now", "--to", to]:
             return to, True
+        case Verb.ROLLBACK, [to] if not to.startswith("-"):
+            raise Refused(f"I did not understand {code(to, 60)}.", instead=f"/rollout rollback SERVICE --to {to[:60]}")
     usage = OPTIONS.get(verb, "")
     raise Refused(f"I did not understand {code(words, 60)}.", instead=f"/rollout {verb} SERVICE{usage}")
 

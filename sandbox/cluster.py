@@ -23,6 +23,7 @@ from sandbox.clock import Clock
 from sandbox.kube import argo, deployments, gitops, patch, services
 from sandbox.kube.analysis import Analyses
 from sandbox.kube.api import KubeApi
+from sandbox.kube.experiments import Experiments
 from sandbox.kube.faults import Faults
 from sandbox.kube.flagger import Flagger
 from sandbox.kube.replicas import ARGO, PLAIN, Flavour, Replicas, Set, short_hash
@@ -85,7 +86,7 @@ class Cluster:
         self.replicas = Replicas(self.store, tell=self.tell)
         self.stateful = StatefulSets(self.store, self.replicas)
         self.flagger = Flagger(self.store, self)
-        self.analyses = Analyses(self.store)
+        self.analyses, self.experiments = Analyses(self.store), Experiments(self.store)
         self.faults = Faults()
         self.before_call: Callable[[str], None] = lambda verb: None  # called at the start of every API call
         self.api = KubeApi(self.store, self.faults, self.reconcile, self.write, lambda verb: self.before_call(verb))
@@ -348,8 +349,10 @@ class Cluster:
         pods = self.replicas.settle(rollout, at)
         sets = self.replicas.sets(rollout, ARGO)
         measured = self.analyses.settle(rollout, at)
-        plan = argo.decide(rollout, sets, at, self.analyses.of(rollout))
+        tried = self.experiments.settle(rollout, at)
+        plan = argo.decide(rollout, sets, at, self.analyses.of(rollout), self.experiments.of(rollout))
         self.analyses.follow(rollout, plan.analyses, plan.alive)
+        self.experiments.follow(rollout, plan.experiments, {*plan.alive, *plan.experiments}, at)
         for target in sets:
             self._scale(rollout, target, plan.scale[target.hash], plan.deadlines[target.hash])
             self.replicas.adorn(target, argo.ephemeral(rollout, plan.status, target.hash), MANAGERS[ROLLOUTS])
@@ -361,7 +364,7 @@ class Cluster:
             notes[WORKLOAD_GENERATION] = str(workload["metadata"]["generation"])
             plan.status["workloadObservedGeneration"] = notes[WORKLOAD_GENERATION]
         self._report(ROLLOUTS, rollout, plan.status, notes)
-        return min((w for w in (pods, measured, plan.wake) if w), default=None)
+        return min((w for w in (pods, measured, tried, plan.wake) if w), default=None)
 
     def _referred(self, rollout: Object) -> Object | None:
         """The workload that a Rollout takes its pod template from, if that is not its own."""

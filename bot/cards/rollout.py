@@ -16,6 +16,7 @@ from bot.intents import (
     BY_HAND,
     INCONCLUSIVE,
     ON_DELETE,
+    STATEFUL,
     WITHOUT_STEPS,
     Intent,
     plan,
@@ -112,7 +113,7 @@ def _state(rollout: Rollout) -> Iterator[str]:
         yield f"{shown(rollout.current)} is stable and has all the traffic"
     yield replicas(rollout)
     if rollout.analysis:
-        yield f"Analysis {brief(rollout.analysis, 200)}"
+        yield brief(f"Analysis {rollout.analysis}".replace("Analysis experiment", "Experiment", 1), 210)
 
 
 def _phase(rollout: Rollout) -> str:
@@ -120,8 +121,8 @@ def _phase(rollout: Rollout) -> str:
     phase = "aborted" if rollout.aborted else rollout.phase.value
     held = waits_for(rollout)
     message = WAITS.get(held, held) or rollout.message
-    if rollout.strategy == FLAGGER:
-        message = rollout.message  # it says which gate, and what holds that
+    if rollout.strategy == FLAGGER or (rollout.strategy == STATEFUL and rollout.message):
+        message = rollout.message  # it says which gate, and what holds that; or which pods the partition holds
     said = f"*{phase.capitalize()}*" + (f": {brief(message, 500)}" if message else "")
     return said + _until(rollout)
 
@@ -130,7 +131,8 @@ def _until(rollout: Rollout) -> str:
     if rollout.goes_on_at:
         does = "switches" if rollout.strategy == BLUE_GREEN else "goes on"
         return f", {does} by itself at {when_exactly(rollout.goes_on_at)}"
-    return ", until somebody promotes it" if rollout.for_person and not rollout.paused else ""
+    promoted = rollout.for_person and not rollout.paused and rollout.strategy != ON_DELETE
+    return ", until somebody promotes it" if promoted else ""
 
 
 def _share(rollout: Rollout) -> str:
@@ -358,7 +360,9 @@ def _undo(request: Request, rollout: Rollout) -> Iterator[str]:
         yield f"Pods are replaced as those of {to} become available."
     else:
         yield from _way_back(request, rollout, _target(request, rollout))
-    if rollout.paused:
+    if rollout.paused and rollout.strategy == STATEFUL:
+        yield "A partition that I had set for a pause is set back with it."
+    elif rollout.paused:
         after = "with it" if rollout.strategy in WITHOUT_STEPS else "after that"
         yield f"The pause by hand is lifted {after}."
 
@@ -383,7 +387,10 @@ def _way_back(request: Request, rollout: Rollout, target: Revision) -> Iterator[
 
 
 def _resume(request: Request, rollout: Rollout) -> Iterator[str]:
-    if request.reviewed_wait == BY_HAND:
+    if rollout.strategy == STATEFUL:
+        holds = brief(rollout.message, 300)
+        yield f"The partition is set back to what it was before my pause, or else lifted: {holds}."
+    elif request.reviewed_wait == BY_HAND:
         yield "The pause by hand is lifted."
         where = _name(step_in_words(rollout))
         yield f"It goes on with {where}." if where else "It goes on."

@@ -6,11 +6,11 @@ There is no API of its own: every verb is a patch of the object, or of the workl
 from __future__ import annotations
 
 from bot.errors import Moved, ProviderError
-from bot.intents import BACK, BY_HAND, FULLY, UNDOES, Intent
+from bot.intents import BACK, BY_HAND, FULLY, UNDECIDED_EXPERIMENT, UNDOES, Intent
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.policy import Target
 from bot.proof import fulfilled, moved
-from handlers.providers.argo_status import Seen, understand
+from handlers.providers.argo_status import Seen, pause_of, understand
 from handlers.providers.argo_template import template_of
 from handlers.providers.kubernetes import Kubernetes
 from handlers.providers.kubernetes_rights import Right
@@ -111,10 +111,11 @@ def _rest(seen: Seen, rollout: Rollout, request: Request) -> Call | None:
 def _resumed(seen: Seen) -> Json:
     """No conditions but a controller's pause means to it: somebody resumed, finish the step.
 
-    After an inconclusive analysis that would run the analysis again, so the step is completed by hand.
+    After an inconclusive analysis or experiment that would run it again, so the step is completed by hand.
     """
     run = (seen.status.get("canary") or {}).get("currentStepAnalysisRunStatus") or {}
-    if run.get("status") == "Inconclusive" and seen.status.get("controllerPause") and seen.steps:
+    undecided = run.get("status") == "Inconclusive" or (pause_of(seen) or {}).get("reason") == UNDECIDED_EXPERIMENT
+    if undecided and seen.status.get("controllerPause") and seen.steps:
         return {"pauseConditions": None, "controllerPause": False, "currentStepIndex": seen.index + 1}
     return {"pauseConditions": None}
 

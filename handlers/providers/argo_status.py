@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -240,7 +241,8 @@ def in_words(step: Json) -> str:
         case "analysis":
             return "analysis"
         case "experiment":
-            return "experiment"
+            lasts = value.get("duration") if isinstance(value, dict) else None
+            return "experiment" if lasts is None else f"experiment {_duration(lasts)}"
         case "setCanaryScale":
             return "set canary scale"
         case "setHeaderRoute":
@@ -348,7 +350,16 @@ def _analysis(status: Json) -> str:
         child(status, "blueGreen", "prePromotionAnalysisRunStatus"),
         child(status, "blueGreen", "postPromotionAnalysisRunStatus"),
     )
-    return ", ".join(_run(run) for run in runs if run)
+    return ", ".join([*(_run(run) for run in runs if run), *_experiment(child(status, "canary"))])
+
+
+def _experiment(canary: Json) -> Iterator[str]:
+    """Its pods may get a part of the traffic beside that of the canary."""
+    name = canary.get("currentExperiment")
+    if name:
+        beside = [w for w in listed(child(canary, "weights").get("additional")) if isinstance(w, dict)]
+        share = sum(number(w.get("weight")) for w in beside)
+        yield f"experiment {name}: under way" + (f", with {share} % of the traffic beside that" if share else "")
 
 
 def _run(run: Json) -> str:

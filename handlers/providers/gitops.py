@@ -1,4 +1,4 @@
-"""What stands around a rollout in its cluster: GitOps that keeps it, an autoscaler, room for its pods.
+"""What stands around a rollout in its cluster: GitOps that keeps it, and with room.py whether it could grow.
 
 Every look is one more call, so they are made before an action and not at every glance. What may not be read is said.
 """
@@ -6,7 +6,7 @@ Every look is one more call, so they are made before an action and not at every 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,8 @@ from bot.errors import Moved, ProviderError
 from bot.model import Keeper, Reverts, Rollout, Suspension
 from bot.policy import Target
 from handlers.providers.kubernetes import Access, Kubernetes, path
-from handlers.providers.objects import GITOPS, PRIMARY, Json, child, listed
+from handlers.providers.objects import GITOPS, Json, child, listed
+from handlers.providers.room import autoscaled, roomed, unseen
 
 NAME = "GitOps"
 ARGO_NAMESPACE = "argocd"
@@ -153,11 +154,6 @@ def kept_by(rollout: Rollout, keeper: Keeper | None) -> Rollout:
     if keeper is None:
         return rollout
     return replace(rollout, keeper=keeper, owner=rollout.owner or str(keeper), fights=in_words(keeper))
-
-
-def unseen(rollout: Rollout, what: str, error: ProviderError) -> Rollout:
-    why = f"{what} could not be read ({error})"
-    return replace(rollout, unexamined="; ".join(filter(None, [rollout.unexamined, why])))
 
 
 # ---------------------------------------------------------------- who keeps it
@@ -332,65 +328,3 @@ STYLES: Mapping[str, Style] = {
     "Kustomization": FLUX_STYLE,
     "HelmRelease": FLUX_STYLE,
 }
-
-
-# ---------------------------------------------------------------- what else
-
-
-def runners(target: Target, rollout: Rollout) -> tuple[tuple[str, str], ...]:
-    """Kind and name of what has the pods: under Flagger the Deployment that people change and the one that serves."""
-    if rollout.kind != "Canary":
-        return ((rollout.kind, target.name),)
-    kind, _, name = rollout.template_in.partition(" ")
-    return (kind, name), (kind, f"{name}{PRIMARY}")
-
-
-def autoscaled(cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
-    """An autoscaler that targets it is one before it has ever scaled."""
-    where = path("apis", "autoscaling", "v2", "namespaces", target.namespace, "horizontalpodautoscalers")
-    try:
-        found = listed(cluster.get(where).get("items"))
-    except ProviderError as error:
-        return unseen(rollout, "autoscalers", error)
-    targets = [child(hpa, "spec", "scaleTargetRef") for hpa in found]
-    mine = any((t.get("kind"), t.get("name")) in runners(target, rollout) for t in targets)
-    return replace(rollout, autoscaled=rollout.autoscaled or mine)
-
-
-def roomed(cluster: Kubernetes, target: Target, rollout: Rollout) -> Rollout:
-    """Its pods that no node has room for, or that a quota forbids."""
-    where = path("api", "v1", "namespaces", target.namespace, "pods")
-    sets = path("apis", "apps", "v1", "namespaces", target.namespace, "replicasets")
-    names = [name for _, name in runners(target, rollout)]
-    try:
-        pods = [p for p in listed(cluster.get(where).get("items")) if belongs(p, names)]
-        refused = [why for rs in listed(cluster.get(sets).get("items")) if owned_by(rs, names) for why in no(rs)]
-    except ProviderError as error:
-        return unseen(rollout, "its pods", error)
-    waits = [why for pod in pods if (why := unschedulable(pod))]
-    return replace(rollout, homeless=len(waits), short_of=next(iter([*waits, *refused]), ""))
-
-
-def belongs(pod: Json, names: Collection[str]) -> bool:
-    """Its ReplicaSet is called after the workload, with a hash behind it; a StatefulSet owns its pods itself."""
-    owners = [o for o in listed(child(pod, "metadata").get("ownerReferences")) if isinstance(o, dict)]
-    return any(o.get("name") in names or str(o.get("name")).rpartition("-")[0] in names for o in owners)
-
-
-def owned_by(replica_set: Json, names: Collection[str]) -> bool:
-    owners = [o for o in listed(child(replica_set, "metadata").get("ownerReferences")) if isinstance(o, dict)]
-    return any(o.get("name") in names for o in owners)
-
-
-def unschedulable(pod: Json) -> str:
-    for condition in listed(child(pod, "status").get("conditions")):
-        if child({"c": condition}, "c").get("reason") == "Unschedulable":
-            return str(condition.get("message") or "unschedulable")
-    return ""
-
-
-def no(replica_set: Json) -> list[str]:
-    """Why pods of it could not even be created: a quota, most often."""
-    conditions = [c for c in listed(child(replica_set, "status").get("conditions")) if isinstance(c, dict)]
-    failures = [c for c in conditions if c.get("type") == "ReplicaFailure" and c.get("status") == "True"]
-    return [str(c.get("message") or c.get("reason") or "pods cannot be created") for c in failures]

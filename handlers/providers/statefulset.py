@@ -99,8 +99,15 @@ class Seen:
 
     @property
     def held(self) -> bool:
-        """The partition keeps every pod that is left to replace."""
-        return bool(self.old) and not self.on_delete and all(ordinal(pod) < self.partition for pod in self.old)
+        """The partition keeps every pod that is left to replace; one that was just stopped comes back as it was."""
+        left = [self.place(pod) for pod in self.old]
+        if self.before_pause is not None:
+            left += set(range(self.replicas)) - {self.place(pod) for pod in self.pods}
+        return bool(left) and not self.on_delete and all(place < self.partition for place in left)
+
+    def place(self, pod: Json) -> int:
+        """Which pod it is, counted from 0, as the partition counts: the numbers in their names may begin higher."""
+        return number(name_of(pod).rpartition("-")[2]) - number(child(self.spec, "ordinals").get("start"))
 
     def available(self, revision: str) -> int:
         return sum(runs(pod) == revision and ready(pod) for pod in self.pods)
@@ -124,8 +131,12 @@ class StatefulSets(Stepless[Seen]):
         return understand(seen, target, service, environment)
 
     def _pause(self, seen: Seen) -> Call:
-        new = [ordinal(pod) for pod in seen.pods if runs(pod) == seen.current]
-        return _partition(seen, min(new, default=seen.replicas), str(seen.partition))
+        """Raises Moved where the last pod is being replaced, and a partition would hold nothing back."""
+        new = [seen.place(pod) for pod in seen.pods if runs(pod) == seen.current]
+        below = min(new, default=seen.replicas)
+        if below == 0:
+            raise Moved(self.name, f"every pod of {name_of(seen.object)} is replaced by now; nothing is left to hold")
+        return _partition(seen, below, str(seen.partition))
 
     def _resume(self, seen: Seen) -> Call:
         return _partition(seen, number(seen.before_pause), None)
@@ -250,10 +261,6 @@ def name_of(thing: Json) -> str:
 
 def runs(pod: Json) -> str:
     return str(child(pod, "metadata", "labels").get(RUNS, ""))
-
-
-def ordinal(pod: Json) -> int:
-    return number(name_of(pod).rpartition("-")[2])
 
 
 def ready(pod: Json) -> bool:

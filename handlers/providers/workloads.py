@@ -87,15 +87,19 @@ class Workloads(ABC, Generic[S]):
         Raises Moved where the workload is no longer what was reviewed, ProviderError for the rest.
         """
         sent, failed = 0, 0  # `sent`: perhaps, where the answer was lost
+        done: Call | None = None
         for _ in range(LOOKS):
             seen = self._seen(target)
             rollout = self._understand(seen, target, request.service, request.environment)
             call = self._next_call(seen, rollout, request, sent)
             if call is None:
                 return replace(rollout, untouched=not sent)
+            if call == done:
+                nothing = "the API server answered that it is done, and left the object as it was"
+                raise ProviderError(self.name, nothing, permanent=True, unknown=True)
             try:
                 self._patch(target, call)
-                sent += 1
+                sent, done = sent + 1, call
             except ProviderError as error:
                 failed += 1
                 if failed >= TRIES or not self._worth_a_look(error, call, target, seen):

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -147,6 +147,8 @@ class KubeApi:
         fault = self.faults.take(ask.verb, ask.resource)
         if fault is None:
             return self.perform(ask)
+        if fault.status == "dropped":
+            return self.perform(replace(ask, verb="get"))
         if fault.status == "timeout_after":
             self.perform(ask)
         return self.fail(ask, fault)

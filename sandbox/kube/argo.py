@@ -1,9 +1,9 @@
 """What the Argo Rollouts controller does in one pass: read everything, compute the new status, say what to scale.
 
 Pure: `decide` takes a Rollout, its ReplicaSets and AnalysisRuns and the time, and returns a Plan. Canary (with and
-without traffic routing) and blue-green, with setWeight, pause and analysis steps; any other step counts as done at
-once. The oddities are the real controller's: a full promotion beats an abort, a user's pause beats scaling down,
-promoting an aborted rollout does nothing.
+without traffic routing) and blue-green, with setWeight, pause, analysis and experiment steps; any other step counts as
+done at once. The oddities are the real controller's: a full promotion beats an abort, a user's pause beats scaling
+down, promoting an aborted rollout does nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.kube.blue_green import BlueGreen
 from sandbox.kube.replicas import SCALE_DOWN_DELAY, Set, duration, parse
 from sandbox.kube.store import Object, stamp
 
-INCONCLUSIVE = "InconclusiveAnalysisRun"
+INCONCLUSIVE, INCONCLUSIVE_EXPERIMENT = "InconclusiveAnalysisRun", "InconclusiveExperiment"
 STEP, BACKGROUND = "currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus"
 
 
@@ -29,7 +29,7 @@ STEP, BACKGROUND = "currentStepAnalysisRunStatus", "currentBackgroundAnalysisRun
 class Plan:
     """What one pass wants. `scale` and `deadlines` are by pod-template hash; `wake` is when to look again.
 
-    `analyses` are the runs to begin, by their names; those that are not `alive` have nobody who waits for them.
+    `analyses` and `experiments` are what to begin, by their names; what is not `alive` has nobody who waits for it.
     """
 
     status: Object
@@ -38,6 +38,7 @@ class Plan:
     events: list[tuple[str, str, str]] = field(default_factory=list)  # type, reason, message
     wake: datetime | None = None
     analyses: dict[str, Object] = field(default_factory=dict)
+    experiments: dict[str, Object] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)
 
     def note(self, reason: str, message: str, type: str = "Normal") -> None:
@@ -47,9 +48,15 @@ class Plan:
         self.wake = at if self.wake is None else min(self.wake, at)
 
 
-def decide(rollout: Object, sets: Sequence[Set], at: datetime, runs: Mapping[str, Object] | None = None) -> Plan:
+def decide(
+    rollout: Object,
+    sets: Sequence[Set],
+    at: datetime,
+    runs: Mapping[str, Object] | None = None,
+    experiments: Mapping[str, Object] | None = None,
+) -> Plan:
     """One pass over a rollout. `sets` holds a ReplicaSet for its present template."""
-    turn = Turn(rollout, sets, at, runs or {})
+    turn = Turn(rollout, sets, at, runs or {}, experiments or {})
     if not turn.observe():
         turn.promote_fully_or_abort()
         strategy = BlueGreen(turn) if "blueGreen" in turn.spec["strategy"] else Canary(turn)
@@ -61,10 +68,17 @@ def decide(rollout: Object, sets: Sequence[Set], at: datetime, runs: Mapping[str
 class Turn:
     """The facts of one pass, and what both strategies share."""
 
-    def __init__(self, rollout: Object, sets: Sequence[Set], at: datetime, runs: Mapping[str, Object]) -> None:
+    def __init__(
+        self,
+        rollout: Object,
+        sets: Sequence[Set],
+        at: datetime,
+        runs: Mapping[str, Object],
+        experiments: Mapping[str, Object],
+    ) -> None:
         self.name = str(rollout["metadata"]["name"])
         self.spec, self.old, self.at = rollout["spec"], rollout.get("status") or {}, at
-        self.sets, self.runs = sets, runs
+        self.sets, self.runs, self.experiments = sets, runs, experiments
         self.new = sets[0]
         self.hash, self.revision = self.new.hash, self.new.revision
         self.stable_hash = str(self.old.get("stableRS", ""))
@@ -170,6 +184,26 @@ class Turn:
             self.abort(str(told_of["message"]))
         elif phase == "Inconclusive":
             self.pause(INCONCLUSIVE, None)
+        return phase
+
+    def experiment(self, block: Object) -> str:
+        """The phase of the step's experiment; one that a person let go on without a verdict is begun anew."""
+        name = str((self.old.get("canary") or {}).get("currentExperiment", ""))
+        known = self.experiments.get(name)
+        phase = str(known["status"]["phase"]) if known else ""
+        if not known or (phase == "Inconclusive" and self.unpaused):
+            stem = f"{self.name}-{self.hash}-{self.revision}-{self.index}"
+            again = sum(other == stem or other.startswith(f"{stem}-") for other in self.experiments)
+            name, phase = f"{stem}-{again}" if again else stem, "Pending"
+            self.plan.experiments[name] = block
+        self.plan.alive.add(name)
+        if phase == "Successful":
+            return phase
+        self.plan.status.setdefault("canary", {})["currentExperiment"] = name
+        if known and phase in ("Failed", "Error"):
+            self.abort(str(known["status"]["message"]))
+        elif phase == "Inconclusive":
+            self.pause(INCONCLUSIVE_EXPERIMENT, None)
         return phase
 
     def settled(self, part: str, field: str, run: Object) -> bool:
@@ -284,6 +318,8 @@ class Canary:
             return self.turn.new.ready >= self.count(step["setWeight"])
         if "analysis" in step:
             return self.turn.examine("canary", STEP, step["analysis"], str(self.turn.index)) == "Successful"
+        if "experiment" in step:
+            return self.turn.experiment(step["experiment"]) == "Successful"
         return True
 
     def promote(self) -> None:

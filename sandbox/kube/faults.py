@@ -17,6 +17,7 @@ class Fault:
     `status` is an HTTP status of the API server, or
     "html": a proxy in between answers 502 with a page;
     "timeout_after": the server does it, but the answer is 504;
+    "dropped": the answer is 200, but an admission webhook has taken the change out again;
     "hang": nothing is done and nothing answered for `seconds`.
 
     The verb "stream" hits a watch that is open (see `KubeApi.disturb`); its `status` is

@@ -19,6 +19,7 @@ NEXT_POD = 0.5  # and how much longer each further one takes
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 KUBELET, REPLICA_CONTROLLER = "kubelet", "kube-controller-manager"
 TRY_AGAIN = timedelta(seconds=10)  # when a pod could not be created
+NO_LIMIT = 1_000_000  # pods, where there is no quota
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 SCALE_DOWN_DELAY = 30  # seconds; the default of scaleDownDelaySeconds and abortScaleDownDelaySeconds
 DEADLINE = "scale-down-deadline"  # Argo Rollouts writes this annotation without a prefix
@@ -74,7 +75,7 @@ class Replicas:
     # (node, image) → what the node has under that name: a tag that was pushed again is not pulled again.
     cached: dict[tuple[str, str], str] = field(default_factory=dict)
     full: bool = False  # no node has room for another pod: it stays Pending
-    quota: int | None = None  # how many pods a namespace may have: no further one is created, by ReplicaSets at least
+    quota: int | None = None  # how many pods a namespace may have: no further one is created
     tell: Callable[[Object, str, str, str], None] = lambda about, type, reason, message: None  # writes an Event
     _homeless: set[str] = field(default_factory=set)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
@@ -191,10 +192,10 @@ class Replicas:
         pods = self.store.owned(PODS, rs)
         wanted = rs["spec"]["replicas"]
         missing = max(0, wanted - len(pods))
-        room = missing if self.quota is None else self.quota - len(self.store.all(PODS, rs["metadata"]["namespace"]))
-        for position in range(min(missing, max(0, room))):
+        room = min(missing, self.room(rs["metadata"]["namespace"]))
+        for position in range(room):
             pods.append(self.start(self._new_pod(rs), at, position))
-        refused = missing > max(0, room)
+        refused = missing > room
         surplus = sorted(pods, key=lambda p: (self.due(p) <= at, -self.due(p).timestamp()))[: len(pods) - wanted]
         for pod in surplus if len(pods) > wanted else []:
             self.stop(pod)
@@ -212,13 +213,21 @@ class Replicas:
         again = [at + TRY_AGAIN] if refused else []
         return min([*again, *(self.due(p) for p in pods if at < self.due(p) < NEVER)], default=None)
 
+    def room(self, namespace: str) -> int:
+        """How many more pods the namespace may have."""
+        return NO_LIMIT if self.quota is None else max(0, self.quota - len(self.store.all(PODS, namespace)))
+
+    def refusal(self, pod: str) -> str:
+        """What the API server answers to one pod too many."""
+        used = f"requested: pods=1, used: pods={self.quota}, limited: pods={self.quota}"
+        return f'pods "{pod}" is forbidden: exceeded quota: pods, {used}'
+
     def _failures(self, rs: Object, at: datetime) -> list[Object]:
         """What stands on a ReplicaSet whose pods are refused; said in an Event when it begins."""
         if held := failures_of(rs):
             return held
-        used = f"requested: pods=1, used: pods={self.quota}, limited: pods={self.quota}"
         name = new_pod(rs, short_hash(f"{rs['metadata']['name']}/refused", 5), "")["metadata"]["name"]
-        message = f'pods "{name}" is forbidden: exceeded quota: pods, {used}'
+        message = self.refusal(name)
         self.tell(rs, "Warning", "FailedCreate", f"Error creating: {message}")
         condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
         return [condition | {"lastTransitionTime": stamp(at)}]

@@ -3,16 +3,27 @@
     set = StatefulSets(store, kubelets)
     set.run(stateful_set, at)
 
-Its oddities are the real one's. With OnDelete nothing is replaced by itself. Below the partition nothing is. And with
-ordered pods a pod that never becomes ready blocks everything, also the way back, until somebody deletes it.
+Its oddities are the real one's. With OnDelete nothing is replaced by itself. Below the partition nothing is. With
+ordered pods a pod that never becomes ready blocks everything, also the way back, until somebody deletes it. And no
+condition tells of a pod that could not be created: only an Event does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sandbox.kube.replicas import NEVER, Replicas, Set, is_ready, owner_reference, parse, template_hash, version_of
+from sandbox.kube.replicas import (
+    NEVER,
+    TRY_AGAIN,
+    Replicas,
+    Set,
+    is_ready,
+    owner_reference,
+    parse,
+    template_hash,
+    version_of,
+)
 from sandbox.kube.store import CONTROLLER_REVISIONS, PODS, Object, Store
 
 CONTROLLER = "kube-controller-manager"
@@ -24,6 +35,7 @@ HISTORY_LIMIT = 10
 class StatefulSets:
     store: Store
     kubelets: Replicas
+    _refused: set[str] = field(default_factory=set)  # uids of those that could not create a pod
 
     def sets(self, owner: Object) -> list[Set]:
         """Each revision with the pods that run it, newest first, in the form in which ReplicaSets are shown."""
@@ -51,7 +63,8 @@ class StatefulSets:
             status |= {"currentRevision": status["updateRevision"], "currentReplicas": status["updatedReplicas"]}
         self.prune(owner, {status["currentRevision"], status["updateRevision"], *map(revision_of, pods)})
         due = [self.kubelets.due(pod) for pod in pods]
-        return status, min((moment for moment in due if at < moment < NEVER), default=None)
+        again = [at + TRY_AGAIN] if owner["metadata"]["uid"] in self._refused else []
+        return status, min([*again, *(moment for moment in due if at < moment < NEVER)], default=None)
 
     def ensure(self, owner: Object) -> Object:
         """The revision of the present template; an old one that is used again gets the highest number."""
@@ -72,12 +85,28 @@ class StatefulSets:
             self.kubelets.stop(pods[surplus])
             return
         for number in range(replicas):
+            if number not in pods and not self.may_start(owner, number):
+                return
             if number not in pods:
                 pods[number] = self.start(owner, number, current, update, at)
             if ordered and not is_ready(pods[number]):
                 return  # nothing else happens before this one is ready
         if strategy(spec) == "RollingUpdate":
             self.replace_one(pods, range(partition(spec), replicas), update["metadata"]["name"])
+
+    def may_start(self, owner: Object, number: int) -> bool:
+        """Whether the quota leaves room for one more; told in an Event when that changes."""
+        pod, uid = f"{owner['metadata']['name']}-{number}", owner["metadata"]["uid"]
+        room = self.kubelets.room(owner["metadata"]["namespace"]) > 0
+        create = f"create Pod {pod} in StatefulSet {owner['metadata']['name']}"
+        if not room and uid not in self._refused:
+            self._refused.add(uid)
+            error = self.kubelets.refusal(pod)
+            self.kubelets.tell(owner, "Warning", "FailedCreate", f"{create} failed error: {error}")
+        if room and uid in self._refused:
+            self._refused.remove(uid)
+            self.kubelets.tell(owner, "Normal", "SuccessfulCreate", f"{create} successful")
+        return room
 
     def replace_one(self, pods: dict[int, Object], numbers: range, wanted: str) -> None:
         for number in reversed(numbers):

@@ -43,6 +43,7 @@ class Kind:
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout", custom=True)
 ANALYSIS_RUNS = Kind("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", custom=True)
 ANALYSIS_TEMPLATES = Kind("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", custom=True)
+EXPERIMENTS = Kind("argoproj.io", "v1alpha1", "experiments", "Experiment", custom=True)
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application", custom=True)
 KUSTOMIZATIONS = Kind("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization", custom=True)
 CANARIES = Kind("flagger.app", "v1beta1", "canaries", "Canary", custom=True)
@@ -60,6 +61,7 @@ KINDS = (
     ROLLOUTS,
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
+    EXPERIMENTS,
     APPLICATIONS,
     KUSTOMIZATIONS,
     CANARIES,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.cards.plain import as_text
 from bot.cards.rollout import check_card
 from bot.dangers import Figures
-from bot.intents import Intent
+from bot.intents import STATEFUL, Intent
 from bot.model import Change, Keeper, Migration, Reverts, Rollout, Verb
 from bot.preflight import WEIGHTS, Preflight, Safety, Surroundings, preflight
 from tests.bot.rollout_values import V40, V41, V42, idle, in_flight, request, stable
@@ -82,6 +82,14 @@ def test_an_undo_that_skips_the_steps_is_put_back_all_the_same(word: str) -> Non
 def test_a_retry_is_no_risk_under_self_heal_for_the_status_is_not_in_git() -> None:
     checked = found(Verb.RETRY, in_flight(aborted=True, keeper=kept(Reverts.AT_ONCE)))
     assert "only the status is changed" in said(checked)
+
+
+@pytest.mark.parametrize(("reverts", "weight"), [(Reverts.AT_ONCE, Safety.RISKY), (Reverts.NEVER, Safety.SAFE)])
+def test_a_partition_is_often_in_git(reverts: Reverts, weight: Safety) -> None:
+    held = in_flight(paused=True, strategy=STATEFUL, steps=(), kind="StatefulSet", keeper=kept(reverts))
+    (said,) = [r for r in found(Verb.RESUME, held).reasons if "partition" in str(r)]
+    assert said.weight is weight
+    assert "Argo CD Application shop puts it back" in str(said)
 
 
 def test_a_resume_of_a_pause_by_hand_is_not_said_to_be_out_of_git() -> None:

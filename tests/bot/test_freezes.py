@@ -114,6 +114,15 @@ def test_a_freeze_is_found_by_number_or_scope() -> None:
         freezes.find("FRZ-9", (FREEZE,), POLICY)
 
 
+def test_what_names_no_freeze_is_not_answered_with_how_to_freeze() -> None:
+    """A service may have left the configuration since it was frozen."""
+    assert freezes.find("gone", (replace(FREEZE, scope="gone"),), POLICY)
+    for word in ("", "chekout", "environment mars"):
+        with pytest.raises(Refused) as caught:
+            freezes.find(word, (FREEZE,), POLICY)
+        assert caught.value.instead == "/rollout freezes"
+
+
 def test_only_the_commander_of_a_severe_incident_speaks_for_everything() -> None:
     severe, mild = incident(1), incident(2, severity=Severity.SEV3)
     assert freezes.commanders((severe, mild), POLICY) == ("INC-1",)

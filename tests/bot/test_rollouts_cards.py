@@ -197,6 +197,12 @@ def test_the_preview_says_how_long_the_way_back_takes() -> None:
     assert "when all pods of v41 are up." in late
 
 
+def test_an_experiment_is_not_called_an_analysis() -> None:
+    shown = str(cards.rollout_card(replace(PAUSED, analysis="experiment checkout-1: under way")).blocks)
+    assert "Experiment checkout-1: under way" in shown
+    assert "Analysis" not in shown
+
+
 def test_confirm_is_a_line_that_could_be_typed() -> None:
     assert buttons(CARDS["preview_abort"]) == [
         "rollout confirm INC-7/rollback/checkout/1",

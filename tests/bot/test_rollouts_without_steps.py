@@ -189,3 +189,25 @@ def test_the_preview_says_how_pods_are_replaced(strategy: str, words: str) -> No
 def test_the_card_offers_no_promotion() -> None:
     assert "rollout promote" not in str(rollout_card(plain()).blocks)
     assert "rollout pause" in str(rollout_card(plain()).blocks)
+
+
+def test_on_delete_waits_for_nobody_to_promote_it() -> None:
+    waits = plain(ON_DELETE, phase=RolloutPhase.PAUSED, waiting=ON_DELETE, for_person=True, message="ledger-0 changes")
+    assert "promotes it" not in str(rollout_card(waits).blocks)
+
+
+def test_a_partition_is_named_where_it_holds_and_where_it_is_lifted() -> None:
+    held = plain(STATEFUL, phase=RolloutPhase.PAUSED, paused=True, message="partition 2 holds back ledger-0, ledger-1")
+    assert "*Paused*: partition 2 holds back ledger-0, ledger-1" in str(rollout_card(held).blocks)
+    asked = request(verb=Verb.RESUME, intent=Intent.RESUME, reviewed_wait=BY_HAND)
+    shown = str(preview(asked, held, preflight(Verb.RESUME, held), PREVIEW_LASTS).blocks)
+    assert "or else lifted: partition 2 holds back ledger-0, ledger-1" in shown
+    undo = request(verb=Verb.ROLLBACK, intent=Intent.UNDO, reviewed_wait=BY_HAND)
+    assert "The pause by hand" not in str(preview(undo, held, preflight(Verb.ROLLBACK, held), PREVIEW_LASTS).blocks)
+
+
+@pytest.mark.parametrize(("updated", "refused"), [(3, False), (4, True)])
+def test_a_pause_that_could_hold_no_pod_back_is_refused(updated: int, refused: bool) -> None:
+    checked = preflight(Verb.PAUSE, plain(STATEFUL, desired=4, updated=updated))
+    assert ("nothing is left to hold back" in str(checked.reasons[0])) is refused
+    assert preflight(Verb.PAUSE, plain(ROLLING, desired=4, updated=updated)).plan

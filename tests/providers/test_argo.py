@@ -325,6 +325,15 @@ def test_a_timeout_that_lost_the_call_is_sent_again_after_looking(shop: Shop) ->
     assert len(shop.patches) == 2
 
 
+def test_trap_a_change_that_is_dropped_without_a_word_is_not_sent_on_and_on(shop: Shop) -> None:
+    request = aborting(shop)
+    shop.cluster.faults.add("patch", "dropped", times=99)
+    with pytest.raises(ProviderError, match="left the object as it was") as caught:
+        shop.acts(request)
+    assert (caught.value.permanent, caught.value.unknown) == (True, True)
+    assert len(shop.patches) == 1
+
+
 def test_a_conflict_is_looked_at_and_tried_again(shop: Shop) -> None:
     request = aborting(shop)
     shop.cluster.faults.add("patch", 409, times=2)

@@ -133,6 +133,71 @@ def test_a_retry_of_what_an_analysis_stopped_is_judged_again(shop: Shop) -> None
     assert shop.cluster.rollouts["checkout"].stable == "v42"
 
 
+# ---------------------------------------------------------------- experiments
+
+
+def trying(shop: Shop, verdict: str = "", seconds: float = 10, duration: str | None = "30s") -> None:
+    """v42 is released, and first tried beside v41; `verdict` is how that ends."""
+    shop.cluster.experiments.verdicts = {"checkout": verdict} if verdict else {}
+    tried = {"duration": duration, "templates": [{"name": "canary", "specRef": "canary"}]}
+    steps = [{"setWeight": 10}, {"experiment": tried}, {"setWeight": 50}, {"pause": {}}]
+    shop.cluster.patch("checkout", {"spec": {"strategy": {"canary": {"steps": steps}}}})
+    shop.ships("checkout", "v42", seconds=seconds)
+
+
+def test_a_running_experiment_is_named_and_ends_by_itself(shop: Shop) -> None:
+    trying(shop)
+    rollout = shop.get()
+    assert rollout.analysis == f"experiment checkout-{rollout.current.hash}-2-1: under way"
+    assert (rollout.phase, rollout.step, rollout.steps[1]) == (RolloutPhase.PROGRESSING, 1, "experiment 30s")
+    shop.passes(40)
+    assert (shop.get().step, shop.get().analysis) == (3, "")
+
+
+def test_a_promotion_while_an_experiment_runs_skips_and_ends_it(shop: Shop) -> None:
+    trying(shop, duration=None)
+    request = shop.asks(Verb.PROMOTE)
+    assert request.intent == Intent.SKIP
+    shop.acts(request)
+    shop.passes(30)
+    assert shop.state_of(request) is RequestState.DONE
+    (tried,) = shop.cluster.experiments.of(shop.cluster.rollouts["checkout"].object).values()
+    assert tried["status"]["message"] == "Experiment terminated"
+
+
+def test_what_an_experiment_finds_bad_is_aborted_with_its_reason(shop: Shop) -> None:
+    trying(shop, "Failed", seconds=60)
+    rollout = shop.get()
+    assert (rollout.aborted, rollout.weight) == (True, 0)
+    assert "its analyses assessed Failed" in rollout.message
+
+
+def test_trap_a_promotion_after_an_inconclusive_experiment_does_not_run_it_again(shop: Shop) -> None:
+    """Only to end the pause would."""
+    trying(shop, "Inconclusive", seconds=60)
+    assert (shop.get().waiting, shop.get().for_person) == ("InconclusiveExperiment", True)
+    request = shop.asks(Verb.PROMOTE)
+    shop.acts(request)
+    shop.passes(30)
+    assert shop.state_of(request) is RequestState.DONE
+    assert (shop.get().step, len(shop.cluster.experiments.of(shop.cluster.rollouts["checkout"].object))) == (3, 1)
+
+
+def test_what_the_controller_does_where_the_pause_alone_is_ended(shop: Shop) -> None:
+    trying(shop, "Inconclusive", seconds=60)
+    shop.cluster.patch("checkout", {"status": {"pauseConditions": None}}, subresource="status")
+    shop.passes(5)
+    assert shop.get().analysis.endswith("-2-1-1: under way")
+
+
+def test_an_abort_ends_the_experiment(shop: Shop) -> None:
+    trying(shop, duration=None)
+    request = shop.asks(Verb.ROLLBACK)
+    shop.acts(request)
+    shop.passes(40)
+    assert (shop.state_of(request), shop.get().analysis) == (RequestState.DONE, "")
+
+
 # ---------------------------------------------------------------- blue-green, after its switch
 
 

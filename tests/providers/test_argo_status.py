@@ -124,6 +124,12 @@ def test_a_little_traffic_is_not_none() -> None:
     assert read(ROUTED, {"canary": {"weights": {"canary": {"weight": 1}}}}).weight == 1
 
 
+def test_what_an_experiment_gets_beside_the_canary_is_told() -> None:
+    weights = {"canary": {"weight": 10}, "additional": [{"weight": 5}, {"weight": 5}, "odd"]}
+    rollout = read(ROUTED, {"canary": {"weights": weights, "currentExperiment": "checkout-1"}})
+    assert rollout.analysis == "experiment checkout-1: under way, with 10 % of the traffic beside that"
+
+
 def test_an_abort_wants_none() -> None:
     assert read(status={"abort": True}).weight_set == 0
 
@@ -150,6 +156,8 @@ def test_a_blue_green_has_all_or_nothing() -> None:
         ({"pause": {"duration": 90}}, "pause 90s"),
         ({"pause": {"duration": 0}}, "pause 0s"),
         ({"analysis": {"templates": []}}, "analysis"),
+        ({"experiment": {"templates": []}}, "experiment"),
+        ({"experiment": {"duration": "10m"}}, "experiment 10m"),
         ({"plugin": {"name": "acme/smoke"}}, "plugin acme/smoke"),
         ({"setCanaryScale": {"weight": 1}}, "set canary scale"),
         ({"somethingNew": 1}, "somethingNew"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bot.model import Keeper, Reverts, Rollout, Suspension
 from handlers.providers.gitops import Neighbourhood, mark_of
 from sandbox.kube.store import APPLICATIONS, CANARIES, DEPLOYMENTS, KUSTOMIZATIONS, Object
 from tests import canary
-from tests.providers.shops import Front, Shop, target
+from tests.providers.shops import LEDGER, Front, Shop, target
 from tests.values import NOON
 
 
@@ -161,6 +162,25 @@ def test_pods_without_room_are_counted_with_the_scheduler_s_reason(shop: Shop) -
     found = examined(shop)
     assert found.homeless == 1
     assert "Insufficient cpu" in found.short_of
+
+
+def test_trap_only_an_event_tells_that_a_quota_forbids_a_pod_of_a_stateful_set(front: Front, tmp_path: Path) -> None:
+    shop = Shop(front, tmp_path, "search")
+    shop.cluster.create(LEDGER)
+    shop.passes(30)
+    shop.cluster.reconcile()
+    shop.cluster.replicas.quota = 0
+    shop.cluster.delete_pod("ledger-3")
+    shop.passes(5)
+    ledger = partial(neighbourhood(shop).examine, target("ledger"))
+    assert 'pods "ledger-3" is forbidden: exceeded quota' in ledger(shop.get("ledger")).short_of
+    shop.cluster.replicas.quota = None
+    shop.passes(60)
+    shop.cluster.delete_pod("ledger-3")  # short of one again, and the old event is still there
+    assert ledger(shop.get("ledger")).short_of == ""
+    shop.cluster.api.deny("list", "events")
+    assert "why not all of its pods exist could not be read" in ledger(shop.get("ledger")).unexamined
+    shop.close()
 
 
 @pytest.fixture

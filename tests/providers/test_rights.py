@@ -29,6 +29,9 @@ GROUPS = {
     "rollouts/status": "argoproj.io",
     "replicasets": "apps",
     "pods": "",
+    "events": "",
+    "statefulsets": "apps",
+    "controllerrevisions": "apps",
     "horizontalpodautoscalers": "autoscaling",
     "applications": "argoproj.io",
     "kustomizations": "kustomize.toolkit.fluxcd.io",
@@ -100,15 +103,17 @@ def test_the_role_for_flagger_allows_what_the_provider_calls_and_no_more(shop: S
 def test_what_is_looked_at_around_a_rollout_is_granted_and_no_more(shop: Shop) -> None:
     shop.cluster.argo_cd("checkout", app="shop")
     shop.cluster.flux("payments")
+    shop.cluster.replicas.quota = 0
+    shop.cluster.delete_pod("ledger-3")
     before = len(shop.cluster.calls)
     around = Neighbourhood({"sandbox": shop.kubernetes})
-    for name in ("checkout", "payments"):
+    for name in ("checkout", "payments", "ledger"):
         assert around.examine(target(name), shop.get(name)).unexamined == ""
     called: Granted = {(GROUPS[call.resource], call.resource, call.verb) for call in list(shop.cluster.calls)[before:]}
     keepers = {(group, resource, "get") for group, resource, _ in granted("watchkeeper-gitops-read")}
     helm = {("helm.toolkit.fluxcd.io", "helmreleases", "get")}  # the sandbox has none
-    argo = granted("watchkeeper-argo-rollouts")
-    assert called - argo | helm == granted("watchkeeper-surroundings") - argo | keepers
+    read = granted("watchkeeper-argo-rollouts") | granted("watchkeeper-workloads")
+    assert called - read | helm == granted("watchkeeper-surroundings") - read | keepers
     assert granted("watchkeeper-surroundings") <= called
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.errors import Refused
+from bot.errors import Moved, Refused
 from bot.intents import ON_DELETE, plan
 from bot.model import RequestState, RolloutPhase, Verb
 from bot.preflight import Safety, preflight
 from bot.proof import judge
-from handlers.providers.statefulset import WAS, Seen, understand
+from handlers.providers.statefulset import RUNS, WAS, Seen, StatefulSets, runs, understand
 from tests.providers.shops import Front, Shop, target
 
 
@@ -82,6 +83,39 @@ def test_a_partition_that_nobody_paused_is_a_pause_that_can_be_lifted(shop: Shop
     shop.acts(shop.asks(Verb.RESUME, "ledger"))
     shop.passes(60)
     assert versions(shop) == ["v42"] * 4
+
+
+def test_where_every_pod_is_replaced_there_is_nothing_left_to_pause(shop: Shop) -> None:
+    """A partition would hold nothing, and would be sent again and again for a pause that never comes."""
+    shop.cluster.replicas.tempo = 10
+    shop.ships("ledger", "v42", seconds=50)
+    asked = shop.asks(Verb.PAUSE, "ledger")
+    while "v41" in versions(shop) or len(versions(shop)) < 4:
+        shop.passes(5)
+    before = len(shop.patches)
+    with pytest.raises(Moved, match="nothing is left to hold"):
+        shop.acts(asked)
+    with pytest.raises(Refused, match="Every pod of `ledger` is at v42"):
+        shop.asks(Verb.PAUSE, "ledger")
+    assert len(shop.patches) == before
+
+
+def test_the_pod_that_was_just_stopped_comes_back_as_it_was(shop: Shop) -> None:
+    """For that moment no pod is left that the partition could be seen to hold."""
+    shop.ships("ledger", "v42", seconds=5)
+    seen = StatefulSets({"sandbox": shop.kubernetes})._look(shop.kubernetes, target("ledger"))
+    pods = tuple(pod for pod in seen.pods if runs(pod) == seen.current)
+    strategy = {"updateStrategy": {"rollingUpdate": {"partition": 4 - len(pods)}}}
+    meta = seen.object["metadata"] | {"annotations": {WAS: "0"}}
+    held = Seen(seen.object | {"metadata": meta, "spec": seen.spec | strategy}, seen.revisions, pods)
+    assert held.held
+    assert not replace(held, object=held.object | {"metadata": seen.object["metadata"]}).held
+
+
+def test_trap_a_partition_counts_from_the_first_pod_whatever_its_number(shop: Shop) -> None:
+    pods = tuple({"metadata": {"name": f"ledger-{n}", "labels": {RUNS: "old"}}} for n in (5, 6))
+    spec = {"replicas": 2, "ordinals": {"start": 5}, "updateStrategy": {"rollingUpdate": {"partition": 2}}}
+    assert Seen({"metadata": {"generation": 1}, "spec": spec}, (), pods).held
 
 
 def test_a_rollback_leaves_no_partition_for_the_next_deploy(shop: Shop) -> None:
