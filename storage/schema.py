@@ -28,7 +28,8 @@ def configuration(connection: Connection) -> Config:
 def migrate(connection: Connection) -> None:
     """All in the caller's transaction. Raises ValueError for a database of a newer version."""
     if is_postgresql(connection):
-        connection.execute(text("SET LOCAL lock_timeout = 0"))  # another replica may be long about it
+        for limit in ("lock_timeout", "statement_timeout"):  # another replica, or a large table, may be long about it
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     try:
         command.upgrade(configuration(connection), "head")
