@@ -66,6 +66,7 @@ class MarkKind(StrEnum):
     PAUSE = "pause"
     ACT = "act"  # of ours
     ABORT = "abort"
+    ALERT = "alert"
     FINISH = "finish"
 
 
@@ -100,6 +101,7 @@ class Line:
 class Panel:
     signal: Signal
     lines: tuple[Line, ...] = ()
+    limit: float | None = None  # that an alert's rule holds it to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,7 @@ class Chart:
     step: timedelta
     marks: tuple[Mark, ...]
     panels: tuple[Panel, ...]
+    sides: bool = True  # its lines are those of canary and stable
 
     @property
     def gap(self) -> timedelta:
@@ -122,6 +125,10 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         return not any(panel.lines for panel in self.panels)
+
+
+def step_of(width: timedelta) -> timedelta:
+    return max(FINEST, timedelta(seconds=round(width.total_seconds() / POINTS)))
 
 
 def chart(
@@ -141,7 +148,7 @@ def chart(
         at=about.at,
         start=start,
         end=now,
-        step=max(FINEST, timedelta(seconds=round((now - start).total_seconds() / POINTS))),
+        step=step_of(now - start),
         marks=tuple(sorted([*(m for m in release if start <= m.at <= now), *acts], key=lambda mark: mark.at)),
         panels=tuple(Panel(signal=signal) for signal in signals),
     )
@@ -166,7 +173,7 @@ def incident_chart(
         at=began,
         start=start,
         end=end,
-        step=max(FINEST, timedelta(seconds=round((end - start).total_seconds() / POINTS))),
+        step=step_of(end - start),
         marks=tuple(sorted(marks, key=lambda mark: mark.at)),
         panels=tuple(Panel(signal=signal) for signal in signals),
     )

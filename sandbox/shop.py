@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import quote_plus
 
 from sandbox.alertmanager import Alert, Alertmanager
 from sandbox.clock import Clock
@@ -347,8 +348,11 @@ def described(service: Service, ratio: float) -> dict[str, str]:
 
 
 def generator(service: Service) -> str:
-    query = f"{service.name}_error_ratio+%3E+{THRESHOLD}"
-    return f"http://prometheus.shop.example:9090/graph?g0.expr={query}&g0.tab=1"
+    """Where Prometheus shows the rule: its expression is one that the shop's own Prometheus answers."""
+    requests = f'http_requests_total{{service="{service.name}"'
+    failed, all_ = f'sum(rate({requests},code=~"5.."}}[1m]))', f"sum(rate({requests}}}[1m]))"
+    rule = quote_plus(f"{failed} / {all_} > {THRESHOLD}")
+    return f"http://prometheus.shop.example:9090/graph?g0.expr={rule}&g0.tab=1"
 
 
 def spread(number: int) -> tuple[float, float]:
