@@ -276,6 +276,16 @@ class PlotRollout(_Effect):
         return f"plot {self.subject}"
 
 
+class ShowPicture(_Effect):
+    """Put the pictures of what fires into the thread of the card of incident `subject`: the sender's, and a plot."""
+
+    priority = 7
+
+    @property
+    def lane(self) -> str:
+        return f"picture {self.subject}"
+
+
 class VerifyFleet(_Effect):
     """Ask whether every server of `subject` ("checkout/production") runs the approved version."""
 
@@ -459,6 +469,7 @@ Effect = (
     | RemindTask
     | ShowRollout
     | PlotRollout
+    | ShowPicture
     | VerifyFleet
     | RunProbe
     | PollVendor

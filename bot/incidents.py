@@ -20,6 +20,7 @@ from bot.decision import (
     PostCard,
     RemindUpdate,
     SendPost,
+    ShowPicture,
     TellResolved,
 )
 from bot.errors import Refused
@@ -178,7 +179,7 @@ def channel_opened(incident: Incident, channel: str, name: str, now: datetime) -
     return Decision(
         save=(opened,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, text=f"channel #{name} opened"),),
-        do=(*refresh(opened), InviteResponders(incident.id)),
+        do=(*refresh(opened), InviteResponders(incident.id), ShowPicture(incident.id)),
     )
 
 

@@ -77,6 +77,7 @@ class MarkKind(StrEnum):
     PAUSE = "pause"
     ACT = "act"  # of ours
     ABORT = "abort"
+    ALERT = "alert"
     FINISH = "finish"
 
 
@@ -111,6 +112,7 @@ class Line:
 class Panel:
     signal: Signal
     lines: tuple[Line, ...] = ()
+    limit: float | None = None  # that an alert's rule holds it to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ class Chart(Placed):
     step: timedelta
     marks: tuple[Mark, ...]
     panels: tuple[Panel, ...]
+    sides: bool = True  # its lines are those of canary and stable
 
     @property
     def gap(self) -> timedelta:
@@ -134,6 +137,10 @@ class Chart(Placed):
     @property
     def is_empty(self) -> bool:
         return not any(panel.lines for panel in self.panels)
+
+
+def step_of(width: timedelta) -> timedelta:
+    return max(FINEST, timedelta(seconds=round(width.total_seconds() / POINTS)))
 
 
 def chart(
@@ -154,7 +161,7 @@ def chart(
         at=about.at,
         start=start,
         end=now,
-        step=max(FINEST, timedelta(seconds=round((now - start).total_seconds() / POINTS))),
+        step=step_of(now - start),
         marks=tuple(sorted([*(m for m in release if start <= m.at <= now), *acts], key=lambda mark: mark.at)),
         panels=tuple(Panel(signal=signal) for signal in signals),
     )
@@ -181,7 +188,7 @@ def incident_chart(
         at=began,
         start=start,
         end=end,
-        step=max(FINEST, timedelta(seconds=round((end - start).total_seconds() / POINTS))),
+        step=step_of(end - start),
         marks=tuple(sorted(marks, key=lambda mark: mark.at)),
         panels=tuple(Panel(signal=signal) for signal in signals),
     )

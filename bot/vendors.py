@@ -82,10 +82,25 @@ def polled(
     page = _page(vendor, before, read, now)
     heard = hearing.vendors(read.statuses or (), known)
     latest = dict(known) | {said.key: said for said in read.statuses or ()}
-    found = tuple(_troubles(vendor, page, latest.values(), now))
-    told = tuple(sorted({f"{trouble.component}: {_word(trouble.state)}" for trouble in found}))
-    news = _news(vendor, page, told, found, incidents, now) if told != page.told else Decision()
+    told, news = _told(vendor, page, latest.values(), incidents, now)
     return heard + news + Decision(save=(replace(page, told=told),), do=(_again(vendor, now),))
+
+
+def heard(
+    vendor: Vendor, page: VendorPage, latest: Iterable[VendorStatus], incidents: Iterable[Incident], now: datetime
+) -> Decision:
+    """A webhook brought news of the page, between two polls: what the page says of all its components is `latest`."""
+    told, news = _told(vendor, page, latest, incidents, now)
+    return news + Decision(save=(replace(page, told=told),)) if told != page.told else Decision()
+
+
+def _told(
+    vendor: Vendor, page: VendorPage, latest: Iterable[VendorStatus], incidents: Iterable[Incident], now: datetime
+) -> tuple[tuple[str, ...], Decision]:
+    """What those who use it know from now on, and what is done where that is news."""
+    found = tuple(_troubles(vendor, page, latest, now))
+    told = tuple(sorted({f"{trouble.component}: {_word(trouble.state)}" for trouble in found}))
+    return told, _news(vendor, page, told, found, incidents, now) if told != page.told else Decision()
 
 
 def unread(vendor: Vendor, before: VendorPage | None, why: str, now: datetime) -> Decision:

@@ -20,7 +20,7 @@ from bot.model import Alert, Change, Revision, Rollout, RolloutPhase, Verb, roll
 from bot.policy import Service, Verification
 from bot.skews import Known
 from bot.text import code
-from handlers import targets
+from handlers import alerts, targets
 from handlers.world import Instances, Think, VersionPage, World, nothing
 from storage.store import Tx
 
@@ -141,7 +141,7 @@ def _triage(world: World, tx: Tx, service: Service, now: datetime) -> Seen:
         firing=True,
         starts_at=now,
     )
-    return tx.seen([probe], {id}, now - world.policy.cooling)
+    return alerts.seen(world, tx, now, [probe])
 
 
 # ---------------------------------------------------------------- one look

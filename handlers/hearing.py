@@ -14,10 +14,10 @@ from bot.decision import Decision
 from bot.errors import Refused
 from bot.model import BOT, Alert, Change, Entry, EntryKind, Unparsed, VendorStatus
 from bot.text import clock
-from handlers import alerts, changes, heartbeats
+from handlers import alerts, changes, heartbeats, vendors
 from handlers.intake import Delivery, Fact, Source
 from handlers.intake.fields import Malformed
-from handlers.world import World
+from handlers.world import Think, World
 from storage.store import Tx
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,10 @@ def is_repeat(world: World, batch: Batch) -> bool:
 
 def receive(world: World, batches: Sequence[Batch]) -> Decision:
     """One commit. Of two equal requests at once, the second is nothing."""
+    return world.decide(taken_in(world, batches))
 
+
+def taken_in(world: World, batches: Sequence[Batch]) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         ids = [batch.request for batch in batches if batch.request]
         known = tx.heard(ids) if ids else set()
@@ -65,7 +68,7 @@ def receive(world: World, batches: Sequence[Batch]) -> Decision:
         missing = sum((hearing.missing(batch.source, batch.left_out, decision, now) for batch in batches), Decision())
         return hearing.unheard(ids, known, now) + beat.decision + decision + missing
 
-    return world.decide(think)
+    return think
 
 
 def fresh(batches: Sequence[Batch], known: set[str]) -> list[Fact]:
@@ -82,8 +85,7 @@ def _think(world: World, tx: Tx, now: datetime, facts: Sequence[Fact]) -> Decisi
     """Changes first: an alert of the same delivery may have been caused by one."""
     decision = Decision()
     if said := [fact for fact in facts if isinstance(fact, VendorStatus)]:
-        known = {one.key: before for one in said if (before := tx.vendor_status(one.key))}
-        decision += hearing.vendors(said, known)
+        decision += vendors.think(world, tx, now, said)
     if news := [fact for fact in facts if isinstance(fact, Change)]:
         decision += changes.think(world, tx, now, news)
     if fired := [fact for fact in facts if isinstance(fact, Alert)]:
@@ -111,10 +113,12 @@ def find(world: World, id: str) -> Unparsed:
 
 
 def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) -> int:
-    """Takes it in as when it came, once. How many facts that were. Raises Refused, and then it is kept as it was."""
+    """Takes it in as when it came, once and in one commit. How many facts that were.
+
+    Raises Refused, and then it is kept as it was.
+    """
     kept = find(world, id)
-    if kept.replayed_at:
-        raise Refused(f"{id} was taken in at {clock(kept.replayed_at)} UTC already; nothing was changed.")
+    must_wait(kept)
     source = sources.get(kept.source)
     if source is None:
         raise Refused(f"{kept.source} is not configured any more; nothing was changed.")
@@ -124,13 +128,25 @@ def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) 
         batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
-    receive(world, [replace(batch, source="")])  # what came long ago is no sign of life
-    world.decide(lambda tx, now: replayed(tx.unparsed(id), by, now))
+    take_in = taken_in(world, [replace(batch, source="")])  # what came long ago is no sign of life
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        return replayed(tx.unparsed(id), by, now) + take_in(tx, now)
+
+    world.decide(think)
     return len(batch.facts)
 
 
+def must_wait(kept: Unparsed) -> None:
+    """For a replay. Raises Refused."""
+    if kept.replayed_at:
+        raise Refused(f"{kept.id} was taken in at {clock(kept.replayed_at)} UTC already; nothing was changed.")
+
+
 def replayed(kept: Unparsed | None, by: str, now: datetime) -> Decision:
+    """Raises Refused, where it is gone or another took it in meanwhile."""
     if kept is None:
-        return Decision()
+        raise Refused("It is not kept any more; nothing was changed.")
+    must_wait(kept)
     line = Entry(at=now, kind=EntryKind.ACTION, by=by, source=kept.id, text=f"takes in what {kept.source} had posted")
     return Decision(save=(replace(kept, replayed_at=now),), note=(line,))

@@ -47,6 +47,7 @@ from bot.decision import (
     ShowHome,
     ShowMark,
     ShowPage,
+    ShowPicture,
     ShowPoll,
     ShowQuestion,
     ShowRequest,
@@ -74,6 +75,7 @@ from handlers import (
     marks,
     outages,
     pages,
+    pictures,
     polls,
     postmortems,
     probes,
@@ -98,6 +100,7 @@ ACT_PAUSE = 5.0
 AWAY_ATTEMPTS = 2_000  # of a provider that does not answer at all: outages last hours, so about a day
 PLOT_ATTEMPTS = 6
 AWAY_PAUSE = 60.0  # and when it comes back, people are waiting
+OWN_LANE = ShowRollout | PlotRollout | ShowPicture | WatchRollout | EscalatePage  # not that of their incident
 
 
 def perform(world: World, job: Job) -> Think:
@@ -149,6 +152,8 @@ def perform(world: World, job: Job) -> Think:
             return live.show(world, id, job)
         case PlotRollout():
             return live.plot(world, id)
+        case ShowPicture():
+            return pictures.show(world, id)
         case VerifyFleet():
             return fleet.verify(world, id)
         case RunProbe():
@@ -207,7 +212,7 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return broadcasts.gave_up(job.effect.subject, error)
     if isinstance(job.effect, SendPage):
         return pages.gave_up(job.effect, error)
-    if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout | EscalatePage):  # whose lanes are their own
+    if isinstance(job.effect, OWN_LANE):
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)
 
@@ -254,7 +259,7 @@ def patience(job: Job, error: ProviderError) -> tuple[int, float]:
     """How many attempts, and the longest pause between. Actions on a rollout do not wait; they give up by the clock."""
     if isinstance(job.effect, ActOnRollout | VerifyRollout):
         return AWAY_ATTEMPTS, ACT_PAUSE
-    if isinstance(job.effect, PlotRollout):  # of use while it is news
+    if isinstance(job.effect, PlotRollout | ShowPicture):  # of use while it is news
         return PLOT_ATTEMPTS, AWAY_PAUSE
     return (AWAY_ATTEMPTS, AWAY_PAUSE) if isinstance(error, Away) else (ATTEMPTS, LONGEST_PAUSE)
 

@@ -19,13 +19,14 @@ from bot.text import clip, one_line
 
 WIDTH, HEIGHT, DPI = 1200, 700, 100  # pixels, as Slack shows it without a click
 # Okabe and Ito's colours, which everybody can tell apart; dashes and names say the same without colour.
-STABLE, CANARY, INK = "#0072B2", "#D55E00", "#333333"
+STABLE, CANARY, INK, LIMIT = "#0072B2", "#D55E00", "#333333", "#CC79A7"
 MARKS = {
     MarkKind.BEGIN: ("#333333", "-"),
     MarkKind.STEP: ("#8C8C8C", "-"),
     MarkKind.PAUSE: ("#8C8C8C", ":"),
     MarkKind.ACT: ("#CC79A7", "--"),
     MarkKind.ABORT: ("#CC3311", "-"),
+    MarkKind.ALERT: ("#CC3311", ":"),
     MarkKind.FINISH: ("#009E73", "-"),
 }
 LABELLED, TOGETHER = 24, 3  # characters of a label, and labels of one place
@@ -57,7 +58,7 @@ def _compose(figure: Figure, chart: Chart) -> None:
     title = clip(one_line(f"{chart.service}: {chart.title}"), 90)
     figure.text(0.075, 0.955, _literal(title), fontsize=15, fontweight="bold", color=INK, va="center")
     figure.legend(
-        handles=_legend(), loc="center right", bbox_to_anchor=(0.98, 0.955), ncols=2, frameon=False, fontsize=11
+        handles=_legend(chart), loc="center right", bbox_to_anchor=(0.98, 0.955), ncols=2, frameon=False, fontsize=11
     )
 
 
@@ -66,7 +67,10 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _legend() -> list[Line2D]:
+def _legend(chart: Chart) -> list[Line2D]:
+    if not chart.sides:
+        limited = any(panel.limit is not None for panel in chart.panels)
+        return [Line2D([], [], color=LIMIT, linewidth=1.5, linestyle="--", label="limit")] if limited else []
     return [
         Line2D([], [], color=STABLE, linewidth=2, linestyle="--", label="stable"),
         Line2D([], [], color=CANARY, linewidth=2.4, label="new"),
@@ -79,8 +83,11 @@ def _panel(axes: Axes, panel: Panel, chart: Chart) -> None:
     for mark in chart.marks:
         colour, dashes = MARKS[mark.kind]
         axes.axvline(_x(mark.at), color=colour, linestyle=dashes, linewidth=1.2, zorder=1)
-    axes.set_title(f"{panel.signal.title} ({panel.signal.unit})", loc="left", fontsize=11, color=INK, pad=5)
-    axes.set_ylim(0, _top(panel))
+    if panel.limit is not None:
+        axes.axhline(panel.limit, color=LIMIT, linestyle="--", linewidth=1.5, zorder=1)
+    unit = f" ({panel.signal.unit})" if panel.signal.unit else ""
+    axes.set_title(_literal(f"{panel.signal.title}{unit}"), loc="left", fontsize=11, color=INK, pad=5)
+    axes.set_ylim(*_span(panel))
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=10, colors=INK)
@@ -90,10 +97,12 @@ def _panel(axes: Axes, panel: Panel, chart: Chart) -> None:
         axes.text(0.5, 0.5, "nothing was measured", transform=axes.transAxes, ha="center", va="center", color=INK)
 
 
-def _top(panel: Panel) -> float:
+def _span(panel: Panel) -> tuple[float, float]:
     """From nothing to somewhat above the highest value: a cut axis would make little look like much."""
-    highest = max((value for line in panel.lines for _, value in line.points), default=0.0)
-    return highest * 1.15 if highest > 0 else 1.0
+    values = [value for line in panel.lines for _, value in line.points]
+    values += [panel.limit] if panel.limit is not None else []
+    lowest, highest = min(values, default=0.0), max(values, default=0.0)
+    return min(0.0, lowest * 1.15), highest * 1.15 if highest > 0 else 1.0 if lowest >= 0 else 0.0
 
 
 def _line(axes: Axes, line: Line, chart: Chart) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot import vendors
+from bot import hearing, vendors
 from bot.decision import Decision, PollVendor
 from bot.errors import ProviderError
+from bot.model import Incident, VendorStatus
 from bot.policy import Vendor
 from bot.vendors import Read
 from handlers.intake import Delivery, feed, statuspage
@@ -39,10 +41,27 @@ def poll(world: World, name: str) -> Think:
         page = tx.vendor_page(name)
         key = found.page or (page.page if page else "")
         known = {said.key: said for said in tx.vendor_components(vendors.prefix(key))} if key else {}
-        touched = [incident for incident in tx.incidents(open_only=True) if incident.service in vendor.used_by]
-        return vendors.polled(vendor, page, found, known, touched, now)
+        return vendors.polled(vendor, page, found, known, touched(tx, vendor), now)
 
     return think
+
+
+def think(world: World, tx: Tx, now: datetime, said: Sequence[VendorStatus]) -> Decision:
+    """News by webhook: kept, and told to those who use it. A page that was never read is told of by its first poll."""
+    decision = hearing.vendors(said, {one.key: before for one in said if (before := tx.vendor_status(one.key))})
+    news = {one.key: one for one in decision.save if isinstance(one, VendorStatus)}
+    for vendor in world.policy.vendors.values() if news else ():
+        page = tx.vendor_page(vendor.name)
+        begins = vendors.prefix(page.page) if page and page.page else ""
+        if page and begins and any(key.startswith(begins) for key in news):
+            latest = {one.key: one for one in tx.vendor_components(begins)} | news
+            mine = [one for key, one in latest.items() if key.startswith(begins)]
+            decision += vendors.heard(vendor, page, mine, touched(tx, vendor), now)
+    return decision
+
+
+def touched(tx: Tx, vendor: Vendor) -> list[Incident]:
+    return [incident for incident in tx.incidents(open_only=True) if incident.service in vendor.used_by]
 
 
 def read(pages: VendorPages, vendor: Vendor, etag: str, now: datetime) -> Read:

@@ -83,7 +83,7 @@ class Panel:
             "now": self.world.clock.now().isoformat(),
             "services": [self.service(name) for name in list(self.shop.services)],
             "faults": {
-                "broken_content": bool(conditions.broken_content),
+                "broken_content": any(self.shop.broken_share(name) for name in list(self.shop.services)),
                 "vendor_down": conditions.vendor_down,
                 "slack_cut": self.world.workspace.faults.is_cut,
             },
@@ -125,7 +125,7 @@ class Panel:
                 "orders": [m.orders_per_minute for m in history],
             },
             "next": self.shop.next_versions(name),
-            "broken_content": name in self.shop.conditions.broken_content,
+            "broken_content": self.shop.broken_share(name) > 0,
         }
 
     def ship(self, args: Json) -> str:

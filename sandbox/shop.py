@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import quote_plus
 
 from sandbox.alertmanager import Alert, Alertmanager
 from sandbox.clock import Clock
@@ -27,6 +28,7 @@ from sandbox.pipeline import Deploy, Pipeline
 from sandbox.workloads import Share, Split
 
 ENVIRONMENT = "production"
+WINDOW_OF = {"checkout": "storefront"}  # the page from which its customers come
 THRESHOLD = 0.05  # of requests that fail
 WINDOW, FOR, EVERY = 10.0, 15.0, 1.0  # seconds: what is measured, for how long it must be so, how often it is looked at
 CATCH_UP = 600  # rule evaluations at most in one tick
@@ -75,9 +77,9 @@ def release(version: str) -> Release:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is wrong that no version is to blame for."""
+    """What is wrong that a version's number does not say."""
 
-    broken_content: frozenset[str] = frozenset()  # services that answer 200 with the wrong page
+    broken_content: frozenset[tuple[str, str]] = frozenset()  # (service, version): 200, with the wrong page
     without_prices: frozenset[tuple[str, str]] = frozenset()  # (service, version): 200, and nothing to buy
     vendor_down: bool = False
     misread: frozenset[tuple[str, str]] = (
@@ -138,10 +140,17 @@ class Shop:
         return {"good": f"v{latest + 1 + latest % 2}", "bad": f"v{latest + 2 - latest % 2}"}
 
     def break_content(self, service: str, broken: bool = True) -> None:
-        """The service goes on answering 200, with the wrong page."""
+        """The service's newest version goes on answering 200, with the wrong page: another version heals it."""
         self._check(service)
-        held = self.conditions.broken_content
-        self._change(replace(self.conditions, broken_content=held | {service} if broken else held - {service}))
+        newest = (service, self.cluster.workload(service).current)
+        others = frozenset(pair for pair in self.conditions.broken_content if pair[0] != service)
+        self._change(replace(self.conditions, broken_content=others | {newest} if broken else others))
+
+    def broken_share(self, service: str) -> float:
+        """The part of its visitors who get the wrong page now, from 0 to 1."""
+        splits = self.cluster.traffic(service) if self.conditions.broken_content else ()
+        shares = splits[-1].shares if splits else ()
+        return sum(share.weight for share in shares if (service, share.version) in self.conditions.broken_content) / 100
 
     def lose_prices(self, service: str, version: str) -> None:
         """The pages of this version have no prices, and everything that is measured of them is as ever."""
@@ -193,6 +202,9 @@ class Shop:
                 new: Iterable[Split] = splits[self._read[name] :]
                 for split in new:
                     ledger.begin(split.at, self._flows(name, split.shares))
+                    if name == WINDOW_OF["checkout"] and self.conditions.broken_content:  # who reaches the till changes
+                        till = self._flows("checkout", self.cluster.traffic("checkout")[-1].shares)
+                        self._ledgers["checkout"].begin(split.at, till)
                 self._read[name] = len(splits)
 
     def _flows(self, service: str, shares: Iterable[Share]) -> dict[Flow, Behaviour]:
@@ -204,9 +216,10 @@ class Shop:
         misread = (service.name, share.version) in self.conditions.misread
         errors = (0.9 if misread else quality.error_ratio) if share.up else 1.0
         errors += (1 - errors) * (0.9 * service.needs_vendor if down else 0.0)
-        wrong = service.name in self.conditions.broken_content
-        # Who does not get through the shop window never reaches the till.
-        reached = 0.25 if service.name == "checkout" and "storefront" in self.conditions.broken_content else 1.0
+        wrong = (service.name, share.version) in self.conditions.broken_content
+        # Of those who do not get through the shop window few reach the till.
+        window = WINDOW_OF.get(service.name, "")
+        reached = 1.0 - 0.75 * self.broken_share(window) if window else 1.0
         return Behaviour(
             requests=service.requests * reached * share.weight / 100,
             error_ratio=errors,
@@ -312,7 +325,7 @@ class Shop:
         failing = luck < self._behaviour(self.services[service], chosen).error_ratio
         if failing:
             return 503, "<h1>503 Service Unavailable</h1>", chosen
-        if service in self.conditions.broken_content:
+        if (service, chosen.version) in self.conditions.broken_content:
             return 200, "<title>Welcome to nginx!</title><h1>Welcome to nginx!</h1>", chosen
         priced = (service, chosen.version) not in self.conditions.without_prices
         goods = "".join(f"<li>{name}{f' <b>€ {price}</b>' if priced else ''}</li>" for name, price in GOODS.items())
@@ -347,8 +360,11 @@ def described(service: Service, ratio: float) -> dict[str, str]:
 
 
 def generator(service: Service) -> str:
-    query = f"{service.name}_error_ratio+%3E+{THRESHOLD}"
-    return f"http://prometheus.shop.example:9090/graph?g0.expr={query}&g0.tab=1"
+    """Where Prometheus shows the rule: its expression is one that the shop's own Prometheus answers."""
+    requests = f'http_requests_total{{service="{service.name}"'
+    failed, all_ = f'sum(rate({requests},code=~"5.."}}[1m]))', f"sum(rate({requests}}}[1m]))"
+    rule = quote_plus(f"{failed} / {all_} > {THRESHOLD}")
+    return f"http://prometheus.shop.example:9090/graph?g0.expr={rule}&g0.tab=1"
 
 
 def spread(number: int) -> tuple[float, float]:

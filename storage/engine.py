@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import StaticPool
 
 CONNECTIONS = 20
+STATEMENT = 3  # times the patience with a lock: a statement may wait for some, and has work to do
 AWAY = (OperationalError, InterfaceError, InternalError)
 TRY_AGAIN = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 NO_TABLE = "42P01"
@@ -125,8 +126,15 @@ def _write_ahead(connection: sqlite3.Connection, patience: timedelta) -> None:
 def _postgresql(url: URL, patience: timedelta) -> Engine:
     milliseconds = int(patience.total_seconds() * 1000)
     # A replica that is stopped or cut off in the middle of a transaction must not hold its locks for ever.
-    settings = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
+    settings = (
+        f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} "
+        f"-c statement_timeout={STATEMENT * milliseconds}"
+    )
     arguments = {"connect_timeout": 5, "application_name": "watchkeeper", "options": settings}
+    # A server that went away without a word would else be waited for as long as TCP does: a quarter of an hour for
+    # what was sent to it, two hours for its answer.
+    arguments |= {"tcp_user_timeout": milliseconds, "keepalives": 1}
+    arguments |= {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
     return create_engine(
         url,
         connect_args={name: value for name, value in arguments.items() if name not in url.query},

@@ -18,7 +18,8 @@ LOCK = 727_368_001  # of PostgreSQL's advisory locks; any number that nothing el
 def migrate(connection: Connection) -> None:
     """All in the caller's transaction. Raises ValueError for a database of a newer version."""
     if is_postgresql(connection):
-        connection.execute(text("SET LOCAL lock_timeout = 0"))  # another replica may be long about it
+        for limit in ("lock_timeout", "statement_timeout"):  # another replica, or a large table, may be long about it
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     if not is_current(connection):
         importlib.import_module("storage.migrating").upgrade(connection)

@@ -20,6 +20,7 @@ from slackblocks import (
     ContextBlock,
     DividerBlock,
     HeaderBlock,
+    ImageBlock,
     InputBlock,
     ModalView,
     Option,
@@ -129,6 +130,8 @@ def limited(node: Node) -> Any:
             return ContextBlock(many("elements", Text.from_dict), node.get("block_id"))
         case "actions":
             return ActionsBlock(many("elements", limited), node.get("block_id"))
+        case "image":
+            return ImageBlock(node["image_url"], node["alt_text"], node["title"]["text"], node.get("block_id"))
         case "input":
             rest = {"block_id": node["block_id"], "hint": text("hint"), "optional": node["optional"]}
             return InputBlock(text("label"), limited(node["element"]), **rest)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
 
+import structlog
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import Counter
@@ -36,7 +37,11 @@ REPEATED = Counter("watchkeeper_hook_repeated_total", "Deliveries that had been 
 STRANGERS = Counter("watchkeeper_hook_untrusted_total", "Deliveries without the right secret or signature", ["sender"])
 
 SOME = 8  # names in a sentence
+WITHIN = 8.0  # seconds for an answer: Alertmanager gives up after ten, and posts all of it again
 QUICK = 32 * 1024  # bytes; what is no larger is read sooner than another thread would begin to
+
+
+log = structlog.get_logger(__name__)
 
 
 def is_quick(delivery: Delivery) -> bool:
@@ -50,10 +55,10 @@ def headers(request: Request) -> dict[str, str]:
 
 
 class Door:
-    """Everything between a request and its answer."""
+    """Everything between a request and its answer; `within`: seconds after which a sender is told to come again."""
 
-    def __init__(self, world: World, sources: Mapping[str, Source]) -> None:
-        self.world, self.sources = world, sources
+    def __init__(self, world: World, sources: Mapping[str, Source], within: float = WITHIN) -> None:
+        self.world, self.sources, self.within = world, sources, within
         self.schemes = {**SCHEMES, "sns": sns.Verifier(world.fetch).scheme}
         self.rates = {name: Rate(source.per_minute) for name, source in sources.items()}
         self.together = Together(partial(hearing.receive, world))
@@ -103,12 +108,25 @@ class Door:
         except ProviderError as error:
             raise HTTPException(503, f"Nothing was stored: {error}.", headers={"Retry-After": "30"}) from None
         except Malformed as error:
-            return await run_in_threadpool(self.odd, source, delivery, str(error), dry_run=dry_run)
+            return await self.in_time(self.keep(source, delivery, str(error), dry_run=dry_run))
         if batch is None:
             return JSONResponse({"accepted": 0, "confirmed": True}, 202)
         if dry_run:
             return JSONResponse([shown(fact) for fact in batch.facts])
-        return await self.accept(source, batch)
+        return await self.in_time(self.accept(source, batch))
+
+    async def in_time(self, answer: Awaitable[Response]) -> Response:
+        """503 where the database lets us wait for longer than a sender waits for us.
+
+        Threads that wait for it are asyncio's, which are few and can be left alone; FastAPI's are waited for.
+        """
+        try:
+            async with asyncio.timeout(self.within):
+                return await answer
+        except TimeoutError:
+            log.warning("the database took too long to store a delivery", seconds=self.within)
+            why = f"The database did not answer within {self.within:g} s, so it is not known whether this was stored"
+            raise HTTPException(503, f"{why}. Send it again: twice is as once.", headers={"Retry-After": "5"}) from None
 
     def understand(self, source: Source, delivery: Delivery, proven: bool, dry_run: bool) -> Batch | None:
         """What takes a while: signatures, megabytes, and certificates from the network. None: a subscription began."""
@@ -118,11 +136,8 @@ class Door:
             return None
         return hearing.understand(source, delivery)
 
-    def is_repeat(self, batch: Batch) -> bool:
-        return hearing.is_repeat(self.world, batch)
-
     async def accept(self, source: Source, batch: Batch) -> Response:
-        if await run_in_threadpool(self.is_repeat, batch) if batch.request else False:
+        if bool(batch.request) and await asyncio.to_thread(hearing.is_repeat, self.world, batch):
             REPEATED.labels(source.name).inc()
             return JSONResponse({"accepted": 0, "repeat": True}, 202)
         if batch.facts or batch.request or batch.source in self.world.policy.expected_sources:
@@ -130,6 +145,9 @@ class Door:
         for name, count in collections.Counter(map(kind, batch.facts)).items():
             RECEIVED.labels(source.name, name).inc(count)
         return Response(f'{{"accepted":{len(batch.facts)}}}', 202, media_type="application/json")
+
+    async def keep(self, source: Source, delivery: Delivery, why: str, *, dry_run: bool) -> Response:
+        return await asyncio.to_thread(self.odd, source, delivery, why, dry_run=dry_run)
 
     def odd(self, source: Source, delivery: Delivery, why: str, *, dry_run: bool) -> Response:
         """The sender gets the status that makes it do the right thing; whatever it is, the request is kept."""

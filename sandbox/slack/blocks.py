@@ -7,7 +7,9 @@ block and element is made of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 Found = list[str]
 Shape = Callable[[Any, str, Found], None]
@@ -68,6 +70,21 @@ def url(most: int = 3_000) -> Shape:
             wrong(found, "must be a valid url", at)
 
     return check
+
+
+def downloadable(value: Any, at: str, found: Found) -> None:
+    """Slack fetches a picture before it takes the message, from its own place in the Internet."""
+    url()(value, at, found)
+    if isinstance(value, str) and not reachable(value):
+        wrong(found, "downloading image failed", at)
+
+
+def reachable(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".internal", ".local", ".localhost"))
 
 
 def anything(value: Any, at: str, found: Found) -> None:
@@ -200,7 +217,7 @@ def select(more: Mapping[str, Shape], *checks: Shape) -> Shape:
 
 CONVERSATION = {"default_to_current_conversation": boolean, "response_url_enabled": boolean, "filter": FILTER}
 IMAGE = both(
-    record({"type": anything, "alt_text": string(2_000)}, {"image_url": url(), "slack_file": SLACK_FILE}),
+    record({"type": anything, "alt_text": string(2_000)}, {"image_url": downloadable, "slack_file": SLACK_FILE}),
     exactly_one("image_url", "slack_file"),
 )
 PRESSED: dict[str, Shape] = {
@@ -325,7 +342,7 @@ EVERYWHERE: dict[str, Shape] = {
     "image": both(
         record(
             {"alt_text": string(2_000)},
-            BASE | {"image_url": url(), "slack_file": SLACK_FILE, "title": plain(2_000)},
+            BASE | {"image_url": downloadable, "slack_file": SLACK_FILE, "title": plain(2_000)},
         ),
         exactly_one("image_url", "slack_file"),
     ),

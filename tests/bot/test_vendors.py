@@ -98,6 +98,16 @@ def test_what_a_webhook_brought_is_told_with_the_next_poll_also_where_that_has_n
     assert saved(decision, VendorPage).page == "p1"
 
 
+def test_a_webhook_is_told_at_once_and_not_again_with_the_next_poll() -> None:
+    decision = vendors.heard(PAY, page(), [said()], HERE, NOON)
+    assert lines(decision) == ["Paybridge: Card payments: major outage"]
+    assert {PostCard("INC-7"), NameSuspects("INC-7")} == set(decision.do), "the next poll is due as it was"
+    assert saved(decision, VendorPage) == page(told=OUTAGE), "to hear of a page is not to have read it"
+    assert vendors.heard(PAY, page(told=OUTAGE), [said()], HERE, NOON) == Decision()
+    over = vendors.heard(PAY, page(told=OUTAGE), [said(VendorState.OPERATIONAL)], HERE, NOON)
+    assert lines(over) == ["Paybridge: all that we use is operational again"]
+
+
 def test_no_news_keeps_what_is_known_of_the_page() -> None:
     before = page(told=OUTAGE, trouble="HTTP 503")
     decision = polled(PAY, before, Read(etag="e1"), {said().key: said()}, HERE, NOON + minutes(2))

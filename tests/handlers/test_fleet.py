@@ -14,9 +14,9 @@ from bot.commands import Ask
 from bot.decision import Card, Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Instance
-from bot.model import Hold, Rollout, Skew, Verb
+from bot.model import Hold, Rollout, Silence, Skew, Verb
 from bot.policy import Policy, Service
-from handlers import fleet
+from handlers import fleet, silences
 from handlers.providers.pods import Pods
 from handlers.world import World
 from storage.store import Store
@@ -129,6 +129,26 @@ def test_one_server_that_was_left_behind_is_named_after_the_deadline_and_held(wo
     decision = checks(world)
     assert [noun.holder for noun in decision.save if isinstance(noun, Hold)] == ["verify"]
     assert "Verdict bad" in asks(world)
+
+
+def test_in_a_silence_it_opens_nothing_holds_all_the_same_and_is_news_when_that_ends(world: World, shop: Shop) -> None:
+    window = Silence(
+        id="SIL-1",
+        terms=("service=payments",),
+        starts_at=shop.clock.now(),
+        until=shop.clock.now() + timedelta(hours=9),
+        reason="maintenance",
+        by="U0DANA",
+        at=shop.clock.now(),
+    )
+    keep(world.store, window)
+    shop.cluster.stray("debug", "shop/payments:v39", service="payments")
+    checks(world)
+    shop.passes(POLICY.verify_within.total_seconds())
+    assert [noun.holder for noun in checks(world).save if isinstance(noun, Hold)] == ["verify"]
+    assert world.read(lambda tx: tx.incidents(open_only=True)) == ()
+    world.decide(silences.end(world, "SIL-1"))
+    assert [incident.service for incident in world.read(lambda tx: tx.incidents(open_only=True))] == ["payments"]
 
 
 def test_soon_after_an_abort_dying_pods_are_not_wrong(world: World, shop: Shop) -> None:

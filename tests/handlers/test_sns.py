@@ -16,12 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from fastapi.testclient import TestClient
 
 from bot.errors import Away, ProviderError
-from handlers.intake import Delivery
+from bot.policy import Policy
+from handlers.intake import SENDERS, Delivery, Source
 from handlers.intake.fields import Malformed
 from handlers.intake.signatures import Untrusted
 from handlers.intake.sns import Verifier, confirm, is_amazon
+from handlers.web import server
+from handlers.world import World
+from tests.databases import memory_store
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
@@ -165,3 +170,49 @@ def test_a_subscription_is_confirmed_at_amazon_and_nowhere_else() -> None:
     with pytest.raises(Malformed, match="SubscribeURL"):
         confirm(sent(subscription(SubscribeURL="http://169.254.169.254/latest/meta-data")), amazon)
     assert len(amazon.visited) == 1
+
+
+# ---------------------------------------------------------------- through the bot's own door
+
+
+def alarm(**fields: Any) -> dict[str, Any]:
+    """What CloudWatch publishes to a topic, signed by Amazon."""
+    told = {
+        "AlarmName": "checkout-5xx",
+        "AlarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:checkout-5xx",
+        "NewStateValue": "ALARM",
+        "StateChangeTime": "2026-11-21T01:58:00.000+0000",
+        "Trigger": {"Dimensions": [{"name": "service", "value": "checkout"}]},
+    }
+    return signed("2", Message=json.dumps(told), **fields)
+
+
+def test_from_the_subscription_to_the_alarm_over_http() -> None:
+    """As SNS does it: text/plain, no token, and whatever is refused with a 4xx never comes again."""
+    amazon, store = Amazon(), memory_store()
+    source = Source(name="cloudwatch", sender=SENDERS["cloudwatch"], schemes=("sns",), secrets=(TOPIC,))
+    world = World(store, None, {}, Policy(), lambda: NOW, fetch=amazon)  # type: ignore[arg-type]
+    http = TestClient(server.build(world, {source.name: source}, "api", ready=lambda: ""))
+
+    def post(message: dict[str, Any]) -> tuple[int, Any]:
+        headers = {"content-type": "text/plain; charset=UTF-8", "x-amz-sns-message-type": message["Type"]}
+        answer = http.post("/hooks/cloudwatch", content=json.dumps(message), headers=headers)
+        return answer.status_code, answer.json()
+
+    foreign = subscription(TopicArn="arn:aws:sns:eu-west-1:999999999999:alarms")
+    for refused in (foreign, subscription() | {"SubscribeURL": "https://sns.eu-west-1.amazonaws.com/?other"}):
+        assert post(refused)[0] == 401
+    assert subscription()["SubscribeURL"] not in amazon.visited
+    assert post(subscription()) == (202, {"accepted": 0, "confirmed": True})
+    assert amazon.visited == [CERTIFICATE, subscription()["SubscribeURL"]]
+
+    for tampered in (alarm() | {"Message": alarm()["Message"].replace("ALARM", "OK")}, alarm(whose="stranger")):
+        status, said = post(tampered)
+        assert (status, "does not fit" in said["detail"]) == (401, True)
+    assert store.read(lambda tx: tx.alerts("")) == ()
+    assert post(alarm()) == (202, {"accepted": 1})
+    assert post(alarm()) == (202, {"accepted": 0, "repeat": True})
+    (kept,) = store.read(lambda tx: tx.alerts(""))
+    since = NOW - timedelta(minutes=2)
+    assert (kept.title, kept.firing, kept.count, kept.starts_at) == ("checkout-5xx", True, 1, since)
+    store.close()

@@ -288,6 +288,18 @@ def test_broken_content_costs_orders_but_no_errors(shop: Shop, run: Callable[[fl
     assert shop.measure("checkout").orders_per_minute > 0.8 * before.orders_per_minute
 
 
+def test_another_version_heals_the_content_and_the_orders(shop: Shop, run: Callable[[float], None]) -> None:
+    before = shop.measure("checkout")
+    shop.break_content("storefront")
+    run(15)
+    assert shop.broken_share("storefront") == 1
+    shop.ship("storefront", "good")
+    run(120)
+    assert shop.broken_share("storefront") == 0
+    assert shop.page("storefront", 1)[1].startswith("<title>Corner Shop</title>")
+    assert shop.measure("checkout").orders_per_minute > 0.8 * before.orders_per_minute
+
+
 def test_pages_without_prices_are_those_of_one_version_and_show_in_no_figure(
     shop: Shop, cluster: Cluster, run: Callable[[float], None]
 ) -> None:

@@ -122,6 +122,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"type": "image", "image_url": "https://shop.example/x.png"},
         "missing required field: alt_text [json-pointer:/blocks/0]",
     ),
+    *(
+        (
+            {"type": "image", "image_url": f"https://{host}/x.png", "alt_text": "x"},
+            "downloading image failed [json-pointer:/blocks/0/image_url]",
+        )
+        for host in ("grafana", "10.1.2.3", "grafana.internal:3000")
+    ),
     (field(label=plain("x" * 2_001)), "must be less than 2001 characters [json-pointer:/blocks/0/label/text]"),
     (
         field({"type": "plain_text_input", "action_id": "a", "max_length": 3_001}),

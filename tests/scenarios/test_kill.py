@@ -10,6 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import yaml
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.decision import EscalatePage, PlotRollout, ShowRollout, VerifyFleet, WatchRollout
+from bot.decision import EscalatePage, PlotRollout, ShowPicture, ShowRollout, VerifyFleet, WatchRollout
 from handlers.app import utc_now
 from handlers.manifest import manifest
 from sandbox.clock import Clock
@@ -31,6 +33,8 @@ from storage.outbox import clear_leases
 from storage.store import Store
 from storage.tables import OutboxRow, table_of
 from tests import processes
+from tests.benchmarks import load
+from tests.databases import Databases
 
 READS = {
     "auth.test", "apps.connections.open", "bookmarks.list", "conversations.history", "conversations.info",
@@ -39,7 +43,7 @@ READS = {
 SECONDS = 90.0
 OUTBOX = table_of(OutboxRow)
 # They look again as long as there may be news, or in five minutes whether a page was answered.
-LOOKS = (ShowRollout, PlotRollout, VerifyFleet, WatchRollout, EscalatePage)
+LOOKS = (ShowRollout, PlotRollout, ShowPicture, VerifyFleet, WatchRollout, EscalatePage)
 
 
 class Trigger:
@@ -186,6 +190,75 @@ def test_killed_at_every_boundary_nothing_is_lost_and_nothing_is_doubled(databas
         finally:
             armed.clear()
             bots[0].stop()
+
+
+# ---------------------------------------------------------------- in a storm
+
+ALERTS, POSTERS, KILLED_AT = 200, 8, 80  # the last: so many are accepted then
+
+
+class Storm:
+    """Senders that post until each of their alerts is answered with a 2xx, as Alertmanager does."""
+
+    def __init__(self, url: str, kill: Callable[[], None]) -> None:
+        self.url, self.kill = f"{url}/hooks/alertmanager", kill
+        self.guard = threading.Lock()
+        self.accepted = self.repeated = 0
+        self.over = time.monotonic() + SECONDS
+
+    def blow(self) -> None:
+        with ThreadPoolExecutor(POSTERS) as pool:
+            list(pool.map(self.send, range(POSTERS)))
+
+    def send(self, first: int) -> None:
+        headers = {"authorization": f"Bearer {processes.HOOK_TOKEN}"}
+        with httpx.Client(headers=headers, timeout=20, trust_env=False) as client:
+            for number in range(first, ALERTS, POSTERS):
+                while not self.is_accepted(client, number):
+                    assert time.monotonic() < self.over, f"alert {number} was never accepted"
+                    time.sleep(0.05)
+
+    def is_accepted(self, client: httpx.Client, number: int) -> bool:
+        body = {"version": "4", "groupKey": "storm", "alerts": [load.alert(number, "storm")]}
+        try:
+            answered = client.post(self.url, json=body).status_code == 202
+        except httpx.TransportError:
+            answered = False
+        with self.guard:
+            self.accepted += answered
+            self.repeated += not answered
+            if answered and self.accepted == KILLED_AT:
+                self.kill()
+        return answered
+
+
+def test_killed_in_a_storm_every_alert_that_was_accepted_is_there_once(databases: Databases, tmp_path: Path) -> None:
+    """On SQLite, whose commits are shared by those who wait; the same door stands before PostgreSQL."""
+    world = Sandbox.build(Clock.system())
+    world.workspace.install(manifest({}))
+    database = databases.create("sqlite")
+    with serve(application(world)) as served:
+        config, port = configuration(served.url, tmp_path), processes.free_port()
+        environ = processes.environment(served.url, database, port, config)
+        bot = Phoenix(lambda: processes.warm_bot(tmp_path / "bot.log", environ), database)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: processes.answers(f"{url}/readyz"), "the bot to be ready")
+            storm = Storm(url, bot.kill)
+            storm.blow()
+            with closing(Store(database)) as store:
+                until(lambda: bool(store.read(lambda tx: tx.incident("INC-1").card)), "the card")
+        finally:
+            bot.stop()
+    assert (bot.deaths, storm.accepted) == (1, ALERTS)
+    assert storm.repeated > 0, "it was killed in the middle"
+    with closing(Store(database)) as store:
+        assert [incident.id for incident in store.read(lambda tx: tx.incidents())] == ["INC-1"]
+        kept = [alert.key for alert in store.read(lambda tx: tx.alerts("INC-1"))]
+        assert sorted(kept) == [f"alertmanager/storm{number:012x}" for number in range(ALERTS)]
+        assert store.dead() == []
+    (room,) = [room for room in world.workspace.channels.values() if room.name.startswith("inc-")]
+    assert (room.name, len(ours(room, "header"))) == ("inc-1-checkout", 1), "one channel, and one card in it"
 
 
 def tell(world: Sandbox, bot: Phoenix, url: str, armed: threading.Event) -> None:

@@ -1,6 +1,9 @@
 """Vendors end to end: their outage stands beside the suspects, whether it is polled or comes by webhook."""
 
+from typing import Any
+
 from handlers import vendors
+from sandbox.statuspage import CARDS, PAGE
 from tests.story import Story
 
 
@@ -9,6 +12,13 @@ def broken(story: Story) -> None:
     story.shop.vendor(down=True)
     story.passes(20)
     story.alert("CheckoutErrorRatioHigh", since=story.clock.now().isoformat())
+
+
+def component(story: Story, status: str) -> dict[str, Any]:
+    """The page's webhook."""
+    update = {"created_at": story.clock.now().isoformat(), "new_status": status}
+    cards = {"id": CARDS, "name": "Card payments", "status": status}
+    return {"page": {"id": PAGE}, "component_update": update, "component": cards}
 
 
 def test_an_outage_stands_on_the_card_and_in_the_preview(story: Story) -> None:
@@ -23,6 +33,9 @@ def test_an_outage_stands_on_the_card_and_in_the_preview(story: Story) -> None:
 def test_its_end_takes_it_off_the_card_and_is_noted(story: Story) -> None:
     story.vendor()
     broken(story)
+    for status, shown in (("operational", False), ("major_outage", True)):
+        story.hook("statuspage", component(story, status))
+        assert ("Paybridge Card payments*" in story.card) is shown, "a webhook need not wait for the next poll"
     story.shop.vendor(down=False)
     story.passes(30)
     story.settle()

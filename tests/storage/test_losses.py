@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from bot.decision import Decision, OpenChannel
 from bot.errors import Refused
 from storage.engine import connect
 from storage.store import Busy, Store, Tx
-from tests.databases import Databases
+from tests.databases import Databases, Postgres
 from tests.required import missing
 from tests.storage import server
 from tests.storage.conftest import Open, together
@@ -383,3 +384,16 @@ def test_busy_counts_open_transactions(store: Store) -> None:
     store.decide(think, NOON)
     store.read(lambda tx: seen.append(store.busy))
     assert (seen, store.busy) == ([1, 1], 0)
+
+
+def test_a_server_that_went_away_without_a_word_is_given_up_after_seconds(postgres: Postgres) -> None:
+    """TCP alone would wait for a quarter of an hour, or for ever where all that is awaited is an answer."""
+    engine = connect(postgres.lend(), timedelta(seconds=10))
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        limits = driver.info.get_parameters()
+        assert int(limits["tcp_user_timeout"]) == 10_000
+        assert int(limits["keepalives_idle"]) + 3 * int(limits["keepalives_interval"]) <= 12
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "30s"
+    engine.dispose()
+    postgres.take_back()

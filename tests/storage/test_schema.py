@@ -175,6 +175,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "ShowMark",
         "ShowPoll",
         "ShowPage",
+        "ShowPicture",
         "ShowHome",
         "ShowQuestion",
         "RemindQuestion",

@@ -118,7 +118,7 @@ function ship(one, kind) {
 
 function troubles(faults) {
   return [
-    toggle("content", "Break the content", "storefront answers 200 with the wrong page", faults.broken_content, (on) => cause("break-content", { broken: on })),
+    toggle("content", "Break the content", "storefront answers 200 with the wrong page, until another version is out", faults.broken_content, (on) => cause("break-content", { broken: on })),
     toggle("vendor", "Payments vendor down", "payments and checkouts fail", faults.vendor_down, (on) => cause("vendor", { down: on })),
     toggle("slack", "Cut Slack off", "the bot and you lose the chat", faults.slack_cut, (on) => cause("slack", { cut: on })),
     { key: "storm", make: () => h("button.button", { type: "button", "data-testid": "storm", onclick: () => cause("storm", { count: STORM }) }, `Alert storm: ${STORM} of search`) },

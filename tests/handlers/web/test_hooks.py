@@ -5,18 +5,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from structlog.testing import capture_logs
 
 from bot.decision import Decision
-from bot.errors import Away
+from bot.errors import Away, Refused
 from bot.hearing import BEGINNING, KEPT, MOST, Odd, keep
 from bot.model import Change
 from bot.policy import Policy
@@ -25,7 +29,7 @@ from handlers.hearing import Batch
 from handlers.intake import SENDERS, Delivery, Sender, Source, deploys
 from handlers.intake.sender import header, unpacked
 from handlers.together import Together
-from handlers.web import server
+from handlers.web import hooks, server
 from handlers.world import World
 from storage.store import Store
 from tests.databases import memory_store
@@ -220,6 +224,24 @@ def test_what_is_not_understood_is_kept_shown_and_replayed_after_a_fix(door: Doo
     assert door.post("ci", DEPLOY, x_request="1").json()["repeat"]
 
 
+def test_what_is_replayed_by_two_at_once_is_taken_in_once(door: Door) -> None:
+    """One commit: neither is there anything between taking in and being replayed where a kill would double it."""
+    BROKEN.append(1)
+    door.post("ci", DEPLOY, x_request="1")
+    BROKEN.clear()
+    (kept,) = door.api("/api/unparsed")
+
+    def another_was_faster() -> datetime:
+        if not door.changes:
+            hearing.replay(door.world, door.sources, kept["id"])
+        return NOON
+
+    with pytest.raises(Refused, match="already; nothing was changed"):
+        hearing.replay(replace(door.world, now=another_was_faster), door.sources, kept["id"])
+    lines = [entry for entry in door.store.read(lambda tx: tx.entries("")) if entry.source == kept["id"]]
+    assert len(lines) == len(door.changes) == 1
+
+
 def test_each_sender_gets_the_status_that_makes_it_do_the_right_thing(door: Door) -> None:
     assert door.post("deploys", b"{").status_code == 400
     assert door.post("ci", b"{").status_code == 202  # it would switch the hook off
@@ -313,6 +335,28 @@ def test_a_stranger_uses_up_nobodys_share(door: Door) -> None:
 def test_a_source_may_be_kept_small(door: Door) -> None:
     door.let(Source(name="deploys", sender=SENDERS["deploys"], secrets=(SECRET,), largest=100))
     assert door.post("deploys", DEPLOY | {"title": "x" * 100}).status_code == 413
+
+
+def test_a_database_that_hangs_costs_no_sender_its_patience(tmp_path: Path) -> None:
+    """Somebody else holds the file: the sender hears in time, and what it sends again is there once."""
+    store = Store(f"sqlite:///{tmp_path / 'bot.db'}", patience=timedelta(seconds=30))
+    store.migrate()
+    source = Source(name="deploys", sender=SENDERS["deploys"], schemes=())
+    world = World(store, None, {}, Policy(), lambda: NOON)  # type: ignore[arg-type]
+    app = FastAPI()
+    app.include_router(hooks.router(hooks.Door(world, {"deploys": source}, within=0.05)))
+    http = TestClient(app)
+    with closing(sqlite3.connect(tmp_path / "bot.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = http.post("/hooks/deploys", json=DEPLOY)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "not known whether this was stored" in answer.json()["detail"]
+        other.execute("ROLLBACK")
+    app.router.routes.clear()
+    app.include_router(hooks.router(hooks.Door(world, {"deploys": source})))
+    assert http.post("/hooks/deploys", json=DEPLOY).status_code == 202
+    assert len(store.read(lambda tx: tx.changes(NOON - timedelta(days=9), NOON + timedelta(days=9)))) == 1
+    store.close()
 
 
 # ---------------------------------------------------------------- as an Alertmanager
