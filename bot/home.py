@@ -37,9 +37,8 @@ class Facts:
         return incident.by == user or bool(self.roles_of(incident, user))
 
     def seen_by(self, user: str) -> Facts:
-        """What this person may see: of the private incidents their own, and their own tasks."""
-        visible = tuple(i for i in self.incidents if not i.private or self.takes_part(i, user))
-        return replace(self, incidents=visible, tasks=tuple(task for task in self.tasks if task.owner == user))
+        """Their own tasks. Which private incidents they may know of is Slack's to say: see handlers/authority."""
+        return replace(self, tasks=tuple(task for task in self.tasks if task.owner == user))
 
 
 def opened(user: str, home: Home | None, now: datetime) -> Decision:

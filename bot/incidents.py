@@ -86,6 +86,7 @@ def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str 
     """Back to investigating, in the channel it had, as an incident of its own."""
     again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None, merged_into="", cancelled=False)
     again = replace(again, next_update_at=policy.next_update(again, now), snoozed_until=None)
+    again = replace(again, reopened_at=now, reopened_by=by)
     because = f": {brief(why, 300)}" if why else ""
     # The resolution that did not hold names the post: one post per reopening, however often this is decided.
     post = Post(
@@ -98,7 +99,13 @@ def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str 
     return Decision(
         save=(again, post),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(SendPost(post.id), *refresh(again), InviteResponders(incident.id), *remind(again)),
+        do=(
+            SendPost(post.id),
+            *refresh(again),
+            InviteResponders(incident.id),
+            *(() if again.private else (CallResponders(incident.id),)),
+            *remind(again),
+        ),
         say=f"{incident.id} is open again, *{again.phase}*.",
     )
 

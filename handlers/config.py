@@ -267,6 +267,16 @@ class MayPart(Part):
     publish: Allowed = [EVERYBODY]
     resolve: Allowed = [EVERYBODY]
 
+    @model_validator(mode="after")
+    def _somebody(self) -> MayPart:
+        """Before there is an incident nobody has a role in it."""
+        if not any(who in (EVERYBODY, "owners", "oncall") or who.startswith(GROUP) for who in self.declare):
+            raise ValueError(
+                "declare: a role is held in an incident, so nobody could ever declare one; "
+                f"add {EVERYBODY}, oncall, owners or {GROUP} and a Slack user group's id"
+            )
+        return self
+
     def policy(self) -> dict[str, tuple[str, ...]]:
         return {act: tuple(who) for act, who in self.model_dump().items()}
 
@@ -548,6 +558,7 @@ class ProbePart(Part):
 
 class AwayPart(Part):
     webhook_env: str = ""
+    email: list[Annotated[str, Field(pattern=r"^[^\s@<>,;/]+@[^\s@<>,;/]+$")]] = []
 
 
 class VendorPart(Part):
@@ -816,6 +827,8 @@ class Config(Part):
             raise ValueError(f"broadcasts: {twice} stands here twice; what went where is known by its name")
         if self.smtp is None and any(part.email for part in self.broadcasts):
             raise ValueError("broadcasts: email needs smtp, the mail server")
+        if self.smtp is None and self.away.email:
+            raise ValueError("away: email needs smtp, the mail server")
         if Audience.RESPONDERS in self.updates_approval:
             raise ValueError("updates_approval: responders read everything at once")
         if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):

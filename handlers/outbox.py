@@ -204,7 +204,7 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, Deliver):
-        return broadcasts.gave_up(job.effect.subject, error)
+        return broadcasts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SendPage):
         return pages.gave_up(job.effect, error)
     if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout | EscalatePage):  # whose lanes are their own

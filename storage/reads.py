@@ -141,6 +141,13 @@ class Tx:
     def find_incident(self, id: str) -> Incident | None:
         return self._get(Incident, id)
 
+    def survivor(self, id: str) -> Incident | None:
+        """It, or where it was merged into another the one that goes on."""
+        found = self._get(Incident, id)
+        while found and found.merged_into:
+            found = self._get(Incident, found.merged_into)
+        return found
+
     def incident_in(self, channel: str) -> Incident | None:
         if not channel:
             return None

@@ -405,6 +405,18 @@ def reminder(incident: Incident, late_minutes: int, whom: str = "") -> Card:
     return Card(text=line, blocks=(section(line), actions(update, snooze)))
 
 
+def still_published(incident: Incident, title: str) -> Card:
+    """The status page says that it goes on. The form that the button opens has the phase of the incident."""
+    over = "cancelled" if incident.cancelled else "resolved"
+    what = (
+        f"{incident.id} was merged into {incident.merged_into}" if incident.merged_into else f"{incident.id} is {over}"
+    )
+    line = f":mega: {what}, and customers still read on the status page that “{text.brief(title, 200)}” goes on."
+    hint = " If they should follow it further, say it for this one first." if incident.merged_into else ""
+    end = press("Tell customers it is over", f"incident publish {incident.id}", "publish", "primary")
+    return Card(text=line, blocks=(section(f"{line}{hint}"), actions(end)))
+
+
 def tray(incident: Incident | None, odd: int = 0) -> Card:
     """What the bare command offers here. `odd`: deliveries that were not understood."""
     card = _tray(incident)

@@ -172,6 +172,8 @@ class Incident:
     next_update_at: datetime | None = None
     snoozed_until: datetime | None = None  # no reminder before; the promise stands
     resolved_at: datetime | None = None
+    reopened_at: datetime | None = None  # the last time
+    reopened_by: str = ""
     private: bool = False  # known only in its own channel, to those invited
     drill: str = ""  # the story that is played; nobody is paged or told in public, and nothing is counted
     merged_into: str = ""  # the incident that it turned out to be
@@ -186,6 +188,11 @@ class Incident:
     def began(self) -> datetime:
         """The onset, as far as it is known."""
         return self.onset_at or self.opened_at
+
+    @property
+    def since(self) -> datetime:
+        """Since when people are called for it: each reopening begins anew."""
+        return self.reopened_at or self.opened_at
 
 
 @dataclass(frozen=True, kw_only=True)

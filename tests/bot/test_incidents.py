@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bot import declaring, incidents, roles, updates
 from bot.commands import incident_id, person
-from bot.decision import DraftPostmortem, RemindUpdate, SendPost, TellResolved
+from bot.decision import CallResponders, DraftPostmortem, RemindUpdate, SendPost, TellResolved
 from bot.errors import Refused
 from bot.linting import Words
 from bot.model import Assignment, Incident, Phase, Post, Role, Severity
@@ -100,6 +100,8 @@ def test_what_is_reopened_is_an_incident_of_its_own_again():
     [again] = the(Incident, decision)
     assert (again.is_open, again.merged_into, again.cancelled, again.group) == (True, "", False, over.group)
     assert [entry.text for entry in decision.note] == ["reopened"]
+    assert CallResponders("INC-7") in decision.do
+    assert (again.since, again.reopened_by) == (NOON, "U0DANA")
     [post] = the(Post, decision)
     assert post.text == "INC-7 is open again."
     with pytest.raises(Refused, match="is open"):

@@ -229,6 +229,13 @@ def test_a_bad_address_says_how_to_write_it(address):
         _ = load({"WATCHKEEPER_LISTEN": address}).listen
 
 
+def test_who_may_declare_is_somebody():
+    for who in ("[commander]", "[roles, scribe]"):
+        with pytest.raises(Misconfigured, match=r"c\.yml line 1: may: declare: a role is held in an incident"):
+            parse(f"may: {{declare: {who}}}", "c.yml")
+    assert parse("may: {declare: [commander, oncall]}", "c.yml").policy().may["declare"] == ("commander", "oncall")
+
+
 def test_a_rollback_may_mend_the_spec_in_general_and_for_each_service() -> None:
     one = "services: {checkout: {}, search: {rollback: {respec: false}}, payments: {rollback: {respec: true}}}\n"
     policies = [parse(text, "c").policy() for text in (one, "rollback: {respec: true}\n" + one)]
