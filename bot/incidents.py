@@ -18,6 +18,7 @@ from bot.decision import (
     NameSuspects,
     OpenChannel,
     PostCard,
+    RemindRole,
     RemindUpdate,
     SendPost,
     TellResolved,
@@ -73,6 +74,7 @@ def open_(
             *(() if private else (CallResponders(incident.id),)),
             NameSuspects(incident.id),
             *remind(incident),
+            *watch_roles(incident, policy, now),
         ),
     )
 
@@ -80,6 +82,16 @@ def open_(
 def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
     """The first look at the promise, before it is due."""
     return (RemindUpdate(incident.id, due=incident.next_update_at - LEAD),) if incident.next_update_at else ()
+
+
+SOON = timedelta(minutes=1)  # whoever is called for a role needs a moment to get it
+
+
+def watch_roles(incident: Incident, policy: Policy, now: datetime) -> tuple[RemindRole, ...]:
+    """When to look whether those roles are filled that an incident as severe as this needs."""
+    needed = {role: within for role, one in policy.roles.items() if (within := one.required.get(incident.severity))}
+    since = incident.since
+    return tuple(RemindRole(f"{incident.id}/{role}", due=max(since + w, now + SOON)) for role, w in needed.items())
 
 
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
@@ -105,6 +117,7 @@ def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str 
             InviteResponders(incident.id),
             *(() if again.private else (CallResponders(incident.id),)),
             *remind(again),
+            *watch_roles(again, policy, now),
         ),
         say=f"{incident.id} is open again, *{again.phase}*.",
     )
@@ -223,7 +236,12 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(*refresh(changed), *remind(changed), *calls(incident, changed, policy)),
+        do=(
+            *refresh(changed),
+            *remind(changed),
+            *calls(incident, changed, policy),
+            *watch_roles(changed, policy, now),
+        ),
         say=f"{incident.id} is now *{severity}*.",
     )
 

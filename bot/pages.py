@@ -45,7 +45,7 @@ class Meant:
 
 def in_order(wanted: Mapping[Role, str]) -> tuple[str, ...]:
     """The on-calls of an incident: the commander's first, each once."""
-    return tuple(dict.fromkeys(wanted[role] for role in Role if role in wanted))
+    return tuple(dict.fromkeys(wanted[role] for role in sorted(wanted, key=lambda role: role != Role.COMMANDER)))
 
 
 # ---------------------------------------------------------------- how it begins

@@ -50,6 +50,7 @@ def facts_of(tx: Tx, world: World, user: str) -> home.Facts:
         tasks=tx.tasks_left(user),
         rollouts=tx.sightings_under_way(),
         freezes=tx.freezes(world.now()),
+        titles=world.policy.titles,
     )
 
 

@@ -355,7 +355,7 @@ class Tx:
     def commanders(self, incidents: Collection[str]) -> dict[str, str]:
         """By incident, for those that have one."""
         found = self.assignments_of(incidents).values()
-        return {one.incident: one.user for held in found for one in held if one.role is Role.COMMANDER and one.user}
+        return {one.incident: one.user for held in found for one in held if one.role == Role.COMMANDER and one.user}
 
     def assignments_of(self, incidents: Collection[str]) -> dict[str, tuple[Assignment, ...]]:
         """By incident, in the order of the roles."""
@@ -367,7 +367,7 @@ class Tx:
         return {incident: tuple(held) for incident, held in found.items()}
 
     def assignment(self, incident: str, role: Role) -> Assignment | None:
-        return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == role.value)
+        return self._first(Assignment, ASSIGNMENTS.c.incident == incident, ASSIGNMENTS.c.role == str(role))
 
     def duty(self, name: str) -> Duty | None:
         """Who was on call when that was last learned."""

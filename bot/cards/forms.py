@@ -207,7 +207,7 @@ def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
     )
 
 
-def handoff_modal(incident: Incident, role: Role, draft: str = "") -> Modal:
+def handoff_modal(incident: Incident, role: Role, title: str, draft: str = "") -> Modal:
     """`draft`: what goes on, as far as the timeline knows."""
     who = {"type": "users_select", "placeholder": text.plain("Choose a person", 150)}
     hint = "Say what is known, what is under way, and what you would do next."
@@ -218,7 +218,7 @@ def handoff_modal(incident: Incident, role: Role, draft: str = "") -> Modal:
             f"Hand off {role}",
             "Hand off",
             (
-                field("user", f"Who takes over as {role.title.lower()}?", who),
+                field("user", f"Who takes over as {title.lower()}?", who),
                 field(
                     "summary",
                     "What do they have to know?",

@@ -83,7 +83,7 @@ def _name(incident: Incident) -> str:
 
 
 def _state(user: str, incident: Incident, facts: Facts) -> str:
-    roles = [role.title.lower() for role in facts.roles_of(incident, user)]
+    roles = [facts.titles.get(role, role).lower() for role in facts.roles_of(incident, user)]
     commander = facts.commander(incident)
     you = f"you are *{', '.join(roles)}*" if roles else ""
     leads = "" if commander == user else f"commander {text.mention(commander)}" if commander else "*no commander*"

@@ -112,7 +112,7 @@ def incident_card(
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
-        section("\n".join(filter(None, [*_state(incident, holders, kept), probe.line(probes)])), n=2000),
+        section("\n".join(filter(None, [*_state(incident, holders, policy.titles, kept), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_judging(incident, suspects[:SUSPECTS]),
@@ -120,7 +120,7 @@ def incident_card(
         *_troubles(troubles),
         *_tasks(tasks),
         _steering(incident),
-        actions(*(_role_button(incident, role, holders) for role in Role)),
+        actions(*(_role_button(incident, role, holders) for role in policy.roles)),
     ]
     if latest := [entry for entry in entries if entry.kind is not EntryKind.SUSPECT][-ENTRIES:]:  # those stand above
         blocks.append(context("\n".join(map(_entry, latest)), 2000))
@@ -134,7 +134,9 @@ def _name(incident: Incident) -> str:
     return text.dotted([mark(incident), incident.id, str(incident.severity), place])
 
 
-def _state(incident: Incident, holders: Mapping[Role, str], kept: tuple[int, int] = (0, 0)) -> Iterator[str]:
+def _state(
+    incident: Incident, holders: Mapping[Role, str], titles: Mapping[Role, str], kept: tuple[int, int]
+) -> Iterator[str]:
     yield f"*{text.brief(incident.title, 200)}*"
     yield text.dotted(
         [
@@ -147,7 +149,7 @@ def _state(incident: Incident, holders: Mapping[Role, str], kept: tuple[int, int
     )
     if incident.impact.strip():
         yield f"Impact: {text.brief(incident.impact, 300)}"
-    yield text.dotted(f"{role.title} {_holder(holders.get(role, ''))}" for role in Role)
+    yield text.dotted(f"{title} {_holder(holders.get(role, ''))}" for role, title in titles.items())
 
 
 def _holder(user: str) -> str:
@@ -157,7 +159,7 @@ def _holder(user: str) -> str:
 def _role_button(incident: Incident, role: Role, holders: Mapping[Role, str]) -> Block | None:
     if role in holders:
         return press(f"Hand off {role}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
-    style = "primary" if role is Role.COMMANDER else ""
+    style = "primary" if role == Role.COMMANDER else ""
     return press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", style)
 
 

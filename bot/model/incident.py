@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 BOT = "watchkeeper"
 
@@ -34,15 +34,17 @@ class Phase(StrEnum):
     RESOLVED = "resolved"
 
 
-class Role(StrEnum):
-    COMMANDER = "commander"
-    OPS = "ops"
-    COMMS = "comms"
-    SCRIBE = "scribe"
+class Role(str):
+    """A role, by the word that people type. The bot has work for these; the configuration may name others."""
 
-    @property
-    def title(self) -> str:  # type: ignore[override]  # a role is never title-cased as text
-        return {"commander": "Commander", "ops": "Ops lead", "comms": "Comms lead", "scribe": "Scribe"}[self.value]
+    COMMANDER: ClassVar[Role]
+    OPS: ClassVar[Role]
+    COMMS: ClassVar[Role]
+    SCRIBE: ClassVar[Role]
+
+
+Role.COMMANDER, Role.OPS = Role("commander"), Role("ops")
+Role.COMMS, Role.SCRIBE = Role("comms"), Role("scribe")
 
 
 class ChangeKind(StrEnum):

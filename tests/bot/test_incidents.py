@@ -171,18 +171,18 @@ def assigned(role=Role.COMMANDER, user="U0DANA"):
 
 
 def test_a_free_role_is_taken_by_asking():
-    decision = roles.assign(incident(), "comms", {}, "U0BOB", NOON)
+    decision = roles.assign(incident(), "comms", {}, "U0BOB", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0BOB"
     assert decision.note[0].whom == "U0BOB"
 
 
 def test_a_held_role_is_not_taken_by_a_bystander():
     with pytest.raises(Refused, match="U0DANA"):
-        roles.assign(incident(), "commander", assigned(), "U0BOB", NOON)
+        roles.assign(incident(), "commander", assigned(), "U0BOB", POLICY, NOON)
 
 
 def test_a_role_whose_holder_is_away_can_be_taken_and_everybody_is_told():
-    decision = roles.assign(incident(), "commander --take", assigned(), "U0BOB", NOON)
+    decision = roles.assign(incident(), "commander --take", assigned(), "U0BOB", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0BOB"
     [post] = the(Post, decision)
     assert post.text == "<@U0BOB> is now *Commander* of INC-7, after <@U0DANA>."
@@ -190,13 +190,13 @@ def test_a_role_whose_holder_is_away_can_be_taken_and_everybody_is_told():
 
 
 def test_who_is_given_a_role_is_told_and_who_takes_a_free_one_knows():
-    given = roles.assign(incident(), "comms <@U0BOB>", {}, "U0DANA", NOON)
+    given = roles.assign(incident(), "comms <@U0BOB>", {}, "U0DANA", POLICY, NOON)
     assert the(Post, given)[0].text == "<@U0BOB> is now *Comms lead* of INC-7 (<@U0DANA> said so)."
-    assert not the(Post, roles.assign(incident(), "comms", {}, "U0BOB", NOON))
+    assert not the(Post, roles.assign(incident(), "comms", {}, "U0BOB", POLICY, NOON))
 
 
 def test_the_holder_hands_over():
-    decision = roles.assign(incident(), "commander <@U0BOB|bob>", assigned(), "U0DANA", NOON, handing_off=True)
+    decision = roles.assign(incident(), "commander <@U0BOB|bob>", assigned(), "U0DANA", POLICY, NOON, handing_off=True)
     [assignment] = the(Assignment, decision)
     assert (assignment.user, assignment.version) == ("U0BOB", 1)
     assert decision.note[0].text == "takes over as commander"
@@ -204,7 +204,7 @@ def test_the_holder_hands_over():
 
 def test_the_commander_reassigns_any_role():
     current = assigned() | assigned(Role.COMMS, "U0BOB")
-    decision = roles.assign(incident(), "comms <@U0CAROL>", current, "U0DANA", NOON)
+    decision = roles.assign(incident(), "comms <@U0CAROL>", current, "U0DANA", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0CAROL"
 
 
@@ -271,7 +271,7 @@ class IncidentLife(RuleBasedStateMachine):
 
     @rule(role=st.sampled_from(["commander", "comms", "cook", ""]), who=st.sampled_from(["", " <@U0BOB>", " bob"]))
     def role(self, role, who):
-        self.follow(roles.assign, self.incident, role + who, self.roles, by="U0DANA")
+        self.follow(roles.assign, self.incident, role + who, self.roles, by="U0DANA", policy=POLICY)
 
     @rule()
     def slack_opens_the_channel(self):
@@ -301,4 +301,4 @@ def test_a_missing_word_is_asked_for_and_not_quoted():
     with pytest.raises(Refused, match=r"^Say which phase"):
         incidents.set_phase(incident(), "", "U0DANA", POLICY, NOON)
     with pytest.raises(Refused, match=r"^Say which role"):
-        roles.parse_role("")
+        roles.parse_role("", POLICY)

@@ -41,7 +41,8 @@ def test_the_example_shows_every_default():
         "page",
     }
     assert shown.policy().update_minutes == default.policy().update_minutes
-    for name in set(Config.model_fields) - examples - {"updates"}:
+    assert shown.policy().roles == default.policy().roles
+    for name in set(Config.model_fields) - examples - {"updates", "roles"}:
         assert getattr(shown, name) == getattr(default, name), name
 
 
@@ -93,8 +94,15 @@ def test_a_typo_is_named_with_its_line():
         ("services: &again [*again]", "an anchor"),
         ("- a", "the file must hold settings"),
         ("commands: {incident: incident}", "commands.incident"),
-        ("services: {a: {roles: {cook: b}}}", "services.a.roles.cook"),
-        ("consent: [{who: [king]}]", "consent.0.who.0: 'king' does not look right (roles, owners, oncall, commander"),
+        ("services: {a: {roles: {cook: b}}}", "services.a.roles: unknown role 'cook'; known: commander, comms, ops"),
+        ("routes: [{match: {a: b}, roles: {oops: b}}]", "routes.0.roles: unknown role 'oops'; did you mean ops?"),
+        ("roles: {scribe: null}\nmay: {publish: [scribe]}", "may.publish: unknown role 'scribe'"),
+        ("roles: {commander: null}", "roles.commander: every incident can have one"),
+        ("roles: {lead: {}}", "roles.lead: this word means something else already"),
+        ("roles: {a: {title: ops lead}}", "roles: two of them are called ops lead"),
+        (f"roles: {{{', '.join(f'r{n}: {{}}' for n in range(5))}}}", "roles: at most 8"),
+        ("roles: {ops: {who: [roles]}}", "roles.ops.who.0"),
+        ("consent: [{who: [king]}]", "consent.0.who: unknown role 'king'; known: commander, comms, oncall"),
         ("consent: [{who: []}]", "consent.0.who"),
         ("consent: [{verbs: [pause]}]", "consent.0: pausing is one press, for everybody; take pause out"),
         ("consent: [{approvals: 9}]", "consent.0.approvals"),
