@@ -64,3 +64,8 @@ POSITIONS: Mapping[Role, Position] = MappingProxyType(
     }
 )
 TITLES: Mapping[Role, str] = MappingProxyType({role: one.title for role, one in POSITIONS.items()})
+
+
+def short(role: Role, title: str) -> str:
+    """For a button: the word that is typed, unless the title is another."""
+    return str(role) if title.lower().startswith(role) else title.lower()

@@ -166,7 +166,9 @@ def furnish_channel(world: World, id: str) -> Think:
     incident, commander, alert_url = world.read(ask)
     if not incident.channel:
         return nothing
-    world.chat.set_topic(incident.channel, cards.topic(incident, commander.user if commander else ""))
+    world.chat.set_topic(
+        incident.channel, cards.topic(incident, commander.user if commander else "", world.policy.title(Role.COMMANDER))
+    )
     draft_url = "" if incident.is_open else world.draft_url(id)
     for title, url in (("Alert", alert_url), ("Postmortem draft", draft_url)):
         if text.is_link(url):

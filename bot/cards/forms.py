@@ -10,6 +10,7 @@ from bot.decision import Modal
 from bot.declaring import Declaration
 from bot.linting import Advice, Words
 from bot.model import Incident, Phase, Role, Severity, Update
+from bot.positions import short
 
 OPEN_PHASES: tuple[Phase, ...] = tuple(phase for phase in Phase if phase is not Phase.RESOLVED)
 
@@ -215,7 +216,7 @@ def handoff_modal(incident: Incident, role: Role, title: str, draft: str = "") -
         view=form(
             "role.handoff",
             f"{incident.id}|{role}",
-            f"Hand off {role}",
+            f"Hand off {short(role, title)}",
             "Hand off",
             (
                 field("user", f"Who takes over as {title.lower()}?", who),

@@ -48,6 +48,7 @@ from bot.model import (
     Verdict,
 )
 from bot.policy import Policy
+from bot.positions import TITLES, short
 from bot.vendors import Trouble, on_card
 
 SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
@@ -120,7 +121,7 @@ def incident_card(
         *_troubles(troubles),
         *_tasks(tasks),
         _steering(incident),
-        actions(*(_role_button(incident, role, holders) for role in policy.roles)),
+        actions(*(_role_button(incident, role, title, holders) for role, title in policy.titles.items())),
     ]
     if latest := [entry for entry in entries if entry.kind is not EntryKind.SUSPECT][-ENTRIES:]:  # those stand above
         blocks.append(context("\n".join(map(_entry, latest)), 2000))
@@ -156,11 +157,12 @@ def _holder(user: str) -> str:
     return text.mention(user) if user else "_nobody_"
 
 
-def _role_button(incident: Incident, role: Role, holders: Mapping[Role, str]) -> Block | None:
+def _role_button(incident: Incident, role: Role, title: str, holders: Mapping[Role, str]) -> Block | None:
+    name = short(role, title)
     if role in holders:
-        return press(f"Hand off {role}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
+        return press(f"Hand off {name}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
     style = "primary" if role == Role.COMMANDER else ""
-    return press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", style)
+    return press(f"Take {name}", f"incident role {incident.id} {role}", f"role.{role}", style)
 
 
 def _steering(incident: Incident) -> Block:
@@ -362,9 +364,10 @@ def announcement(incident: Incident) -> Card:
     return Card(text=text.fallback(line), blocks=(section(line + impact, follow),))
 
 
-def topic(incident: Incident, commander: str) -> str:
+def topic(incident: Incident, commander: str, title: str = TITLES[Role.COMMANDER]) -> str:
     """Of the channel: what a newcomer must know, in 250 characters."""
-    who = f"commander {text.mention(commander)}" if commander else "no commander yet"
+    name = text.brief(title.lower(), 60)
+    who = f"{name} {text.mention(commander)}" if commander else f"no {name} yet"
     known = text.dotted([mark(incident), incident.id, str(incident.severity), _standing(incident), who])
     return text.cut(text.dotted([known, text.brief(incident.title, 120)]), TOPIC)
 

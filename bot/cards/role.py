@@ -8,7 +8,7 @@ from bot import text
 from bot.cards.kit import actions, context, press, section
 from bot.decision import Card
 from bot.model import Incident, Role
-from bot.positions import Position
+from bot.positions import Position, short
 
 
 def instructions_card(incident: Incident, role: Role, position: Position) -> Card:
@@ -30,7 +30,7 @@ def vacancy_card(incident: Incident, role: Role, title: str, empty: timedelta, w
     still = "still " if whom else ""
     since = "it was opened again" if incident.reopened_at else "it was opened"
     line = f":raising_hand: {asked} is {still}*{name}* of {incident.id}, {text.span(empty)} after {since}."
-    take = press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", "primary")
+    take = press(f"Take {short(role, title)}", f"incident role {incident.id} {role}", f"role.{role}", "primary")
     page = press("Page the on-call", f"incident page {incident.id} {role}", "page") if calls else None
     give = context(f"Somebody else: `/incident role {role} @who`")
     return Card(text=text.fallback(line), blocks=(section(line), actions(take, page), give))
