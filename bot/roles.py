@@ -36,10 +36,9 @@ FOUND: Mapping[Verdict, str] = {
 
 def named(word: str, policy: Policy) -> Role | None:
     """A role by its name, by another word for it, or by its title where that is one word."""
-    said = word.lower()
     titled = {title.lower(): role for role, title in policy.titles.items()}
     called: dict[str, Role] = {**titled, **ALIASES, **{str(role): role for role in policy.roles}}
-    role = called.get(said)
+    role = called.get(word.lower())
     return role if role in policy.roles else None
 
 
@@ -50,13 +49,12 @@ def parse_role(word: str, policy: Policy) -> Role:
     raise Refused(f"{what}.", instead=f"/incident role {'|'.join(policy.roles)}")
 
 
-def usages(usages: Mapping[str, Usage], policy: Policy) -> Mapping[str, Usage]:
+def usages(known: Mapping[str, Usage], policy: Policy) -> Mapping[str, Usage]:
     """What may be typed, with the roles that there are."""
-    if "role" not in usages:
-        return usages
-    usage = usages["role"]
-    arguments = usage.arguments.replace("|".join(POSITIONS), "|".join(policy.roles))
-    return {**usages, "role": replace(usage, arguments=arguments)}
+    if "role" not in known:
+        return known
+    arguments = known["role"].arguments.replace("|".join(POSITIONS), "|".join(policy.roles))
+    return {**known, "role": replace(known["role"], arguments=arguments)}
 
 
 def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
@@ -72,7 +70,7 @@ def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
     what the alert's route says goes before both.
     """
     service = policy.service(incident.service)
-    routed = {Role(role): name for role, name in incident.roles.items()}
+    routed = {role: name for word, name in incident.roles.items() if (role := Role(word)) in policy.roles}
     return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles) | routed
 
 
@@ -107,6 +105,9 @@ def responders_found(
     taken = {a.role for a in held if a.user}
     versions = {a.role: a.version for a in held}
     new = {role: user for role, user in found.items() if role not in taken}
+    if not new:
+        return Decision()
+    told = [one for role, user in new.items() for one in instructed(incident.id, role, user, policy)]
     return Decision(
         save=tuple(
             Assignment(incident=incident.id, role=role, user=user, by=BOT, at=now, version=versions.get(role, 0))
@@ -115,16 +116,7 @@ def responders_found(
         note=tuple(
             _entry(incident, policy.title(role), user, BOT, now, "is {} by on-call") for role, user in new.items()
         ),
-        do=(
-            (
-                InviteResponders(incident.id),
-                PostCard(incident.id),
-                FurnishChannel(incident.id),
-                *(instruct for role, user in new.items() for instruct in instructed(incident.id, role, user, policy)),
-            )
-            if new
-            else ()
-        ),
+        do=(InviteResponders(incident.id), PostCard(incident.id), FurnishChannel(incident.id), *told),
     )
 
 

@@ -257,7 +257,7 @@ class PagePart(Part):
 class RolePart(Part):
     """What is left out of a role that the bot knows stays as it is there."""
 
-    title: str = Field(default="", max_length=40)
+    title: str = Field(default="", max_length=40, pattern=r"^[^<>&*_~`@\r\n]*$")
     required: dict[Level, Duration] = {}
     instructions: str = Field(default="", max_length=2500)
     who: list[Annotated[str, Field(pattern=WHO_HOLDS)]] = Field(default=[EVERYBODY], min_length=1)

@@ -318,6 +318,7 @@ EXPECTED = {
     "channel": "#name, or a channel's id",
     "to": "an address, such as leaders@example.com",
     "name": "small letters, digits, - and _",
+    "title": "words, without marks such as < & * or _",
     "page": "http:// or https://, and a host",
     "components": "small letters, digits, - and _",
     "exports": "small letters, digits, - and _",

@@ -98,6 +98,7 @@ def test_a_typo_is_named_with_its_line():
         ("routes: [{match: {a: b}, roles: {oops: b}}]", "routes.0.roles: unknown role 'oops'; did you mean ops?"),
         ("roles: {scribe: null}\nmay: {publish: [scribe]}", "may.publish: unknown role 'scribe'"),
         ("roles: {commander: null}", "roles.commander: every incident can have one"),
+        ("roles: {ops: {title: '<!here>'}}", "roles.ops.title: '<!here>' does not look right (words, without marks"),
         ("roles: {lead: {}}", "roles.lead: this word means something else already"),
         ("roles: {a: {title: ops lead}}", "roles: two of them are called ops lead"),
         (f"roles: {{{', '.join(f'r{n}: {{}}' for n in range(5))}}}", "roles: at most 8"),
