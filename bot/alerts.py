@@ -296,7 +296,7 @@ def _question(taken: Taken, severity: Severity, number: int, now: datetime) -> Q
         severity=severity,
         at=now,
         onset_at=alert.starts_at,
-        roles={role.value: name for role, name in taken.route.roles.items()},
+        roles={str(role): name for role, name in taken.route.roles.items()},
     )
 
 

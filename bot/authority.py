@@ -9,7 +9,8 @@ from bot.commands import Ask
 from bot.consent import in_words, who_may
 from bot.errors import Refused
 from bot.model import Assignment, Phase
-from bot.policy import EVERYBODY, Policy, Service
+from bot.policy import Policy, Service
+from bot.positions import EVERYBODY
 
 
 class Act(StrEnum):

@@ -11,11 +11,11 @@ from datetime import datetime
 
 from bot import incidents
 from bot.cards.update import approval_card, approval_overtaken, approval_settled
-from bot.decision import Decision, Deliver, PostCard, TellChanges
+from bot.decision import Decision, Deliver, PostCard, SendPost, TellChanges
 from bot.errors import Refused
 from bot.model import BOT, Audience, Delivery, DeliveryState, Entry, EntryKind, Incident, Post, Update
-from bot.policy import Destination, Mailbox, Policy
-from bot.text import brief, mention
+from bot.policy import Destination, Mailbox, Policy, PublicPage
+from bot.text import brief, code, mention
 
 REACHED = (DeliveryState.SENT, DeliveryState.DUE, DeliveryState.FAILED)  # or will be, or should have been
 
@@ -194,6 +194,25 @@ def gave_up(delivery: Delivery, error: str, now: datetime) -> Decision:
         incident=delivery.incident, at=now, kind=EntryKind.TROUBLE, by=BOT, text=trouble(failed), source=delivery.id
     )
     return Decision(save=(failed,), note=(note,), do=(PostCard(delivery.incident),))
+
+
+def left_open(
+    delivery: Delivery, last: Update, incident: Incident, there: Incident | None, error: str, policy: Policy
+) -> Decision:
+    """The end, the `last` update, did not reach a page of others', where customers read that it goes on.
+
+    `there`: the incident where it goes on, if it was merged.
+    """
+    to = {destination.name: destination.to for destination in policy.broadcasts}.get(delivery.destination)
+    if incident.is_open or delivery.update != last.number or not isinstance(to, PublicPage):
+        return Decision()
+    text = (
+        f":mega: {incident.id} is over, and the page {code(delivery.destination, 60)} could not be told: "
+        f"{brief(error, 300)}. Customers may read there that it goes on: please end it there by hand."
+    )
+    where = there.id if there else incident.id
+    post = Post(id=f"{delivery.id}/open", incident=where, channel=incidents.CHANNEL, text=text)
+    return Decision(save=(post,), do=(SendPost(post.id),))
 
 
 def trouble(delivery: Delivery) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 
@@ -23,6 +23,7 @@ from bot.model import (
     Task,
     Update,
 )
+from bot.positions import TITLES
 from bot.timeline import Line
 
 CALM = (Phase.MONITORING.value, Phase.RESOLVED.value)
@@ -44,6 +45,7 @@ class Case:
     names: Mapping[str, str]
     now: datetime
     tasks: Sequence[Task] = ()
+    titles: Mapping[Role, str] = field(default_factory=lambda: TITLES)
 
     @property
     def began(self) -> datetime:
@@ -83,7 +85,7 @@ class Case:
 
     @property
     def first_commander(self) -> Line | None:
-        title = Role.COMMANDER.title.lower()
+        title = self.titles[Role.COMMANDER].lower()
         return next((line for line in self.of(EntryKind.ROLE) if title in line.text), None)
 
     @property

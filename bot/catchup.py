@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot import text
@@ -12,6 +12,7 @@ from bot.cards.kit import context, header, section
 from bot.cards.marking import mark
 from bot.decision import Card
 from bot.model import Alert, Assignment, Change, Entry, EntryKind, Incident, Link, Role, Task, Update, Verdict
+from bot.positions import TITLES
 
 SUSPECTS, TRIED, TASKS, READS = 3, 6, 3, 3
 YOUNG = timedelta(minutes=5)  # until then the pinned card is all there is
@@ -33,11 +34,12 @@ def catchup(
     alerts: Sequence[Alert],
     card: str,
     now: datetime,
+    titles: Mapping[Role, str] = TITLES,
 ) -> Card:
     """`linked` as `links.ranked` has it, the rest as storage has it; `card` is the link to the pinned card."""
     parts = (
         ("", _going_on(incident, updates, now)),
-        ("Who leads", _who(assignments)),
+        ("Who leads", _who(assignments, titles)),
         ("What may have done it", _suspects(linked)),
         ("What was tried and seen", _tried(incident, entries)),
         ("What is left to do", _left(tasks)),
@@ -72,11 +74,12 @@ def _going_on(incident: Incident, updates: Sequence[Update], now: datetime) -> I
         yield f"Last update, {text.when(updates[-1].at)}: {text.brief(updates[-1].text, 400)}"
 
 
-def _who(assignments: Sequence[Assignment]) -> Iterator[str]:
+def _who(assignments: Sequence[Assignment], titles: Mapping[Role, str]) -> Iterator[str]:
     holders = {a.role: a.user for a in assignments if a.user}
-    free = [role.title.lower() for role in Role if role not in holders]
+    free = [title.lower() for role, title in titles.items() if role not in holders]
     yield (
-        text.dotted(f"{role.title} {text.mention(holders[role])}" for role in Role if role in holders) or "Nobody yet."
+        text.dotted(f"{title} {text.mention(holders[role])}" for role, title in titles.items() if role in holders)
+        or "Nobody yet."
     )
     if free:
         yield f"Nobody is {', '.join(free)}: `/incident role` takes it."

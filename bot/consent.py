@@ -10,6 +10,7 @@ from bot.errors import Refused
 from bot.intents import BACK, BLUE_GREEN, Intent
 from bot.model import PRODUCTION, Assignment, Change, Migration, Role, Rollout, Severity
 from bot.policy import GROUP, WHO, Rule, Service
+from bot.positions import TITLES
 from bot.text import code
 
 STAYS = frozenset({Migration.IRREVERSIBLE, Migration.HALF_APPLIED})
@@ -73,7 +74,7 @@ def _is(word: str, service: str) -> str:
         case _ if word.startswith(GROUP):
             return f"is in the Slack group {code(word.removeprefix(GROUP))}"
         case _:
-            return f"is {Role(word).title.lower()} of the incident"
+            return f"is {TITLES.get(Role(word), word).lower()} of the incident"
 
 
 # ---------------------------------------------------------------- who has to agree

@@ -296,6 +296,20 @@ class VerifyFleet(_Effect):
         return f"fleet {self.subject}"
 
 
+class Instruct(_Effect):
+    """Tell whoever got a role what it is for: `subject` is "INC-7/commander/U0DANA"."""
+
+    priority = 6
+
+    @property
+    def lane(self) -> str:  # of its own: nothing else of the incident waits for it
+        return f"instruct {self.subject}"
+
+
+class RemindRole(_Effect):
+    """Say that nobody holds a role which has to be filled: `subject` is "INC-7/commander"."""
+
+
 class RunProbe(_Effect):
     """Look whether probe `subject` finds what it expects."""
 
@@ -474,6 +488,8 @@ Effect = (
     | RunProbe
     | PollVendor
     | RemindUpdate
+    | Instruct
+    | RemindRole
     | HandleEvent
     | DraftPostmortem
     | SharePostmortem

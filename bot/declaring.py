@@ -13,6 +13,7 @@ from bot.errors import Refused
 from bot.incidents import channel_name, open_
 from bot.model import Assignment, Entry, EntryKind, Incident, Role, Severity
 from bot.policy import Policy, Service
+from bot.roles import instructed
 from bot.text import brief, code, one_line
 
 NEW, PRIVATE = "--new", "--private"
@@ -118,9 +119,11 @@ def declare(
         private=what.private,
     )
     incident = next(noun for noun in decision.save if isinstance(noun, Incident))
+    claim = f"is {policy.title(Role.COMMANDER).lower()}"
     me = Assignment(incident=incident.id, role=Role.COMMANDER, user=by, by=by, at=now)
-    lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text="is commander")
-    return decision + Decision(save=(me,), note=(lead,), say=_said(incident, policy))
+    lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text=claim)
+    told = instructed(incident.id, Role.COMMANDER, by, policy)
+    return decision + Decision(save=(me,), note=(lead,), do=told, say=_said(incident, policy))
 
 
 def _said(incident: Incident, policy: Policy) -> str:

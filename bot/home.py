@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.decision import Decision, ShowHome
 from bot.model import Assignment, Freeze, Home, Incident, Role, Sighting, Task
+from bot.positions import TITLES
 
 KEPT_UP = timedelta(minutes=30)  # after it was opened: Slack does not say when somebody looks away
 APART = timedelta(seconds=10)  # between two publications: what happens in between is shown together
@@ -23,6 +24,7 @@ class Facts:
     tasks: Sequence[Task] = ()
     rollouts: Sequence[Sighting] = ()
     freezes: Sequence[Freeze] = ()
+    titles: Mapping[Role, str] = field(default_factory=lambda: TITLES)
     oncall: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # name of the on-call → people, the first is called
@@ -31,15 +33,14 @@ class Facts:
         return tuple(a.role for a in self.held.get(incident.id, ()) if a.user == user)
 
     def commander(self, incident: Incident) -> str:
-        return next((a.user for a in self.held.get(incident.id, ()) if a.role is Role.COMMANDER), "")
+        return next((a.user for a in self.held.get(incident.id, ()) if a.role == Role.COMMANDER), "")
 
     def takes_part(self, incident: Incident, user: str) -> bool:
         return incident.by == user or bool(self.roles_of(incident, user))
 
     def seen_by(self, user: str) -> Facts:
-        """What this person may see: of the private incidents their own, and their own tasks."""
-        visible = tuple(i for i in self.incidents if not i.private or self.takes_part(i, user))
-        return replace(self, incidents=visible, tasks=tuple(task for task in self.tasks if task.owner == user))
+        """Their own tasks. Which private incidents they may know of is Slack's to say: see handlers/authority."""
+        return replace(self, tasks=tuple(task for task in self.tasks if task.owner == user))
 
 
 def opened(user: str, home: Home | None, now: datetime) -> Decision:

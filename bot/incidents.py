@@ -18,6 +18,7 @@ from bot.decision import (
     NameSuspects,
     OpenChannel,
     PostCard,
+    RemindRole,
     RemindUpdate,
     SendPost,
     ShowPicture,
@@ -74,6 +75,7 @@ def open_(
             *(() if private else (CallResponders(incident.id),)),
             NameSuspects(incident.id),
             *remind(incident),
+            *watch_roles(incident, policy, now),
         ),
     )
 
@@ -83,10 +85,21 @@ def remind(incident: Incident) -> tuple[RemindUpdate, ...]:
     return (RemindUpdate(incident.id, due=incident.next_update_at - LEAD),) if incident.next_update_at else ()
 
 
+SOON = timedelta(minutes=1)  # whoever is called for a role needs a moment to get it
+
+
+def watch_roles(incident: Incident, policy: Policy, now: datetime) -> tuple[RemindRole, ...]:
+    """When to look whether those roles are filled that an incident as severe as this needs."""
+    needed = {role: within for role, one in policy.roles.items() if (within := one.required.get(incident.severity))}
+    since = incident.since
+    return tuple(RemindRole(f"{incident.id}/{role}", due=max(since + w, now + SOON)) for role, w in needed.items())
+
+
 def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str = BOT) -> Decision:
     """Back to investigating, in the channel it had, as an incident of its own."""
     again = replace(incident, phase=Phase.INVESTIGATING, resolved_at=None, merged_into="", cancelled=False)
     again = replace(again, next_update_at=policy.next_update(again, now), snoozed_until=None)
+    again = replace(again, reopened_at=now, reopened_by=by)
     because = f": {brief(why, 300)}" if why else ""
     # The resolution that did not hold names the post: one post per reopening, however often this is decided.
     post = Post(
@@ -99,7 +112,14 @@ def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str 
     return Decision(
         save=(again, post),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(SendPost(post.id), *refresh(again), InviteResponders(incident.id), *remind(again)),
+        do=(
+            SendPost(post.id),
+            *refresh(again),
+            InviteResponders(incident.id),
+            *(() if again.private else (CallResponders(incident.id),)),
+            *remind(again),
+            *watch_roles(again, policy, now),
+        ),
         say=f"{incident.id} is open again, *{again.phase}*.",
     )
 
@@ -218,7 +238,12 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text),),
-        do=(*refresh(changed), *remind(changed), *calls(incident, changed, policy)),
+        do=(
+            *refresh(changed),
+            *remind(changed),
+            *calls(incident, changed, policy),
+            *watch_roles(changed, policy, now),
+        ),
         say=f"{incident.id} is now *{severity}*.",
     )
 

@@ -18,6 +18,7 @@ WAYS = {MESSAGE: "direct message", MAIL: "e-mail", ALARM: "PagerDuty"}
 OURS = "watchkeeper/"  # what the keys of our alerts elsewhere begin with
 FIRST = 0  # the number of the page that an incident makes by itself
 SEVERE = "a severe incident pages its on-call"
+AGAIN = "a severe incident is open again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Meant:
 
 def in_order(wanted: Mapping[Role, str]) -> tuple[str, ...]:
     """The on-calls of an incident: the commander's first, each once."""
-    return tuple(dict.fromkeys(wanted[role] for role in Role if role in wanted))
+    return tuple(dict.fromkeys(wanted[role] for role in sorted(wanted, key=lambda role: role != Role.COMMANDER)))
 
 
 # ---------------------------------------------------------------- how it begins
@@ -59,16 +60,25 @@ def automatic(
     policy: Policy,
     now: datetime,
 ) -> Decision:
-    """A severe incident calls its on-call, once. Not where one of them declared it or has taken a role: they know."""
+    """A severe incident calls its on-call, once, and once more each time that it is reopened. Not where one of them
+    declared it, reopened it or has taken a role since: they know.
+    """
     severe = policy.pages_at is not None and incident.severity <= policy.pages_at
     if not severe or not incident.is_open or incident.drill or incident.private or not people:
         return Decision()
-    if any(page.id == page_id(incident.id, FIRST) for page in pages):
+    by_itself = [page for page in pages if page.by == BOT]
+    if any(page.at >= incident.since or page.state is PageState.CALLING for page in by_itself):
         return Decision()
-    here = {incident.by} | {one.user for one in held if one.user == one.by}
+    here = {incident.reopened_by if incident.reopened_at else incident.by}
+    here |= {one.user for one in held if one.user == one.by and one.at >= incident.since}
     if here & set(people):
         return Decision()
-    return begin(incident, FIRST, people, SEVERE, BOT, ways, policy, now, alarm=True)
+    number, why = (_following(pages), AGAIN) if incident.reopened_at else (FIRST, SEVERE)
+    return begin(incident, number, people, why, BOT, ways, policy, now, alarm=True)
+
+
+def _following(pages: Collection[Page]) -> int:
+    return 1 + max((int(page.id.rpartition("/")[2]) for page in pages), default=FIRST)
 
 
 def asked(
@@ -95,7 +105,7 @@ def asked(
                 f"<@{page.who}> has been paged for {span(now - page.turn_at)} already; nothing was sent.",
                 instead="/incident page @who why",
             )
-    number = 1 + max((int(page.id.rpartition("/")[2]) for page in pages), default=FIRST)
+    number = _following(pages)
     why = one_line(why) or f"{incident.id} needs you"
     decision = begin(incident, number, people, why, by, ways, policy, now, alarm=alarm)
     how = [WAYS[way] for way in ways.of(people[0])] + ([WAYS[ALARM]] if alarm and ways.alarm else [])

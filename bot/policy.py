@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.matching import Match
 from bot.model import PRODUCTION, Audience, Incident, Phase, Role, Severity, Verb, named, rollout_id, spelled_out
+from bot.positions import EVERYBODY, POSITIONS, Position
 from bot.signals import ENVIRONMENT, Signal
 
 SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
@@ -230,7 +231,6 @@ TIMELINE = "timeline"
 EMOJI: Mapping[str, str] = MappingProxyType(
     {"pushpin": TIMELINE, "star": "task", "repeat": "follow-up", "question": "question"}
 )
-EVERYBODY = "everybody"
 ANYBODY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     dict.fromkeys(("declare", "update", "publish", "resolve"), (EVERYBODY,))
 )
@@ -341,6 +341,7 @@ class Policy:
     services: Mapping[str, Service] = field(default_factory=dict)
     oncall: Mapping[str, OnCall] = field(default_factory=dict)
     people: Mapping[str, Contact] = field(default_factory=dict)  # by Slack id
+    roles: Mapping[Role, Position] = field(default_factory=lambda: POSITIONS)  # in the order of the card
     pages_at: Severity | None = (
         Severity.SEV2
     )  # an incident as severe as this, or more, pages its on-call; None: none does
@@ -394,6 +395,14 @@ class Policy:
     def rollouts(self) -> tuple[Service, ...]:
         """Those that have one."""
         return tuple(service for service in self.everywhere() if service.rollout)
+
+    def title(self, role: Role) -> str:
+        """As people read it; of a role that is no longer configured, its name."""
+        return self.roles[role].title if role in self.roles else role.capitalize()
+
+    @property
+    def titles(self) -> Mapping[Role, str]:
+        return {role: position.title for role, position in self.roles.items()}
 
     def probes_of(self, service: str, environment: str) -> tuple[str, ...]:
         """The names of the probes that look at it."""

@@ -25,6 +25,7 @@ from bot.model import (
     Update,
     Verdict,
 )
+from bot.positions import TITLES
 from bot.promises import noun
 from bot.text import is_link, plural, span
 from bot.timeline import BEFORE, CHAT, GAP, Line, name_of
@@ -46,6 +47,7 @@ def draft(
     names: Mapping[str, str],
     now: datetime,
     tasks: Sequence[Task] = (),
+    titles: Mapping[Role, str] = TITLES,
 ) -> str:
     """Markdown. The same facts make the same text; `names` is Slack id → display name."""
     case = Case(
@@ -58,6 +60,7 @@ def draft(
         names=names,
         now=now,
         tasks=tasks,
+        titles=titles,
     )
     parts = [
         _title(case),
@@ -397,8 +400,8 @@ def _responders(case: Case) -> Iterator[str]:
     yield "| Role | Name |"
     yield "|---|---|"
     held = {a.role: a.user for a in case.assignments if a.user}
-    for role in Role:
-        yield f"| {role.title} | {md(name_of(held[role], case.names)) if role in held else 'nobody'} |"
+    for role, title in case.titles.items():
+        yield f"| {md(title)} | {md(name_of(held[role], case.names)) if role in held else 'nobody'} |"
     spoke = {line.who for line in case.lines if line.kind == CHAT and not line.role}
     if spoke:
         yield f"| In the channel | {', '.join(md(who) for who in sorted(spoke))} |"

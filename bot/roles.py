@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.case import Case
-from bot.commands import person
-from bot.decision import Decision, FurnishChannel, InviteResponders, PostCard, SendPost
+from bot.commands import Usage, person
+from bot.consent import in_words
+from bot.decision import Decision, FurnishChannel, Instruct, InviteResponders, PostCard, SendPost
 from bot.errors import Refused
 from bot.incidents import CHANNEL
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role, Verdict
 from bot.policy import Policy, Rota
+from bot.positions import POSITIONS
 from bot.text import clip, code, mention, one_line, paragraph
 
-WORDS: Mapping[str, Role] = {
-    **{role.value: role for role in Role},
+ALIASES: Mapping[str, Role] = {
     "lead": Role.COMMANDER,
     "ic": Role.COMMANDER,
     "operations": Role.OPS,
@@ -32,11 +34,27 @@ FOUND: Mapping[Verdict, str] = {
 }
 
 
-def parse_role(word: str) -> Role:
-    if role := WORDS.get(word.lower()):
+def named(word: str, policy: Policy) -> Role | None:
+    """A role by its name, by another word for it, or by its title where that is one word."""
+    titled = {title.lower(): role for role, title in policy.titles.items()}
+    called: dict[str, Role] = {**titled, **ALIASES, **{str(role): role for role in policy.roles}}
+    role = called.get(word.lower())
+    return role if role in policy.roles else None
+
+
+def parse_role(word: str, policy: Policy) -> Role:
+    if role := named(word, policy):
         return role
     what = f"{code(word, 40)} is not a role" if word else "Say which role"
-    raise Refused(f"{what}.", instead="/incident role commander|ops|comms|scribe")
+    raise Refused(f"{what}.", instead=f"/incident role {'|'.join(policy.roles)}")
+
+
+def usages(known: Mapping[str, Usage], policy: Policy) -> Mapping[str, Usage]:
+    """What may be typed, with the roles that there are."""
+    if "role" not in known:
+        return known
+    arguments = known["role"].arguments.replace("|".join(POSITIONS), "|".join(policy.roles))
+    return {**known, "role": replace(known["role"], arguments=arguments)}
 
 
 def on_duty(rota: Rota, now: datetime) -> tuple[str, ...]:
@@ -52,7 +70,7 @@ def wanted(incident: Incident, policy: Policy) -> dict[Role, str]:
     what the alert's route says goes before both.
     """
     service = policy.service(incident.service, incident.environment)
-    routed = {Role(role): name for role, name in incident.roles.items()}
+    routed = {role: name for word, name in incident.roles.items() if (role := Role(word)) in policy.roles}
     return ({Role.COMMANDER: service.oncall} if service.oncall else {}) | dict(service.roles) | routed
 
 
@@ -81,26 +99,42 @@ def people_of(name: str, policy: Policy, members: Mapping[str, Sequence[str]], n
 
 
 def responders_found(
-    incident: Incident, found: Mapping[Role, str], held: Sequence[Assignment], now: datetime
+    incident: Incident, found: Mapping[Role, str], held: Sequence[Assignment], policy: Policy, now: datetime
 ) -> Decision:
     """Fills the roles that nobody holds; a role that somebody took is theirs."""
     taken = {a.role for a in held if a.user}
     versions = {a.role: a.version for a in held}
     new = {role: user for role, user in found.items() if role not in taken}
+    if not new:
+        return Decision()
+    told = [one for role, user in new.items() for one in instructed(incident.id, role, user, policy)]
     return Decision(
         save=tuple(
             Assignment(incident=incident.id, role=role, user=user, by=BOT, at=now, version=versions.get(role, 0))
             for role, user in new.items()
         ),
-        note=tuple(_entry(incident, role, user, BOT, now, "is {} by on-call") for role, user in new.items()),
-        do=(InviteResponders(incident.id), PostCard(incident.id), FurnishChannel(incident.id)) if new else (),
+        note=tuple(
+            _entry(incident, policy.title(role), user, BOT, now, "is {} by on-call") for role, user in new.items()
+        ),
+        do=(InviteResponders(incident.id), PostCard(incident.id), FurnishChannel(incident.id), *told),
     )
 
 
-def _entry(incident: Incident, role: Role, user: str, by: str, now: datetime, text: str) -> Entry:
-    return Entry(
-        incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=user, text=text.format(role.title.lower())
-    )
+def instructed(incident: str, role: Role, user: str, policy: Policy) -> tuple[Instruct, ...]:
+    """Whoever gets a role is told what it is for, if the configuration says that."""
+    position = policy.roles.get(role)
+    return (Instruct(f"{incident}/{role}/{user}"),) if position and position.instructions else ()
+
+
+def instructions_id(subject: str) -> str:
+    """The post of an Instruct."""
+    incident, _, rest = subject.partition("/")
+    return f"{incident}/instructions/{rest}"
+
+
+def _entry(incident: Incident, title: str, user: str, by: str, now: datetime, text: str) -> Entry:
+    """How the timeline reads it again: see `CLAIM` in bot/timeline.py."""
+    return Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=user, text=text.format(title.lower()))
 
 
 def assign(
@@ -108,44 +142,54 @@ def assign(
     words: str,
     current: Mapping[Role, Assignment],
     by: str,
+    policy: Policy,
     now: datetime,
     *,
     handing_off: bool = False,
     summary: str = "",
+    may: Collection[str] | None = None,
 ) -> Decision:
-    """`role comms @bob` gives, `role comms` takes a free role; a held one is given by its holder or the commander."""
+    """`role comms @bob` gives, `role comms` takes a free role; a held one is given by its holder or the commander.
+
+    `may`: who may hold it, where not everybody may.
+    """
     if not incident.is_open:
         raise Refused(f"{incident.id} is already resolved; nothing was changed.")
     word, _, who = words.replace(TAKE, "").strip().partition(" ")
-    role = parse_role(word)
+    role = parse_role(word, policy)
+    title = policy.title(role)
     user = person(who.strip()) if who.strip() else by
     held = current.get(role)
     if handing_off and not who.strip() and held and held.user == by:
         raise Refused("Say to whom.", instead=f"/incident handoff {role} @who")
     if held and held.user == user:
-        raise Refused(f"<@{user}> is {role.title.lower()} already; nothing was changed.")
+        raise Refused(f"<@{user}> is {title.lower()} already; nothing was changed.")
     commander = current.get(Role.COMMANDER)
     if held and held.user and TAKE not in words and by not in (held.user, commander.user if commander else ""):
         raise Refused(
-            f"<@{held.user}> is {role.title.lower()}. They or the commander can hand it over; if they are away:",
+            f"<@{held.user}> is {title.lower()}. They or the commander can hand it over; if they are away:",
             instead=f"/incident role {role} {TAKE}",
         )
     if handing_off and not (held and held.user):
-        raise Refused(f"Nobody is {role.title.lower()} yet.", instead=f"/incident role {role} @who")
+        raise Refused(f"Nobody is {title.lower()} yet.", instead=f"/incident role {role} @who")
+    if may is not None and user not in may:
+        who = in_words(policy.roles[role].who, incident.service)
+        raise Refused(f"Only who {who} may be {title.lower()}, and {mention(user)} is not; nothing was changed.")
     version = held.version if held else 0
     assignment = Assignment(incident=incident.id, role=role, user=user, by=by, at=now, version=version)
     text = "takes over as {}" if held and held.user else "is {}"
-    told = _told(incident, role, user, by, held, summary)
+    told = _told(incident, role, title, user, by, held, summary)
     return Decision(
         save=(assignment, *told),
-        note=(_entry(incident, role, user, by, now, text), *_handed(incident, summary, by, now)),
+        note=(_entry(incident, title, user, by, now, text), *_handed(incident, summary, by, now)),
         do=(
             InviteResponders(incident.id),
             PostCard(incident.id),
             FurnishChannel(incident.id),
             *(SendPost(post.id) for post in told),
+            *instructed(incident.id, role, user, policy),
         ),
-        say=f"<@{user}> is now *{role.title}* of {incident.id}.",
+        say=f"<@{user}> is now *{title}* of {incident.id}.",
     )
 
 
@@ -176,7 +220,7 @@ def handoff_draft(case: Case) -> str:
 
 
 def _told(
-    incident: Incident, role: Role, user: str, by: str, held: Assignment | None, summary: str = ""
+    incident: Incident, role: Role, title: str, user: str, by: str, held: Assignment | None, summary: str = ""
 ) -> tuple[Post, ...]:
     """Said in the channel to those who did not press it themselves: the new holder, and the one before."""
     before = held.user if held else ""
@@ -185,7 +229,7 @@ def _told(
     after = f", after {mention(before)}" if before else ""
     given = f" ({mention(by)} said so)" if by != user else ""
     handed = f"\n{paragraph(summary, 2000)}" if summary.strip() else ""
-    text = f"{mention(user)} is now *{role.title}* of {incident.id}{after}{given}.{handed}"
+    text = f"{mention(user)} is now *{title}* of {incident.id}{after}{given}.{handed}"
     number = held.version if held else 0
     return (Post(id=f"{incident.id}/role/{role}/{number}", incident=incident.id, channel=CHANNEL, text=text),)
 

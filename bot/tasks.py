@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,10 +13,11 @@ from bot.decision import Decision, PostCard, RemindTask, SendPost
 from bot.errors import Refused
 from bot.incidents import CHANNEL
 from bot.model import Entry, EntryKind, Incident, Post, Task
-from bot.text import brief, mention
+from bot.text import brief, code, mention
 
 TASK, FOLLOW_UP, QUESTION = "task", "follow-up", "question"
 DUE_AFTER = timedelta(hours=24)
+NEAR = 3  # names that are offered for one that nobody has
 AFTERWARDS = timedelta(days=7)  # what a person puts off until the fire is out
 
 
@@ -36,6 +40,33 @@ def followup(
         note=(Entry(incident=incident, at=now, kind=EntryKind.NOTE, by=by, text=f"follow-up: {text}", source=task.id),),
         do=(RemindTask(task.id, due=task.due_at), *_card(task)),
     )
+
+
+UNNAMED = re.compile(r"@[\w.'’-]+")  # Slack would have made a mention of a name that it knows
+
+
+def unnamed(words: str) -> str:
+    """The name where the owner stands, if it is nobody's; in the middle, or in an address, an @ is a word."""
+    last = (words.split() or [""])[-1]
+    return last.removeprefix("@") if UNNAMED.fullmatch(last) else ""
+
+
+def nobody(name: str, words: str, verb: str, names: Mapping[str, str]) -> Refused:
+    """`names` is Slack id → name, of those who are likely meant."""
+    spelled = {part: who for who, known in names.items() for part in _spellings(known)}
+    close = difflib.get_close_matches(name.lower(), list(spelled), n=NEAR, cutoff=0.6)
+    found = list(dict.fromkeys(names[spelled[one]] for one in close))
+    hint = f" Did you mean {' or '.join(code(one, 60) for one in found)}?" if found else ""
+    text = brief(words.strip().removesuffix(f"@{name}"), 200).strip()
+    return Refused(
+        f"I know nobody called {code(name, 60)}; nothing was noted.{hint} Pick the person from Slack's @ list.",
+        instead=f"/incident {verb} {text or '…'} @{brief(found[0], 60) if found else 'who'}",
+    )
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    known = name.lower()
+    return known, known.replace(" ", "."), known.split()[0] if known.split() else known
 
 
 def parse(words: str, verb: str, by: str) -> tuple[str, str]:
@@ -85,8 +116,11 @@ def _entry(task: Task, said: str, by: str, now: datetime) -> Entry:
     return Entry(incident=task.incident, at=now, kind=EntryKind.NOTE, by=by, text=text, source=task.id)
 
 
-def remind(task: Task, elsewhere: str, now: datetime) -> Decision:
-    """Said once. `elsewhere` is where a task without an incident is heard of; "" for nowhere."""
+def remind(task: Task, there: Incident | None, elsewhere: str, now: datetime) -> Decision:
+    """Said once. `there`: the incident in whose channel, which for what was merged is the one that it goes on in.
+
+    `elsewhere` is where a task without an incident is heard of; "" for nowhere. Of what was no incident nobody hears.
+    """
     if task.done_at or task.reminded_at or task.due_at is None:
         return Decision()
     if now < task.due_at:
@@ -97,10 +131,12 @@ def remind(task: Task, elsewhere: str, now: datetime) -> Decision:
         do=_card(task),
     )
     channel = CHANNEL if task.incident else elsewhere
-    if not channel:
+    if not channel or (there and there.cancelled):
         return noted
-    text = f":alarm_clock: {mention(task.owner)}, this {task.kind} is due: {brief(task.text, 1000)}"
-    post = Post(id=f"{task.id}/reminder", incident=task.incident, channel=channel, text=text)
+    where = there.id if there else ""
+    of = f" of {task.incident}" if where != task.incident else ""
+    text = f":alarm_clock: {mention(task.owner)}, this {task.kind}{of} is due: {brief(task.text, 1000)}"
+    post = Post(id=f"{task.id}/reminder", incident=where, channel=channel, text=text)
     return noted + Decision(save=(post,), do=(SendPost(post.id),))
 
 

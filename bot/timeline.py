@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from bot.judgement.telling import PER_WINDOW, Heard, Scored, choose, score
+from bot.judgement.telling import LEADS, PER_WINDOW, Heard, Scored, choose, score
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Message, Phase, Role
+from bot.positions import TITLES
 from bot.text import NAME, clean, clip, is_link, one_line, plural, span
 
 CHAT, GAP = "chat", "gap"  # the kinds of line besides those of entries
@@ -47,6 +48,7 @@ def timeline(
     assignments: Sequence[Assignment],
     names: Mapping[str, str],
     *,
+    titles: Mapping[Role, str] = TITLES,
     per_window: int = PER_WINDOW,
     silence: timedelta = SILENCE,
 ) -> tuple[Line, ...]:
@@ -56,7 +58,7 @@ def timeline(
     """
     said = spoken(messages)
     phases = Phases(incident, entries)
-    roles = Roles(entries, assignments)
+    roles = Roles(entries, assignments, titles)
     heard = (_heard(message, phases, roles, names) for message in said)
     kept = choose(list(score(heard, (incident.service,))), per_window)
     lines = [_fact(entry, phases, roles, names) for entry in sorted(entries, key=lambda e: (e.at, e.seq))]
@@ -119,26 +121,36 @@ def moved_to(entry: Entry) -> Phase | None:
 class Roles:
     """Who held which role when, as the entries tell; the assignments fill in what no entry says."""
 
-    def __init__(self, entries: Iterable[Entry], assignments: Iterable[Assignment]) -> None:
-        claims = [(e.at, role, e.whom) for e in entries if e.whom and (role := _role_in(e))]
+    def __init__(
+        self, entries: Iterable[Entry], assignments: Iterable[Assignment], titles: Mapping[Role, str] = TITLES
+    ) -> None:
+        self.titles, called = titles, {title.lower(): role for role, title in titles.items()}
+        claims = [(e.at, role, e.whom) for e in entries if e.whom and (role := _role_in(e, called))]
         told = {(role, user) for _, role, user in claims}
         claims += [(a.at, a.role, a.user) for a in assignments if a.user and (a.role, a.user) not in told]
         self.claims = sorted(claims, key=lambda claim: claim[0])
 
     def of(self, user: str, at: datetime) -> str:
-        """The title of the role, or "". The latest claim of a role holds it; of several roles the first."""
+        """The title of the role, or ""."""
+        role = self.held(user, at)
+        return self.titles[role] if role else ""
+
+    def held(self, user: str, at: datetime) -> Role | None:
+        """The latest claim of a role holds it; of several roles the first."""
         holders: dict[Role, str] = {}
         for since, role, who in self.claims:
             if since > at:
                 break
             holders[role] = who
-        return next((role.title for role in Role if holders.get(role) == user), "")
+        return next((role for role in self.titles if holders.get(role) == user), None)
 
 
-def _role_in(entry: Entry) -> Role | None:
-    if entry.kind is not EntryKind.ROLE:
-        return None
-    return next((role for role in Role if role.title.lower() in entry.text), None)
+CLAIM = re.compile(r"(?:is|takes over as) (.+?)(?: by on-call)?")  # as bot/roles.py writes it
+
+
+def _role_in(entry: Entry, called: Mapping[str, Role]) -> Role | None:
+    match = CLAIM.fullmatch(entry.text) if entry.kind is EntryKind.ROLE else None
+    return called.get(match[1]) if match else None
 
 
 def name_of(user: str, names: Mapping[str, str]) -> str:
@@ -167,6 +179,7 @@ def _heard(message: Message, phases: Phases, roles: Roles, names: Mapping[str, s
         message=message,
         text=readable(message.text[:READ], names),
         role=roles.of(message.user, message.at),
+        leads=roles.held(message.user, message.at) in LEADS,
         stretch=phases.number(message.at),
     )
 

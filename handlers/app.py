@@ -28,6 +28,7 @@ from handlers import heartbeats, providers, schedule
 from handlers.config import OnCall
 from handlers.intake import Source
 from handlers.outbox import Workers
+from handlers.providers.away_mail import AwayMail
 from handlers.providers.away_webhook import AwayWebhook
 from handlers.providers.fetch import Fetch
 from handlers.providers.places import Bucket, Command, Folder
@@ -49,7 +50,7 @@ from handlers.web import server
 from handlers.web.gates import pass_of, place_of
 from handlers.web.guard import sign
 from handlers.web.signin import Entrance, networks
-from handlers.world import Alarms, ByVersion, Metrics, Neighbourhood, OnCalls, Place, Pods, Rollouts, World
+from handlers.world import Alarms, Beyond, ByVersion, Metrics, Neighbourhood, OnCalls, Place, Pods, Rollouts, World
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -178,7 +179,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         by_version=errors_by_version(settings, measured),
         draw=providers.load("plots", providers.DRAWING) if settings.policy.signals else None,
         neighbourhood=neighbourhood(settings),
-        beyond={"webhook": AwayWebhook(settings.away_webhook)} if settings.away_webhook else {},
+        beyond=beyond(settings),
         prober=prober(settings),
         exports=places(settings, now),
         status_since=status_since(store, now()) if settings.policy.status else None,
@@ -358,6 +359,16 @@ def alarms(settings: Settings) -> Alarms | None:
     if part:
         made = providers.load("pagerduty", providers.ALARMS)(settings.routing_key, url=part.url)
     return made
+
+
+def beyond(settings: Settings) -> dict[str, Beyond]:
+    """The ways to the on-call that do not lead through Slack, by name: each address is one."""
+    found: dict[str, Beyond] = {}
+    if settings.away_webhook:
+        found["webhook"] = AwayWebhook(settings.away_webhook)
+    if letters := mailer(settings):
+        found |= {f"mail:{address}": AwayMail(letters, address) for address in settings.config.away.email}
+    return found
 
 
 def mailer(settings: Settings) -> Smtp | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from bot import audiences, broadcasts, letters, notices, text
 from bot.cards.update import update_card
+from bot.decision import Decision
 from bot.errors import NotYet, ProviderError
 from bot.model import Delivery, DeliveryState, Incident, Update
 from bot.policy import Destination, Hook, Mailbox, Policy, PublicPage, Room
@@ -78,8 +80,15 @@ def _send(world: World, destination: Destination, way: Way, job: Job) -> str:
             assert_never(destination.to)
 
 
-def gave_up(id: str, error: ProviderError) -> Think:
-    return lambda tx, now: broadcasts.gave_up(tx.delivery(id), str(error), now)
+def gave_up(world: World, id: str, error: ProviderError) -> Think:
+    def think(tx: Tx, now: datetime) -> Decision:
+        delivery = tx.delivery(id)
+        incident, there = tx.incident(delivery.incident), tx.survivor(delivery.incident)
+        last = tx.updates(incident.id)[-1]
+        left = broadcasts.left_open(delivery, last, incident, there, str(error), world.policy)
+        return broadcasts.gave_up(delivery, str(error), now) + left
+
+    return think
 
 
 # ---------------------------------------------------------------- Slack

@@ -47,6 +47,8 @@ def rows(settings: Settings) -> list[Row]:
         *others(settings),
         *mail(settings),
         *broadcasts(settings),
+        *paging(settings),
+        *copies(settings),
     ]
 
 
@@ -248,6 +250,18 @@ def broadcasts(settings: Settings) -> Iterator[Row]:
         yield tried(f"broadcast {name}", partial(page_opened, page))
     if any(part.webhook for part in settings.config.broadcasts):
         yield tried("webhooks", lambda: f"{', '.join(app.webhooks(settings))}: signed with secrets that are ones")
+
+
+def paging(settings: Settings) -> Iterator[Row]:
+    """Whether PagerDuty would call somebody. It calls nobody."""
+    if alarms := app.alarms(settings):
+        yield tried("paging by PagerDuty", alarms.look)
+
+
+def copies(settings: Settings) -> Iterator[Row]:
+    """Whether copies of the status page could go where they should. No page is put there."""
+    for name, place in app.places(settings, app.utc_now).items():
+        yield tried(f"status page to {name}", place.look)
 
 
 def page_opened(page: Statuspage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot import roles
 from bot.cards import incident as cards
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
@@ -42,7 +43,8 @@ def _run(world: World, ask: Ask) -> Decision:
     if not verb:
         return tray(world, ask)
     if verb == "help":
-        return Decision(say=cards.help_card(world.commands[ask.command], COMMANDS[ask.command]))
+        usages = roles.usages(COMMANDS[ask.command], world.policy)
+        return Decision(say=cards.help_card(world.commands[ask.command], usages))
     if verb not in COMMANDS[ask.command]:
         raise unknown_verb(ask.command, verb)
     authority.admit(world, ask)

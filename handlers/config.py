@@ -17,7 +17,6 @@ from bot import durations, matching
 from bot.commands import nearest
 from bot.model import PRODUCTION, Audience, Phase, Role, Severity, Verb
 from bot.policy import (
-    EVERYBODY,
     GATES,
     GROUP,
     SEVERITY_WORDS,
@@ -48,6 +47,8 @@ from bot.policy import (
     Verification,
 )
 from bot.policy import OnCall as OnCallSource
+from bot.positions import EVERYBODY, MOST, POSITIONS, Position
+from bot.roles import ALIASES
 from bot.signals import ERRORS_BY_VERSION, SIGNALS, Signal
 from handlers.intake import SENDERS, STAND_INS, Sender, generic
 from handlers.intake.fields import environment as as_heard
@@ -90,10 +91,14 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Level = Annotated[Severity, BeforeValidator(_severity)]
 
 
-WHO_MAY = rf"^({'|'.join((*WHO, *Role))}|{GROUP}S[A-Z0-9]+)$"
+ROLE = r"[a-z][a-z0-9-]{0,19}"  # its name, as people type it
+WHO_MAY = rf"^({ROLE}|{GROUP}S[A-Z0-9]+)$"
+WHO_HOLDS = rf"^({EVERYBODY}|owners|oncall|{GROUP}S[A-Z0-9]+)$"
+RoleName = Annotated[str, Field(pattern=rf"^{ROLE}$")]
 Member = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]  # a Slack member id
 
 
+NO_ROLES = frozenset({EVERYBODY, *WHO, *ALIASES})  # words that mean something where roles stand
 NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 AUTH = (*SCHEMES, "sns", "none")
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
@@ -250,6 +255,21 @@ class PagePart(Part):
         return self
 
 
+class RolePart(Part):
+    """What is left out of a role that the bot knows stays as it is there."""
+
+    title: str = Field(default="", max_length=40, pattern=r"^[^<>&*_~`@\r\n]*$")
+    required: dict[Level, Duration] = {}
+    instructions: str = Field(default="", max_length=2500)
+    who: list[Annotated[str, Field(pattern=WHO_HOLDS)]] = Field(default=[EVERYBODY], min_length=1)
+
+    def policy(self, role: Role) -> Position:
+        known = POSITIONS.get(role, Position(title=role.capitalize()))
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        wanted = replace(known, **given | ({"who": tuple(self.who)} if "who" in given else {}))
+        return wanted if wanted.title.strip() else replace(wanted, title=known.title)
+
+
 class PersonPart(Part):
     name: str = ""
     phone: str = Field(default="", pattern=r"^(\+?[0-9][0-9 ()/.-]{3,30})?$")
@@ -267,6 +287,16 @@ class MayPart(Part):
     update: Allowed = [EVERYBODY]
     publish: Allowed = [EVERYBODY]
     resolve: Allowed = [EVERYBODY]
+
+    @model_validator(mode="after")
+    def _somebody(self) -> MayPart:
+        """Before there is an incident nobody has a role in it."""
+        if not any(re.fullmatch(WHO_HOLDS, who) for who in self.declare):
+            raise ValueError(
+                "declare: a role is held in an incident, so nobody could ever declare one; "
+                f"add {EVERYBODY}, oncall, owners or {GROUP} and a Slack user group's id"
+            )
+        return self
 
     def policy(self) -> dict[str, tuple[str, ...]]:
         return {act: tuple(who) for act, who in self.model_dump().items()}
@@ -341,7 +371,7 @@ class PlacedPart(Part):
     """A service in one environment."""
 
     oncall: str = ""
-    roles: dict[Role, str] = {}
+    roles: dict[RoleName, str] = {}
     owners: list[Member] = []
     rollout: RolloutPart | None = None
     broadcast: list[str] = []
@@ -355,7 +385,7 @@ class PlacedPart(Part):
             name=name,
             environment=environment,
             oncall=self.oncall,
-            roles=self.roles,
+            roles={Role(role): who for role, who in self.roles.items()},
             owners=tuple(self.owners),
             rollout=self.rollout.policy(name) if self.rollout else None,
             broadcast=tuple(self.broadcast),
@@ -513,12 +543,13 @@ class RoutePart(Part):
     environment: str = ""
     severity: Level | None = None
     group: str = ""
-    roles: dict[Role, str] = {}
+    roles: dict[RoleName, str] = {}
     then: Then | None = None
     expect_every: Duration | None = None
 
     def policy(self) -> Route:
-        return Route(**{name: getattr(self, name) for name in RoutePart.model_fields})
+        roles = {Role(role): who for role, who in self.roles.items()}
+        return Route(**{name: getattr(self, name) for name in RoutePart.model_fields} | {"roles": roles})
 
 
 class ExpectPart(Part):
@@ -607,6 +638,7 @@ class ProbePart(Part):
 
 class AwayPart(Part):
     webhook_env: str = ""
+    email: list[Annotated[str, Field(pattern=r"^[^\s@<>,;/]+@[^\s@<>,;/]+$")]] = []
 
 
 class VendorPart(Part):
@@ -827,6 +859,7 @@ class Config(Part):
     oncall: dict[str, OnCall] = {}
     people: dict[Member, PersonPart] = {}
     page: PagePart = PagePart()
+    roles: dict[RoleName, RolePart | None] = {}
     services: dict[Annotated[str, Field(pattern=PLACE)], ServicePart] = {}
     rollback: RollbackPart = RollbackPart()
     consent: list[ConsentPart] = [ConsentPart()]
@@ -854,12 +887,16 @@ class Config(Part):
         for kind, whose in STAND_INS.items():
             if sum((part.sender or name) == kind for name, part in (self.senders or {}).items()) > 1:
                 raise ValueError(f"senders: one {whose} address is all there is; let both servers post to one source")
+        positions = {str(role): one for role, one in self.positions().items()}
         for number, route in enumerate(self.routes):
             for role, who in route.roles.items():
+                _known(role, positions, f"routes.{number}.roles", "role")
                 _known(who, self.oncall, f"routes.{number}.roles.{role}", "on-call")
         for name, service in self.services.items():
             for environment, there in service.places.items():
                 where = f"services.{name}" + (f".environments.{environment}" if there is not service else "")
+                for role in there.roles:
+                    _known(role, positions, f"{where}.roles", "role")
                 for who in filter(None, (there.oncall, *there.roles.values())):
                     _known(who, self.oncall, where, "on-call")
                 if there.rollout and there.rollout.cluster:
@@ -882,6 +919,31 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _roles(self) -> Config:
+        positions = self.positions()
+        if Role.COMMANDER not in positions:
+            raise ValueError("roles.commander: every incident can have one; give it another title instead")
+        if len(positions) > MOST:
+            raise ValueError(f"roles: at most {MOST}; the card has a button for each")
+        if taken := next((name for name in self.roles if name in NO_ROLES), ""):
+            raise ValueError(f"roles.{taken}: this word means something else already; take another name")
+        titles = [position.title.lower() for position in positions.values()]
+        if twice := next((title for title in titles if titles.count(title) > 1), ""):
+            raise ValueError(f"roles: two of them are called {twice}; the timeline tells them apart by their titles")
+        words = {f"consent.{number}.who": part.who for number, part in enumerate(self.consent)}
+        words |= {f"may.{act}": list(who) for act, who in self.may.policy().items()}
+        for where, who in words.items():
+            for word in who:
+                if word not in (EVERYBODY, *WHO) and not word.startswith(GROUP):
+                    _known(word, dict.fromkeys((*WHO, *positions)), where, "role")
+        return self
+
+    def positions(self) -> dict[Role, Position]:
+        """Those that the bot knows, without those that were taken out, and then those of one's own."""
+        names = [role for role in (*POSITIONS, *self.roles) if self.roles.get(role, RolePart()) is not None]
+        return {Role(name): (self.roles.get(name) or RolePart()).policy(Role(name)) for name in names}
+
+    @model_validator(mode="after")
     def _apart(self) -> Config:
         if self.commands.incident == self.commands.rollout:
             raise ValueError("commands: incident and rollout need different names")
@@ -892,6 +954,8 @@ class Config(Part):
             raise ValueError(f"broadcasts: {twice} stands here twice; what went where is known by its name")
         if self.smtp is None and any(part.email for part in self.broadcasts):
             raise ValueError("broadcasts: email needs smtp, the mail server")
+        if self.smtp is None and self.away.email:
+            raise ValueError("away: email needs smtp, the mail server")
         if Audience.RESPONDERS in self.updates_approval:
             raise ValueError("updates_approval: responders read everything at once")
         if any(minutes < 1 for by_level in self.updates.values() for minutes in by_level.values()):
@@ -927,6 +991,7 @@ class Config(Part):
             pages_at=self.page.at,
             escalates_after=self.page.escalate_after,
             people={id: part.policy() for id, part in self.people.items()},
+            roles=self.positions(),
             signals=self.prometheus.policy() if self.prometheus else (),
             closes_gates_at=self.gates.close_at,
             gates_follow_dependencies=self.gates.dependencies,

@@ -23,6 +23,7 @@ from bot.model import (
     Postmortem,
     PublicUpdate,
     Request,
+    Role,
     Severity,
     Task,
     Update,
@@ -62,9 +63,13 @@ class Dossier:
     tasks: tuple[Task, ...]
     postmortem: Postmortem | None
     names: Mapping[str, str]
+    titles: Mapping[Role, str]
 
     def name(self, user: str) -> str:
         return self.names.get(user, user)
+
+    def title(self, role: Role) -> str:
+        return self.titles.get(role, role.capitalize())
 
 
 class Names:
@@ -121,7 +126,7 @@ def dossier(world: World, id: str, names: Names) -> Dossier | None:
     people = {m.user for m in messages} | {who for e in entries for who in (e.by, e.whom)}
     people |= {a.user for a in read.assignments} | {r.by for r in read.requests} | {u.by for u in read.updates}
     known = names.of({who for who in people if who})
-    lines = timeline.timeline(read.incident, entries, messages, read.assignments, known)
+    lines = timeline.timeline(read.incident, entries, messages, read.assignments, known, titles=read.titles)
     return replace(read, lines=lines, names=known)
 
 
@@ -146,6 +151,7 @@ def _read(world: World, tx: Tx, id: str) -> tuple[Dossier, tuple[Entry, ...], tu
         tasks=tx.tasks(id),
         postmortem=tx.postmortem(id),
         names={},
+        titles=world.policy.titles,
     )
     return read, tx.entries(id), tx.messages(id)
 

@@ -10,6 +10,7 @@ from bot import home, roles
 from bot.cards import home as cards
 from bot.decision import Decision
 from bot.policy import Rota
+from handlers import authority
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -26,7 +27,8 @@ def show(world: World, user: str) -> Think:
     if world.chat.is_guest(user):
         view = cards.closed_view()
     else:
-        seen = replace(facts, oncall=on_call(world)).seen_by(user)
+        known = tuple(authority.known(world, facts.incidents, user))
+        seen = replace(facts, incidents=known, oncall=on_call(world)).seen_by(user)
         view = cards.home_view(user, seen, world.chat.address)
     shown = cards.fingerprint(view)
     if shown == kept.shown:
@@ -48,6 +50,7 @@ def facts_of(tx: Tx, world: World, user: str) -> home.Facts:
         tasks=tx.tasks_left(user),
         rollouts=tx.sightings_under_way(),
         freezes=tx.freezes(world.now()),
+        titles=world.policy.titles,
     )
 
 

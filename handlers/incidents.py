@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
@@ -26,6 +27,7 @@ from bot.errors import Gone, ProviderError, Refused
 from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role
 from bot.pages import Ways
 from handlers import authority, oncalls, targets
+from handlers.roles import may_hold
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -52,7 +54,7 @@ def call_responders(world: World, id: str) -> Think:
 
     def think(tx: Tx, now: datetime) -> Decision:
         found, held = roles.responders(incident, world.policy, members, now), tx.assignments(id)
-        decision = roles.responders_found(tx.incident(id), found, held, now)
+        decision = roles.responders_found(tx.incident(id), found, held, world.policy, now)
         names = pages.in_order(roles.wanted(incident, world.policy))
         people = [who for name in names for who in roles.people_of(name, world.policy, members, now)]
         people = list(dict.fromkeys(people))
@@ -139,12 +141,12 @@ def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:
     return links.ranked([(link, change) for link in tx.links(incident) if (change := tx.change(link.change))])
 
 
-def case_of(tx: Tx, incident: Incident, now: datetime) -> Case:
+def case_of(tx: Tx, incident: Incident, now: datetime, titles: Mapping[Role, str]) -> Case:
     """Without the chat: what was decided and noted."""
     id, held = incident.id, tx.assignments(incident.id)
     return Case(
         incident=incident,
-        lines=timeline.timeline(incident, tx.entries(id), (), held, {}),
+        lines=timeline.timeline(incident, tx.entries(id), (), held, {}, titles=titles),
         assignments=held,
         linked=linked(tx, id),
         updates=tx.updates(id),
@@ -152,6 +154,7 @@ def case_of(tx: Tx, incident: Incident, now: datetime) -> Case:
         names={},
         now=now,
         tasks=tx.tasks(id),
+        titles=titles,
     )
 
 
@@ -163,7 +166,9 @@ def furnish_channel(world: World, id: str) -> Think:
     incident, commander, alert_url = world.read(ask)
     if not incident.channel:
         return nothing
-    world.chat.set_topic(incident.channel, cards.topic(incident, commander.user if commander else ""))
+    world.chat.set_topic(
+        incident.channel, cards.topic(incident, commander.user if commander else "", world.policy.title(Role.COMMANDER))
+    )
     draft_url = "" if incident.is_open else world.draft_url(id)
     for title, url in (("Alert", alert_url), ("Postmortem draft", draft_url)):
         if text.is_link(url):
@@ -241,6 +246,7 @@ def catchup_of(tx: Tx, incident: Incident, world: World) -> Card:
         tx.alerts(incident.id),
         card,
         world.now(),
+        world.policy.titles,
     )
 
 
@@ -253,6 +259,8 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
     """The verbs that move an incident."""
     if modal := form(world, ask, verb, words):
         return Decision(say=modal)
+
+    may = may_take(world, ask, verb, words)
 
     def think(tx: Tx, now: datetime) -> Decision:
         incident, rest = find(tx, ask, words)
@@ -278,12 +286,22 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
                 twins = tx.open_incident_of(incident.service, incident.environment)
                 return incidents.reopened(incident, rest, twins, world.policy, now, ask.by)
             case "role":
-                return roles.assign(incident, rest, current, ask.by, now)
+                return roles.assign(incident, rest, current, ask.by, world.policy, now, may=may)
             case "handoff":
-                return roles.assign(incident, _handoff(rest, current, ask.by), current, ask.by, now, handing_off=True)
+                line = _handoff(rest, current, ask.by)
+                return roles.assign(incident, line, current, ask.by, world.policy, now, handing_off=True, may=may)
         raise AssertionError(verb)
 
     return world.decide(think)
+
+
+def may_take(world: World, ask: Ask, verb: str, words: str) -> frozenset[str] | None:
+    """Who may hold the role that a line gives; asked before it is decided, since Slack may have to say so."""
+    if verb not in ("role", "handoff"):
+        return None
+    incident, rest = world.read(lambda tx: find(tx, ask, words))
+    line = rest if verb == "role" else _handing(world, incident, rest, ask.by)
+    return may_hold(world, incident, line.replace(roles.TAKE, "").strip().partition(" ")[0])
 
 
 def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: datetime) -> Decision:
@@ -317,16 +335,16 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
         return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))
     if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
         incidents.must_be_open(incident)
-        role = roles.parse_role(rest or _only_role(world, incident, ask.by))
-        return cards.handoff_modal(
-            incident, role, world.read(lambda tx: roles.handoff_draft(case_of(tx, incident, world.now())))
-        )
+        policy = world.policy
+        role = roles.parse_role(rest or _handing(world, incident, "", ask.by).strip(), policy)
+        case = world.read(lambda tx: case_of(tx, incident, world.now(), policy.titles))
+        return cards.handoff_modal(incident, role, policy.title(role), roles.handoff_draft(case))
     return None
 
 
-def _only_role(world: World, incident: Incident, by: str) -> str:
+def _handing(world: World, incident: Incident, words: str, by: str) -> str:
     current = world.read(lambda tx: {a.role: a for a in tx.assignments(incident.id)})
-    return _handoff("", current, by).strip()
+    return _handoff(words, current, by)
 
 
 def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
@@ -371,10 +389,13 @@ def _submit_handoff(world: World, form: Submission) -> Decision:
     if not who:
         raise Invalid({"user": "Choose who takes over."})
 
+    may = may_hold(world, world.read(lambda tx: tx.incident(id)), role)
+    words, summary = f"{role} {person(who)}", form.values.get("summary", "")
+
     def think(tx: Tx, now: datetime) -> Decision:
-        current = {a.role: a for a in tx.assignments(id)}
-        words = f"{role} {person(who)}"
-        summary = form.values.get("summary", "")
-        return roles.assign(tx.incident(id), words, current, form.by, now, handing_off=True, summary=summary)
+        current, incident = {a.role: a for a in tx.assignments(id)}, tx.incident(id)
+        return roles.assign(
+            incident, words, current, form.by, world.policy, now, handing_off=True, summary=summary, may=may
+        )
 
     return world.decide(think)

@@ -29,6 +29,7 @@ from bot.decision import (
     ExportStatus,
     FurnishChannel,
     HandleEvent,
+    Instruct,
     InviteResponders,
     NameSuspects,
     OpenChannel,
@@ -37,6 +38,7 @@ from bot.decision import (
     PostCard,
     Proclaim,
     RemindQuestion,
+    RemindRole,
     RemindTask,
     RemindUpdate,
     RunProbe,
@@ -80,6 +82,7 @@ from handlers import (
     postmortems,
     probes,
     questions,
+    roles,
     rollouts,
     silences,
     status,
@@ -89,7 +92,7 @@ from handlers import (
     vendors,
     vigils,
 )
-from handlers.world import Think, World
+from handlers.world import Think, World, nothing
 from storage.store import Busy, Fenced, Job
 
 log = structlog.get_logger(__name__)
@@ -122,6 +125,10 @@ def perform(world: World, job: Job) -> Think:
             return incidents.announce(world, id, job)
         case RemindUpdate():
             return updates.remind(world, id)
+        case Instruct():
+            return roles.instruct(world, id, job)
+        case RemindRole():
+            return roles.remind(world, id)
         case NameSuspects():
             return changes.name_suspects(world, id)
         case TellChanges():
@@ -209,9 +216,11 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
     if isinstance(job.effect, SetGitOps):
         return suspensions.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, Deliver):
-        return broadcasts.gave_up(job.effect.subject, error)
+        return broadcasts.gave_up(world, job.effect.subject, error)
     if isinstance(job.effect, SendPage):
         return pages.gave_up(job.effect, error)
+    if isinstance(job.effect, Instruct):  # nobody waits for it, and whoever got the role knows that they have it
+        return nothing
     if isinstance(job.effect, OWN_LANE):
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)

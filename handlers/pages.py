@@ -73,7 +73,7 @@ def whom(world: World, incident: Incident, words: str) -> Meant:
     why = rest.strip()
     if first.startswith("<@"):
         return Meant(people=(person(first),), why=why)
-    if role := roles.WORDS.get(first.lower()):
+    if role := roles.named(first, world.policy):
         return of_role(world, incident, role, why)
     if first in world.policy.services:
         there = replace(incident, service=first, roles={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from bot import postmortem, timeline
 from bot.commands import Ask
 from bot.decision import Decision, DraftPostmortem, SharePostmortem
 from bot.errors import ProviderError
-from bot.model import Entry, EntryKind, Incident, Message, Postmortem
+from bot.model import Entry, EntryKind, Incident, Message, Postmortem, Role
 from handlers.incidents import find, linked
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
@@ -39,7 +40,7 @@ def draft(world: World, id: str) -> Think:
     names = world.chat.names(sorted(people))
 
     def think(tx: Tx, now: datetime) -> Decision:
-        markdown = compose(tx, id, names, now, heard)
+        markdown = compose(tx, id, names, now, world.policy.titles, heard)
         before = tx.postmortem(id)
         text = "postmortem drafted" if before is None else "postmortem drafted anew"
         saved = Postmortem(
@@ -85,7 +86,14 @@ def _people(tx: Tx, id: str, heard: tuple[Message, ...]) -> set[str]:
     return spoke | acted | {a.user for a in tx.assignments(id)}
 
 
-def compose(tx: Tx, id: str, names: dict[str, str], now: datetime, heard: tuple[Message, ...] = ()) -> str:
+def compose(
+    tx: Tx,
+    id: str,
+    names: dict[str, str],
+    now: datetime,
+    titles: Mapping[Role, str],
+    heard: tuple[Message, ...] = (),
+) -> str:
     """The draft as Markdown. What Slack says now of a message wins over what we heard of it then; of what was deleted,
     also while we could not hear it, nothing is said.
     """
@@ -94,9 +102,9 @@ def compose(tx: Tx, id: str, names: dict[str, str], now: datetime, heard: tuple[
     stored = [message for message in tx.messages(id) if not heard or message.deleted or message.id in read]
     messages = {message.id: message for message in (*stored, *unspoiled(tx, id, heard))}
     assignments = tx.assignments(id)
-    lines = timeline.timeline(incident, tx.entries(id), tuple(messages.values()), assignments, names)
+    lines = timeline.timeline(incident, tx.entries(id), tuple(messages.values()), assignments, names, titles=titles)
     updates, requests, tasks = tx.updates(id), tx.requests(id), tx.tasks(id)
-    return postmortem.draft(incident, lines, assignments, linked(tx, id), updates, requests, names, now, tasks)
+    return postmortem.draft(incident, lines, assignments, linked(tx, id), updates, requests, names, now, tasks, titles)
 
 
 def share(world: World, id: str, job: Job) -> Think:

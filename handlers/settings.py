@@ -15,11 +15,8 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 from yaml.constructor import ConstructorError
 
-from bot.model import Role
-from bot.policy import (
-    WHO,
-    Policy,
-)
+from bot.policy import WHO, Policy
+from bot.positions import POSITIONS
 from handlers.config import Config, SenderPart
 from handlers.intake import SENDERS, STAND_INS, Sender, Source
 
@@ -315,9 +312,9 @@ EXPECTED = {
     "channel_prefix": "small letters, digits, - and _",
     "topics": "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alarms",
     "url": "http:// or https://, and a host",
-    "who": f"{', '.join((*WHO, *Role))} or group: with a Slack user group's id, such as group:S0614TZR7",
+    "who": f"{', '.join((*WHO, *POSITIONS))} or group: with a Slack user group's id, such as group:S0614TZR7",
     **dict.fromkeys(
-        ("declare", "update", "publish", "resolve"), f"everybody, {', '.join((*WHO, *Role))} or group:S0614TZR7"
+        ("declare", "update", "publish", "resolve"), f"everybody, {', '.join((*WHO, *POSITIONS))} or group:S0614TZR7"
     ),
     "emoji": "an emoji's name without colons, such as pushpin",
     "apology": "http:// or https://, and a host",
@@ -325,6 +322,7 @@ EXPECTED = {
     "channel": "#name, or a channel's id",
     "to": "an address, such as leaders@example.com",
     "name": "small letters, digits, - and _",
+    "title": "words, without marks such as < & * or _",
     "page": "http:// or https://, and a host",
     "components": "small letters, digits, - and _",
     "exports": "small letters, digits, - and _",

@@ -277,7 +277,7 @@ class Circle:
     def allowed(self, world: World, tx: Tx, incident: Incident | None, *, breaking: bool = False) -> frozenset[str]:
         """`breaking` the glass is also the commander's, whatever the configuration says."""
         held = roles_in(world, tx, incident, self.service)
-        commander = {a.user for a in held if breaking and a.user and a.role is Role.COMMANDER}
+        commander = {a.user for a in held if breaking and a.user and a.role == Role.COMMANDER}
         return consent.who_may(self.service, held, self.oncall, self.rule.who, self.groups) | commander
 
 

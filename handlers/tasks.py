@@ -8,8 +8,8 @@ from bot import tasks
 from bot.cards.task import task_list
 from bot.commands import Ask
 from bot.decision import Decision
-from bot.errors import Refused
-from bot.model import Task
+from bot.errors import NotYet, ProviderError, Refused
+from bot.model import Incident, Task
 from bot.text import code
 from handlers.incidents import find
 from handlers.world import Think, World
@@ -21,8 +21,11 @@ KINDS = {"task": tasks.TASK, "followup": tasks.FOLLOW_UP}
 
 
 def remind(world: World, id: str) -> Think:
-    elsewhere = world.policy.announce
-    return lambda tx, now: tasks.remind(tx.task(id), elsewhere, now)
+    def think(tx: Tx, now: datetime) -> Decision:
+        task = tx.task(id)
+        return tasks.remind(task, tx.survivor(task.incident), world.policy.announce, now)
+
+    return think
 
 
 # ---------------------------------------------------------------- commands
@@ -35,8 +38,21 @@ def run(world: World, ask: Ask) -> Decision:
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     if verb == "task" and not rest:
         return Decision(say=task_list(incident, world.read(lambda tx: tx.tasks(incident.id))))
+    if name := tasks.unnamed(rest):
+        raise tasks.nobody(name, rest, verb, near(world, incident))
     text, owner = tasks.parse(rest, verb, ask.by)
     return world.decide(lambda tx, now: add(tx, incident.id, KINDS[verb], text, owner, ask.by, now))
+
+
+def near(world: World, incident: Incident) -> dict[str, str]:
+    """Who is likely meant by a name: those in the channel, and those in the configuration."""
+    listed = {who: contact.name for who, contact in world.policy.people.items() if contact.name}
+    if not incident.channel:
+        return listed
+    try:
+        return listed | world.chat.names(world.chat.inside(incident.channel))
+    except (ProviderError, NotYet):  # a refusal without names is one, too
+        return listed
 
 
 def named(tx: Tx, words: str) -> Task:

@@ -9,6 +9,7 @@ from bot import (
     broadcasts,
     incidents,
     linting,
+    loose_ends,
     nudges,
     review,
     roles,
@@ -108,8 +109,15 @@ def _channel(world: World, post: Post, of_incident: str) -> str:
 
 
 def close(world: World, id: str) -> Think:
-    """Everybody who heard of the incident hears that it is over."""
-    return lambda tx, now: updates.closing(tx.incident(id), world.policy, now, before(tx, tx.incident(id)))
+    """Everybody who heard of the incident hears that it is over; customers from a person, who is reminded of them."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, told = tx.incident(id), tx.published(id) if world.policy.status else ()
+        asked = tx.find_post(loose_ends.post_id(incident, told)) is not None
+        left = loose_ends.left_open(incident, tx.survivor(id), told, asked=asked)
+        return updates.closing(incident, world.policy, now, before(tx, incident)) + left
+
+    return think
 
 
 # ---------------------------------------------------------------- reminders

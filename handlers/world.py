@@ -196,8 +196,12 @@ class VendorPages(Protocol):
 
 
 class Place(Protocol):
-    """Where copies of the status page go. The same files again are the same copy. Raises ProviderError."""
+    """Where copies of the status page go. The same files again are the same copy. Raises ProviderError.
 
+    `look` says, in words, whether they could go there; no page is put.
+    """
+
+    def look(self) -> str: ...
     def put(self, files: Mapping[str, bytes]) -> None: ...
 
 
@@ -227,8 +231,9 @@ class Alarm:
 
 
 class Alarms(Protocol):
-    """A tool that calls people, such as PagerDuty. Raises ProviderError."""
+    """A tool that calls people, such as PagerDuty. Raises ProviderError. `look` says whether it would take an alarm."""
 
+    def look(self) -> str: ...
     def send(self, alarm: Alarm) -> None: ...
 
 

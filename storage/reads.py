@@ -174,6 +174,13 @@ class Tx:
     def find_incident(self, id: str) -> Incident | None:
         return self._get(Incident, id)
 
+    def survivor(self, id: str) -> Incident | None:
+        """It, or where it was merged into another the one that goes on."""
+        found = self._get(Incident, id)
+        while found and found.merged_into:
+            found = self._get(Incident, found.merged_into)
+        return found
+
     def incident_in(self, channel: str) -> Incident | None:
         if not channel:
             return None
@@ -373,7 +380,7 @@ class Tx:
     def commanders(self, incidents: Collection[str]) -> dict[str, str]:
         """By incident, for those that have one."""
         found = self.assignments_of(incidents).values()
-        return {one.incident: one.user for held in found for one in held if one.role is Role.COMMANDER and one.user}
+        return {one.incident: one.user for held in found for one in held if one.role == Role.COMMANDER and one.user}
 
     def assignments_of(self, incidents: Collection[str]) -> dict[str, tuple[Assignment, ...]]:
         """By incident, in the order of the roles."""
@@ -385,7 +392,7 @@ class Tx:
         return {incident: tuple(held) for incident, held in found.items()}
 
     def assignment(self, incident: str, role: Role) -> Assignment | None:
-        return self._first(Assignment, incident=incident, role=role.value)
+        return self._first(Assignment, incident=incident, role=str(role))
 
     def duty(self, name: str) -> Duty | None:
         """Who was on call when that was last learned."""

@@ -44,6 +44,7 @@ from bot.model import (
     Question,
     Reach,
     Request,
+    Role,
     Sighting,
     Silence,
     Skew,
@@ -152,13 +153,15 @@ def _value(value: Enum) -> Any:
 def _encoder(hint: Any) -> Convert:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _value
+    if hint is Role:
+        return str
     return list if get_origin(hint) is tuple else _same
 
 
 def _decoder(hint: Any) -> Convert:
     if get_origin(hint) is tuple:
         return tuple
-    return hint if isinstance(hint, type) and issubclass(hint, Enum) else _same
+    return hint if isinstance(hint, type) and issubclass(hint, Enum | Role) else _same
 
 
 def _encoders(noun: type) -> dict[str, Convert]:

@@ -267,6 +267,8 @@ class IncidentRow(Row, table=True):
     next_update_at: datetime | None = time()
     snoozed_until: datetime | None = time()
     resolved_at: datetime | None = time()
+    reopened_at: datetime | None = time()
+    reopened_by: str = words()
     private: bool
     drill: str = words()
     merged_into: str = indexed()

@@ -36,6 +36,7 @@ from bot.policy import (
     Vendor,
     Verification,
 )
+from bot.positions import POSITIONS
 from bot.signals import ERRORS_BY_VERSION, SIGNALS
 from handlers import outages, outbox, probes, rollouts, vendors
 from handlers.app import gate_url
@@ -81,6 +82,7 @@ def target(service: str, provider: str = "argo") -> Target:
 SHOP = Policy(
     must_announce=True,
     pages_at=None,  # what is paged is in test_pages
+    roles={role: replace(one, instructions="") for role, one in POSITIONS.items()},  # what is told is in test_roles
     broadcast=("#status-updates",),
     consent=(Rule(approvals=0, typed=False),),  # whoever may, may alone; the default is in test_consent
     oncall={

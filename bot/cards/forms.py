@@ -10,6 +10,7 @@ from bot.decision import Modal
 from bot.declaring import Declaration
 from bot.linting import Advice, Words
 from bot.model import Incident, Phase, Role, Severity, Update
+from bot.positions import short
 
 OPEN_PHASES: tuple[Phase, ...] = tuple(phase for phase in Phase if phase is not Phase.RESOLVED)
 
@@ -207,7 +208,7 @@ def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
     )
 
 
-def handoff_modal(incident: Incident, role: Role, draft: str = "") -> Modal:
+def handoff_modal(incident: Incident, role: Role, title: str, draft: str = "") -> Modal:
     """`draft`: what goes on, as far as the timeline knows."""
     who = {"type": "users_select", "placeholder": text.plain("Choose a person", 150)}
     hint = "Say what is known, what is under way, and what you would do next."
@@ -215,10 +216,10 @@ def handoff_modal(incident: Incident, role: Role, draft: str = "") -> Modal:
         view=form(
             "role.handoff",
             f"{incident.id}|{role}",
-            f"Hand off {role}",
+            f"Hand off {short(role, title)}",
             "Hand off",
             (
-                field("user", f"Who takes over as {role.title.lower()}?", who),
+                field("user", f"Who takes over as {title.lower()}?", who),
                 field(
                     "summary",
                     "What do they have to know?",

@@ -84,10 +84,11 @@ def _name(incident: Incident) -> str:
 
 
 def _state(user: str, incident: Incident, facts: Facts) -> str:
-    roles = [role.title.lower() for role in facts.roles_of(incident, user)]
+    roles = [facts.titles.get(role, role).lower() for role in facts.roles_of(incident, user)]
     commander = facts.commander(incident)
     you = f"you are *{', '.join(roles)}*" if roles else ""
-    leads = "" if commander == user else f"commander {text.mention(commander)}" if commander else "*no commander*"
+    title = text.brief(facts.titles[Role.COMMANDER].lower(), 60)
+    leads = "" if commander == user else f"{title} {text.mention(commander)}" if commander else f"*no {title}*"
     due = f"update due {text.when(incident.next_update_at)}" if incident.next_update_at else ""
     since = f"since {text.when(incident.began)}"
     channel = text.channel(incident.channel, incident.channel_name)

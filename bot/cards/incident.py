@@ -49,6 +49,7 @@ from bot.model import (
     named,
 )
 from bot.policy import Policy
+from bot.positions import TITLES, short
 from bot.vendors import Trouble, on_card
 
 SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
@@ -113,7 +114,7 @@ def incident_card(
     holders = {a.role: a.user for a in assignments if a.user}
     blocks = [
         header(_name(incident)),
-        section("\n".join(filter(None, [*_state(incident, holders, kept), probe.line(probes)])), n=2000),
+        section("\n".join(filter(None, [*_state(incident, holders, policy.titles, kept), probe.line(probes)])), n=2000),
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_judging(incident, suspects[:SUSPECTS]),
@@ -121,7 +122,7 @@ def incident_card(
         *_troubles(troubles),
         *_tasks(tasks),
         _steering(incident),
-        actions(*(_role_button(incident, role, holders) for role in Role)),
+        actions(*(_role_button(incident, role, title, holders) for role, title in policy.titles.items())),
     ]
     if latest := [entry for entry in entries if entry.kind is not EntryKind.SUSPECT][-ENTRIES:]:  # those stand above
         blocks.append(context("\n".join(map(_entry, latest)), 2000))
@@ -135,7 +136,9 @@ def _name(incident: Incident) -> str:
     return text.dotted([mark(incident), incident.id, str(incident.severity), place])
 
 
-def _state(incident: Incident, holders: Mapping[Role, str], kept: tuple[int, int] = (0, 0)) -> Iterator[str]:
+def _state(
+    incident: Incident, holders: Mapping[Role, str], titles: Mapping[Role, str], kept: tuple[int, int]
+) -> Iterator[str]:
     yield f"*{text.brief(incident.title, 200)}*"
     yield text.dotted(
         [
@@ -148,18 +151,19 @@ def _state(incident: Incident, holders: Mapping[Role, str], kept: tuple[int, int
     )
     if incident.impact.strip():
         yield f"Impact: {text.brief(incident.impact, 300)}"
-    yield text.dotted(f"{role.title} {_holder(holders.get(role, ''))}" for role in Role)
+    yield text.dotted(f"{title} {_holder(holders.get(role, ''))}" for role, title in titles.items())
 
 
 def _holder(user: str) -> str:
     return text.mention(user) if user else "_nobody_"
 
 
-def _role_button(incident: Incident, role: Role, holders: Mapping[Role, str]) -> Block | None:
+def _role_button(incident: Incident, role: Role, title: str, holders: Mapping[Role, str]) -> Block | None:
+    name = short(role, title)
     if role in holders:
-        return press(f"Hand off {role}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
-    style = "primary" if role is Role.COMMANDER else ""
-    return press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", style)
+        return press(f"Hand off {name}", f"incident handoff {incident.id} {role}", f"handoff.{role}")
+    style = "primary" if role == Role.COMMANDER else ""
+    return press(f"Take {name}", f"incident role {incident.id} {role}", f"role.{role}", style)
 
 
 def _steering(incident: Incident) -> Block:
@@ -360,9 +364,10 @@ def announcement(incident: Incident) -> Card:
     return Card(text=text.fallback(line), blocks=(section(line + impact, follow),))
 
 
-def topic(incident: Incident, commander: str) -> str:
+def topic(incident: Incident, commander: str, title: str = TITLES[Role.COMMANDER]) -> str:
     """Of the channel: what a newcomer must know, in 250 characters."""
-    who = f"commander {text.mention(commander)}" if commander else "no commander yet"
+    name = text.brief(title.lower(), 60)
+    who = f"{name} {text.mention(commander)}" if commander else f"no {name} yet"
     known = text.dotted([mark(incident), incident.id, str(incident.severity), _standing(incident), who])
     return text.cut(text.dotted([known, text.brief(incident.title, 120)]), TOPIC)
 
@@ -403,6 +408,18 @@ def reminder(incident: Incident, late_minutes: int, whom: str = "") -> Card:
     update = press("Update", f"incident update {incident.id}", "update", "primary")
     snooze = press("Remind me in 10 min", f"incident snooze {incident.id} 10m", "snooze")
     return Card(text=line, blocks=(section(line), actions(update, snooze)))
+
+
+def still_published(incident: Incident, title: str) -> Card:
+    """The status page says that it goes on. The form that the button opens has the phase of the incident."""
+    over = "cancelled" if incident.cancelled else "resolved"
+    what = (
+        f"{incident.id} was merged into {incident.merged_into}" if incident.merged_into else f"{incident.id} is {over}"
+    )
+    line = f":mega: {what}, and customers still read on the status page that “{text.brief(title, 200)}” goes on."
+    hint = " If they should follow it further, say it for this one first." if incident.merged_into else ""
+    end = press("Tell customers it is over", f"incident publish {incident.id}", "publish", "primary")
+    return Card(text=line, blocks=(section(f"{line}{hint}"), actions(end)))
 
 
 def tray(incident: Incident | None, odd: int = 0) -> Card:

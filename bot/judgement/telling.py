@@ -61,7 +61,7 @@ NUMBER = re.compile(
 )
 WORD = re.compile(r"\w+")
 CHOSEN = frozenset({"pushpin", "round_pushpin", "timeline", "memo", "bookmark"})  # reactions that say: keep this
-LEADS = frozenset({Role.COMMANDER.title, Role.OPS.title})
+LEADS = frozenset({Role.COMMANDER, Role.OPS})
 
 # A pattern, what it adds, and the reason that stands on the line.
 CATEGORIES: Sequence[tuple[re.Pattern[str], float, str]] = (
@@ -80,6 +80,7 @@ class Heard:
     message: Message
     text: str  # readable
     role: str  # the title of the role its author held then, or ""
+    leads: bool  # that is one of LEADS
     stretch: int  # the how-manieth phase of the incident it fell into
 
     @property
@@ -129,7 +130,7 @@ def _reasons(heard: Heard, new_terms: set[str]) -> Iterator[tuple[float, str]]:
         yield 3.0, "pinned"
     if heard.marked:
         yield 3.0, "marked"
-    if heard.role in LEADS:
+    if heard.leads:
         yield 1.0, f"by the {heard.role.lower()}"
     yield from ((points, reason) for pattern, points, reason in CATEGORIES if pattern.search(text))
     if new_terms:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from bot.model.rollout import Placed
 
@@ -36,15 +36,17 @@ class Phase(StrEnum):
     RESOLVED = "resolved"
 
 
-class Role(StrEnum):
-    COMMANDER = "commander"
-    OPS = "ops"
-    COMMS = "comms"
-    SCRIBE = "scribe"
+class Role(str):
+    """A role, by the word that people type. The bot has work for these; the configuration may name others."""
 
-    @property
-    def title(self) -> str:  # type: ignore[override]  # a role is never title-cased as text
-        return {"commander": "Commander", "ops": "Ops lead", "comms": "Comms lead", "scribe": "Scribe"}[self.value]
+    COMMANDER: ClassVar[Role]
+    OPS: ClassVar[Role]
+    COMMS: ClassVar[Role]
+    SCRIBE: ClassVar[Role]
+
+
+Role.COMMANDER, Role.OPS = Role("commander"), Role("ops")
+Role.COMMS, Role.SCRIBE = Role("comms"), Role("scribe")
 
 
 class ChangeKind(StrEnum):
@@ -174,6 +176,8 @@ class Incident:
     next_update_at: datetime | None = None
     snoozed_until: datetime | None = None  # no reminder before; the promise stands
     resolved_at: datetime | None = None
+    reopened_at: datetime | None = None  # the last time
+    reopened_by: str = ""
     private: bool = False  # known only in its own channel, to those invited
     drill: str = ""  # the story that is played; nobody is paged or told in public, and nothing is counted
     merged_into: str = ""  # the incident that it turned out to be
@@ -188,6 +192,11 @@ class Incident:
     def began(self) -> datetime:
         """The onset, as far as it is known."""
         return self.onset_at or self.opened_at
+
+    @property
+    def since(self) -> datetime:
+        """Since when people are called for it: each reopening begins anew."""
+        return self.reopened_at or self.opened_at
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ SECONDS = httpx.Timeout(10.0, connect=3.0)
 API, EVENTS = "https://api.pagerduty.com", "https://events.pagerduty.com"
 VERSION = "application/vnd.pagerduty+json;version=2"
 SUMMARY = 1024  # characters
+PROOF = "watchkeeper/check"
 
 
 class Schedules:
@@ -78,6 +79,11 @@ class Events:
             if alarm.url:
                 body |= {"client_url": alarm.url, "links": [{"href": alarm.url, "text": "The incident's channel"}]}
         _sent(self._client, "POST", "/v2/enqueue", json=body)
+
+    def look(self) -> str:
+        """What was never triggered is resolved: that needs a key that is one, and calls nobody."""
+        self.send(Alarm(action="resolve", key=PROOF))
+        return "takes events with this routing key; nobody was called"
 
     def close(self) -> None:
         self._client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ OURS = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{6}\.html")  # the page of an inci
 SECONDS = httpx.Timeout(20.0, connect=5.0)
 LONGEST = 120  # seconds that a command may take
 SHOWN = 300
+PROOF = "watchkeeper-check.json"
 SEEN = ("PATH", "HOME", "LANG", "USER", "SSH_AUTH_SOCK", "TMPDIR")  # of our environment, which holds secrets
 
 
@@ -31,6 +33,13 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path).expanduser()
+
+    def look(self) -> str:
+        """It is made when it is needed, so the nearest folder above it counts."""
+        there = next(one for one in (self.path, *self.path.absolute().parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise ProviderError("the folder", f"{there}: files cannot be put there")
+        return f"files can be put into {self.path}"
 
     def put(self, files: Mapping[str, bytes]) -> None:
         try:
@@ -74,6 +83,11 @@ class Bucket:
         self.known: dict[str, str] = {}
         self._client = client(timeout=SECONDS, transport=transport)
 
+    def look(self) -> str:
+        """A right to put is only known by putting: a little file that nothing leads to."""
+        self._put(PROOF, b"{}")
+        return f"files can be put into {self.bucket} ({PROOF} was)"
+
     def put(self, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             digest = hashlib.sha256(content).hexdigest()
@@ -108,6 +122,13 @@ class Command:
 
     def __init__(self, argv: Sequence[str], seconds: float = LONGEST) -> None:
         self.argv, self.seconds = tuple(argv), seconds
+
+    def look(self) -> str:
+        """Run, it would publish what it is given; so only whether it is there."""
+        found = shutil.which(self.argv[0])
+        if found is None:
+            raise ProviderError(self.argv[0], "there is no such command")
+        return f"{found} is there; it was not run"
 
     def put(self, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory(prefix="watchkeeper-") as outside:

@@ -353,23 +353,31 @@ TASK = Task(
 
 
 def test_a_task_is_reminded_of_once_when_it_is_due() -> None:
-    assert tasks.remind(TASK, "", NOON).do == (RemindTask(TASK.id, due=TASK.due_at),)
-    decision = tasks.remind(TASK, "", NOON + minutes(5))
+    assert tasks.remind(TASK, incident(), "", NOON).do == (RemindTask(TASK.id, due=TASK.due_at),)
+    decision = tasks.remind(TASK, incident(), "", NOON + minutes(5))
     (post,) = [noun for noun in decision.save if isinstance(noun, Post)]
     assert post.channel == "@incident"
     assert f"<@{DANA}>, this follow-up is due: mend" in post.text
     assert "<!here>" not in post.text
     told = replace(TASK, reminded_at=NOON)
-    assert tasks.remind(told, "", NOON + minutes(9)) == Decision()
-    assert tasks.remind(replace(TASK, done_at=NOON), "", NOON + minutes(9)) == Decision()
+    assert tasks.remind(told, incident(), "", NOON + minutes(9)) == Decision()
+    assert tasks.remind(replace(TASK, done_at=NOON), incident(), "", NOON + minutes(9)) == Decision()
+
+
+def test_what_was_merged_is_reminded_of_where_it_goes_on_and_what_was_none_nowhere() -> None:
+    (post,) = [n for n in tasks.remind(TASK, incident(9), "", NOON + minutes(5)).save if isinstance(n, Post)]
+    assert (post.incident, post.channel) == ("INC-9", "@incident")
+    assert "this follow-up of INC-7 is due" in post.text
+    none = tasks.remind(TASK, incident(cancelled=True), "", NOON + minutes(5))
+    assert [type(noun) for noun in none.save] == [Task]
 
 
 def test_a_task_of_no_incident_is_reminded_of_where_it_was_announced_or_only_noted() -> None:
     alone = replace(TASK, incident="")
-    decision = tasks.remind(alone, "#incidents", NOON + minutes(5))
+    decision = tasks.remind(alone, None, "#incidents", NOON + minutes(5))
     assert [noun.channel for noun in decision.save if isinstance(noun, Post)] == ["#incidents"]
     assert not any(isinstance(effect, PostCard) for effect in decision.do)
-    assert [type(noun) for noun in tasks.remind(alone, "", NOON + minutes(5)).save] == [Task]
+    assert [type(noun) for noun in tasks.remind(alone, None, "", NOON + minutes(5)).save] == [Task]
 
 
 # ---------------------------------------------------------------- the card

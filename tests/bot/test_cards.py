@@ -13,6 +13,7 @@ from bot.cards.kit import option, press, select
 from bot.cards.marking import marked
 from bot.cards.poll import poll_card
 from bot.cards.question import question_card
+from bot.cards.role import instructions_card, vacancy_card
 from bot.cards.task import task_list
 from bot.cards.update import update_card
 from bot.catchup import catchup
@@ -41,6 +42,7 @@ from bot.model import (
     Verdict,
 )
 from bot.policy import Policy, Service, Target
+from bot.positions import POSITIONS, Position
 from bot.vendors import Trouble, template
 from tests.blockkit import check, nodes
 from tests.bot.test_text import ANY
@@ -281,7 +283,9 @@ GALLERY = {
     ),
     "form_resolve": cards.resolve_modal(OPEN),
     "form_resolve_red": cards.resolve_modal(OPEN, ("probe prices is red: “€” is not in it",)),
-    "form_handoff": cards.handoff_modal(OPEN, Role.COMMANDER, "- SEV2, investigating.\n- v42 is suspected"),
+    "form_handoff": cards.handoff_modal(
+        OPEN, Role.COMMANDER, "Commander", "- SEV2, investigating.\n- v42 is suspected"
+    ),
 }
 
 
@@ -505,7 +509,7 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
         for k in "abc"
     ]
     links = [link(c, reasons=(some(), some())) for c in changes]
-    roles = [Assignment(incident="INC-7", role=role, user=some(), by=BOT, at=NOON) for role in Role]
+    roles = [Assignment(incident="INC-7", role=role, user=some(), by=BOT, at=NOON) for role in POSITIONS]
     entries = [Entry(at=NOON, kind=kind, text=some(), by=name, whom=name, source=some()) for kind in EntryKind]
     policy = Policy(services={name: replace(POLICY.services["checkout"], name=name)})
     update = replace(UPDATE, text=some(), by=name)
@@ -530,7 +534,9 @@ def test_whatever_is_written_every_card_is_taken_by_slack(texts):
         cards.declare_modal([name], some(), Declaration(title=some(), impact=some(), service=name), hurt),
         cards.update_modal(hurt, update),
         cards.resolve_modal(hurt),
-        cards.handoff_modal(hurt, Role.OPS),
+        cards.handoff_modal(hurt, Role.OPS, some()),
+        instructions_card(hurt, Role.OPS, Position(title=some(), instructions="Call <https://x.example|them>.")),
+        vacancy_card(hurt, Role.OPS, some(), minutes(5), some(), calls=True),
         catchup(hurt, roles, links, entries, [update], todo, firing, some(), LATE),
         task_list(hurt, todo * 9),
         poll_card(replace(POLL, text=some(), by=name, votes={some(): False, name: True})),

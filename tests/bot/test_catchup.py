@@ -11,6 +11,7 @@ from bot import roles, timeline
 from bot.case import Case
 from bot.catchup import is_wanted
 from bot.model import Assignment, Entry, EntryKind, Link, Phase, RequestState, Role, Severity, Update, Verdict
+from bot.policy import Policy
 from tests.bot.rollout_values import request
 from tests.values import NOON, change, incident, minutes
 
@@ -51,13 +52,13 @@ def test_a_hand_off_is_drafted_from_what_was_found_tried_and_noted() -> None:
 def test_what_is_handed_over_is_posted_and_noted() -> None:
     known = {Role.COMMANDER: HELD}
     words = "commander <@U2>"
-    decision = roles.assign(OPEN, words, known, "U1", NOON, handing_off=True, summary="Going *back*\nto v41")
+    decision = roles.assign(OPEN, words, known, "U1", Policy(), NOON, handing_off=True, summary="Going *back*\nto v41")
     _, post = decision.save
     assert getattr(post, "text", "") == (
         "<@U2> is now *Commander* of INC-7, after <@U1> (<@U1> said so).\nGoing ∗back∗\nto v41"
     )
     assert [entry.text for entry in decision.note] == ["takes over as commander", "hand-off: Going *back* to v41"]
-    without = roles.assign(OPEN, words, known, "U1", NOON, handing_off=True)
+    without = roles.assign(OPEN, words, known, "U1", Policy(), NOON, handing_off=True)
     assert [entry.text for entry in without.note] == ["takes over as commander"]
 
 

@@ -146,7 +146,7 @@ def test_roles_are_filled_from_rota_and_group():
 
 def test_a_role_that_somebody_took_is_theirs():
     held = [Assignment(incident="INC-7", role=Role.COMMANDER, user="U5", by="U5", at=NOON, version=1)]
-    decision = roles.responders_found(incident(), {Role.COMMANDER: "U1", Role.OPS: "U2"}, held, NOON)
+    decision = roles.responders_found(incident(), {Role.COMMANDER: "U1", Role.OPS: "U2"}, held, Policy(), NOON)
     assert [a.user for a in decision.save] == ["U2"]
 
 

@@ -13,7 +13,7 @@ from bot import home
 from bot.cards.home import closed_view, dated, fingerprint, home_view
 from bot.decision import Decision, PostCard, ShowHome
 from bot.home import Facts
-from bot.model import Assignment, Freeze, Home, Incident, Phase, Role, RolloutPhase, Severity, Sighting, Task
+from bot.model import Assignment, Freeze, Home, Incident, Role, RolloutPhase, Severity, Sighting, Task
 from tests.blockkit import check_home, nodes
 from tests.bot.test_text import ANY
 from tests.golden import same_as
@@ -33,7 +33,6 @@ def where(channel: str) -> str:
 
 MINE = incident(title="CheckoutErrorRatioHigh", channel="C0INC7", next_update_at=NOON + minutes(15))
 OTHER = incident(8, title="Slow <!here> *search*", service="search", severity=Severity.SEV3, channel="C0INC8")
-SECRET = incident(9, title="Leaked key", service="", private=True, by=BOB, channel="C0INC9", phase=Phase.MITIGATING)
 TASK = Task(
     id="INC-7/task/1", incident="INC-7", kind="task", text="Undo the <flag>", owner=DANA, by=BOB, at=NOON, due_at=NOON
 )
@@ -54,8 +53,8 @@ UNDER_WAY = Sighting(
 )
 FREEZE = Freeze(id="FRZ-1", scope="all", reason="Black Friday", by=BOB, at=NOON, until=NOON + timedelta(hours=2))
 FACTS = Facts(
-    incidents=(SECRET, OTHER, MINE),
-    held={"INC-7": (holds(DANA), holds(DANA, Role.SCRIBE)), "INC-9": (holds(BOB, of="INC-9"),)},
+    incidents=(OTHER, MINE),
+    held={"INC-7": (holds(DANA), holds(DANA, Role.SCRIBE))},
     tasks=(TASK,),
     rollouts=(UNDER_WAY,),
     freezes=(FREEZE,),
@@ -84,13 +83,6 @@ def lines(view: dict[str, Any]) -> set[str]:
 def test_each_home_reads_as_its_golden_file(name: str, view: dict[str, Any]) -> None:
     check_home(view)
     same_as(f"cards/home_{name}.json", view)
-
-
-def test_a_private_incident_is_shown_to_those_who_take_part_and_to_nobody_else() -> None:
-    for user in (DANA, EVE):
-        assert "INC-9" not in str(seen(user))
-    assert "Leaked key" in str(seen(BOB))
-    assert "Leaked key" in str(seen(EVE, replace(FACTS, held={"INC-9": (holds(EVE, Role.SCRIBE),)})))
 
 
 def test_somebody_elses_tasks_are_not_shown() -> None:

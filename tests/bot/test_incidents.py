@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bot import declaring, incidents, roles, updates
 from bot.commands import incident_id, person
-from bot.decision import DraftPostmortem, RemindUpdate, SendPost, TellResolved
+from bot.decision import CallResponders, DraftPostmortem, RemindUpdate, SendPost, TellResolved
 from bot.errors import Refused
 from bot.linting import Words
 from bot.model import Assignment, Incident, Phase, Post, Role, Severity
@@ -101,6 +101,8 @@ def test_what_is_reopened_is_an_incident_of_its_own_again():
     [again] = the(Incident, decision)
     assert (again.is_open, again.merged_into, again.cancelled, again.group) == (True, "", False, over.group)
     assert [entry.text for entry in decision.note] == ["reopened"]
+    assert CallResponders("INC-7") in decision.do
+    assert (again.since, again.reopened_by) == (NOON, "U0DANA")
     [post] = the(Post, decision)
     assert post.text == "INC-7 is open again."
     with pytest.raises(Refused, match="is open"):
@@ -170,18 +172,18 @@ def assigned(role=Role.COMMANDER, user="U0DANA"):
 
 
 def test_a_free_role_is_taken_by_asking():
-    decision = roles.assign(incident(), "comms", {}, "U0BOB", NOON)
+    decision = roles.assign(incident(), "comms", {}, "U0BOB", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0BOB"
     assert decision.note[0].whom == "U0BOB"
 
 
 def test_a_held_role_is_not_taken_by_a_bystander():
     with pytest.raises(Refused, match="U0DANA"):
-        roles.assign(incident(), "commander", assigned(), "U0BOB", NOON)
+        roles.assign(incident(), "commander", assigned(), "U0BOB", POLICY, NOON)
 
 
 def test_a_role_whose_holder_is_away_can_be_taken_and_everybody_is_told():
-    decision = roles.assign(incident(), "commander --take", assigned(), "U0BOB", NOON)
+    decision = roles.assign(incident(), "commander --take", assigned(), "U0BOB", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0BOB"
     [post] = the(Post, decision)
     assert post.text == "<@U0BOB> is now *Commander* of INC-7, after <@U0DANA>."
@@ -189,13 +191,13 @@ def test_a_role_whose_holder_is_away_can_be_taken_and_everybody_is_told():
 
 
 def test_who_is_given_a_role_is_told_and_who_takes_a_free_one_knows():
-    given = roles.assign(incident(), "comms <@U0BOB>", {}, "U0DANA", NOON)
+    given = roles.assign(incident(), "comms <@U0BOB>", {}, "U0DANA", POLICY, NOON)
     assert the(Post, given)[0].text == "<@U0BOB> is now *Comms lead* of INC-7 (<@U0DANA> said so)."
-    assert not the(Post, roles.assign(incident(), "comms", {}, "U0BOB", NOON))
+    assert not the(Post, roles.assign(incident(), "comms", {}, "U0BOB", POLICY, NOON))
 
 
 def test_the_holder_hands_over():
-    decision = roles.assign(incident(), "commander <@U0BOB|bob>", assigned(), "U0DANA", NOON, handing_off=True)
+    decision = roles.assign(incident(), "commander <@U0BOB|bob>", assigned(), "U0DANA", POLICY, NOON, handing_off=True)
     [assignment] = the(Assignment, decision)
     assert (assignment.user, assignment.version) == ("U0BOB", 1)
     assert decision.note[0].text == "takes over as commander"
@@ -203,7 +205,7 @@ def test_the_holder_hands_over():
 
 def test_the_commander_reassigns_any_role():
     current = assigned() | assigned(Role.COMMS, "U0BOB")
-    decision = roles.assign(incident(), "comms <@U0CAROL>", current, "U0DANA", NOON)
+    decision = roles.assign(incident(), "comms <@U0CAROL>", current, "U0DANA", POLICY, NOON)
     assert the(Assignment, decision)[0].user == "U0CAROL"
 
 
@@ -270,7 +272,7 @@ class IncidentLife(RuleBasedStateMachine):
 
     @rule(role=st.sampled_from(["commander", "comms", "cook", ""]), who=st.sampled_from(["", " <@U0BOB>", " bob"]))
     def role(self, role, who):
-        self.follow(roles.assign, self.incident, role + who, self.roles, by="U0DANA")
+        self.follow(roles.assign, self.incident, role + who, self.roles, by="U0DANA", policy=POLICY)
 
     @rule()
     def slack_opens_the_channel(self):
@@ -300,4 +302,4 @@ def test_a_missing_word_is_asked_for_and_not_quoted():
     with pytest.raises(Refused, match=r"^Say which phase"):
         incidents.set_phase(incident(), "", "U0DANA", POLICY, NOON)
     with pytest.raises(Refused, match=r"^Say which role"):
-        roles.parse_role("")
+        roles.parse_role("", POLICY)

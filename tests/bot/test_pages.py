@@ -27,6 +27,8 @@ PAGE = Page(
     id="INC-7/page/0", incident="INC-7", to=(DANA, BOB), why="500s", by="watchkeeper", at=NOON, turn_at=NOON, version=1
 )
 
+TAKEN = Assignment(incident="INC-7", role=Role.OPS, user=BOB, by=BOB, at=NOON)
+
 
 def called(decision: Decision) -> list[str]:
     return [effect.subject.removeprefix("INC-7/page/") for effect in decision.do if isinstance(effect, SendPage)]
@@ -61,11 +63,42 @@ def test_a_severe_incident_calls_its_on_call_in_every_way_there_is() -> None:
         {"private": True},
         {"by": BOB},  # one of them declared it
         {"pages": (PAGE,)},  # it has paged before
-        {"held": (Assignment(incident="INC-7", role=Role.OPS, user=BOB, by=BOB, at=NOON),)},  # one of them is there
+        {"held": (TAKEN,)},  # one of them is there
     ],
 )
 def test_whoever_knows_already_and_whatever_is_mild_is_not_paged(other: dict[str, Any]) -> None:
     assert automatic(**other) == Decision()
+
+
+LATER = NOON + minutes(30)
+REOPENED = {"reopened_at": LATER, "reopened_by": "watchkeeper"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"pages": (replace(PAGE, state=PageState.OVER),)},
+        {"pages": (replace(PAGE, state=PageState.ACKNOWLEDGED),), "held": (TAKEN,), "by": BOB},
+    ],
+)
+def test_a_severe_incident_that_is_reopened_pages_again(before: dict[str, Any]) -> None:
+    """Whoever declared it, or had a role then, may be asleep by now."""
+    decision = automatic(**before, **REOPENED)
+    assert called(decision) == ["1/0/message", "1/0/mail", "1/alarm"]
+    assert decision.note[0].text == "is paged: a severe incident is open again"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pages": (replace(PAGE, id="INC-7/page/1", at=LATER, state=PageState.ACKNOWLEDGED),)},  # for this reopening
+        {"pages": (PAGE,)},  # the call of before goes on
+        {"reopened_by": DANA},
+        {"held": (replace(TAKEN, at=LATER),)},
+    ],
+)
+def test_for_a_reopening_it_pages_once_and_not_those_who_know(other: dict[str, Any]) -> None:
+    assert automatic(**(REOPENED | other)) == Decision()
 
 
 def test_a_role_that_the_on_call_was_given_is_no_answer() -> None:

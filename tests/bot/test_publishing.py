@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot import copies, maintenances, publishing
+from bot import copies, loose_ends, maintenances, publishing
 from bot.cards.publishing import publish_modal
 from bot.commands import Invalid
 from bot.decision import Decision, ExportStatus, Proclaim, SendPost
@@ -51,6 +52,29 @@ def test_everything_may_be_said_in_any_order() -> None:
     told = saved(publish(words, of=incident(service="search")))
     assert (told.title, told.phase, told.text) == ("Slow search", Phase.IDENTIFIED, "Search is slow.")
     assert dict(told.components) == {"search": "degraded"}
+
+
+OVER = incident(phase=Phase.RESOLVED, resolved_at=NOON)
+
+
+def left(of: Any, *before: PublicUpdate, there: Any = None, asked: bool = False) -> tuple[Post, ...]:
+    decision = loose_ends.left_open(of, there, before, asked=asked)
+    return tuple(noun for noun in decision.save if isinstance(noun, Post))
+
+
+def test_who_ends_an_incident_is_told_that_customers_still_read_of_it() -> None:
+    (post,) = left(OVER, update())
+    assert (post.incident, post.channel) == ("INC-7", "@incident")
+    assert post.text.startswith(":mega: INC-7 is resolved, and customers still read")
+    assert post.blocks[1]["elements"][0]["value"] == "incident publish INC-7"
+    assert "is cancelled, and" in left(replace(OVER, cancelled=True), update())[0].text
+    (post,) = left(replace(OVER, merged_into="INC-9"), update(), there=incident(9))
+    assert (post.incident, "was merged into INC-9" in post.text) == ("INC-9", True), "people are there now"
+
+
+def test_what_customers_know_to_be_over_or_never_heard_of_needs_no_word() -> None:
+    assert left(OVER) == left(OVER, update(), update(number=2, phase=Phase.RESOLVED)) == ()
+    assert left(incident(), update()) == left(OVER, update(), asked=True) == ()
 
 
 def test_what_is_not_said_again_stays() -> None:

@@ -27,6 +27,28 @@ def test_the_name_at_the_end_is_the_owner(words, text, owner):
     assert tasks.parse(words, "task", "U0DANA") == (text, owner)
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("check the logs @nobody", "nobody"),
+        ("@nobody", "nobody"),
+        ("write to dana@shop.example", ""),
+        ("mend @Transactional in checkout", ""),
+        ("check the logs <@U0BOB|bob>", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_that_nobody_has_is_no_word(words, name):
+    assert tasks.unnamed(words) == name
+
+
+def test_the_names_that_are_close_are_offered():
+    refused = tasks.nobody("carrol", "look <!here> @carrol", "task", {"U0CAROL": "Carol Diaz", "U0BOB": "bob"})
+    assert "I know nobody called `carrol`; nothing was noted. Did you mean `Carol Diaz`?" in str(refused)
+    assert refused.instead == "/incident task look &lt;!here&gt; @Carol Diaz"
+    assert tasks.nobody("zz", "look @zz", "followup", {"U0BOB": "bob"}).instead == "/incident followup look @who"
+
+
 def test_a_task_needs_words():
     with pytest.raises(Refused) as refused:
         tasks.parse("", "followup", "U0DANA")

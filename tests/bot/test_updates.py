@@ -273,6 +273,19 @@ def test_a_failure_is_on_the_card_until_a_newer_one_arrives():
     assert broadcasts.arrived(sent(1), "x").save == ()
 
 
+def test_that_a_page_of_others_was_not_told_of_the_end_is_said_where_people_are():
+    to = Destination(name="page", audience=Audience.PUBLIC, to=PublicPage(page="p"))
+    policy, end = replace(POLICY, broadcasts=(to,)), update(2, phase=Phase.RESOLVED)
+    failed = sent(2, "page", Audience.PUBLIC, DeliveryState.DUE)
+
+    def left(delivery=failed, of=DONE, there=None):
+        return the(Post, broadcasts.left_open(delivery, end, of, there, "HTTP 401", policy))
+
+    assert "the page `page` could not be told: HTTP 401" in left()[0].text
+    assert left(there=incident(9))[0].incident == "INC-9"
+    assert left(sent(1, "page", Audience.PUBLIC)) == left(of=incident()) == left(sent(2, "leaders")) == []
+
+
 # ---------------------------------------------------------------- promises
 
 

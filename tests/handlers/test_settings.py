@@ -42,7 +42,8 @@ def test_the_example_shows_every_default():
         "page",
     }
     assert shown.policy().update_minutes == default.policy().update_minutes
-    for name in set(Config.model_fields) - examples - {"updates"}:
+    assert shown.policy().roles == default.policy().roles
+    for name in set(Config.model_fields) - examples - {"updates", "roles"}:
         assert getattr(shown, name) == getattr(default, name), name
 
 
@@ -120,8 +121,16 @@ TWICE = "clusters: {main: {kubeconfig: k}}\nservices: {a: {environment: staging,
         ("services: &again [*again]", "an anchor"),
         ("- a", "the file must hold settings"),
         ("commands: {incident: incident}", "commands.incident"),
-        ("services: {a: {roles: {cook: b}}}", "services.a.roles.cook"),
-        ("consent: [{who: [king]}]", "consent.0.who.0: 'king' does not look right (roles, owners, oncall, commander"),
+        ("services: {a: {roles: {cook: b}}}", "services.a.roles: unknown role 'cook'; known: commander, comms, ops"),
+        ("routes: [{match: {a: b}, roles: {oops: b}}]", "routes.0.roles: unknown role 'oops'; did you mean ops?"),
+        ("roles: {scribe: null}\nmay: {publish: [scribe]}", "may.publish: unknown role 'scribe'"),
+        ("roles: {commander: null}", "roles.commander: every incident can have one"),
+        ("roles: {ops: {title: '<!here>'}}", "roles.ops.title: '<!here>' does not look right (words, without marks"),
+        ("roles: {lead: {}}", "roles.lead: this word means something else already"),
+        ("roles: {a: {title: ops lead}}", "roles: two of them are called ops lead"),
+        (f"roles: {{{', '.join(f'r{n}: {{}}' for n in range(5))}}}", "roles: at most 8"),
+        ("roles: {ops: {who: [roles]}}", "roles.ops.who.0"),
+        ("consent: [{who: [king]}]", "consent.0.who: unknown role 'king'; known: commander, comms, oncall"),
         ("consent: [{who: []}]", "consent.0.who"),
         ("consent: [{verbs: [pause]}]", "consent.0: pausing is one press, for everybody; take pause out"),
         ("consent: [{approvals: 9}]", "consent.0.approvals"),
@@ -285,6 +294,13 @@ def test_each_sender_may_have_its_own_token_or_none(tmp_path):
 def test_a_bad_address_says_how_to_write_it(address):
     with pytest.raises(Misconfigured, match="write it as"):
         _ = load({"WATCHKEEPER_LISTEN": address}).listen
+
+
+def test_who_may_declare_is_somebody():
+    for who in ("[commander]", "[roles, scribe]"):
+        with pytest.raises(Misconfigured, match=r"c\.yml line 1: may: declare: a role is held in an incident"):
+            parse(f"may: {{declare: {who}}}", "c.yml")
+    assert parse("may: {declare: [commander, oncall]}", "c.yml").policy().may["declare"] == ("commander", "oncall")
 
 
 def test_a_rollback_may_mend_the_spec_in_general_and_for_each_service() -> None:

@@ -107,6 +107,8 @@ def test_a_wrong_token_is_permanent_and_not_shown(story: Story) -> None:
 
 def test_an_alert_is_one_however_often_it_is_sent(story: Story) -> None:
     events = Events(ROUTING_KEY, url=f"{story.served.url}/pagerduty")
+    assert "nobody was called" in events.look()
+    assert not story.sandbox.pagerduty.alerts
     alarm = Alarm(action="trigger", key="watchkeeper/INC-1/page/0", summary="x" * 2000, url="https://slack.example/c")
     events.send(alarm)
     events.send(alarm)
@@ -122,6 +124,8 @@ def test_an_alert_is_one_however_often_it_is_sent(story: Story) -> None:
 
 def test_what_pagerduty_refuses_is_permanent_and_a_limit_is_not(story: Story) -> None:
     events = Events("short", url=f"{story.served.url}/pagerduty")
+    with pytest.raises(ProviderError, match="routing_key"):
+        events.look()
     story.sandbox.pagerduty.limited = 1
     with pytest.raises(ProviderError, match="HTTP 429: Rate Limit Exceeded") as limited:
         events.send(Alarm(action="resolve", key="k"))

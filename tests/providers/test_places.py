@@ -46,6 +46,32 @@ def test_it_signs_as_amazons_documentation_does() -> None:
     assert put == "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
 
 
+# ---------------------------------------------------------------- looked at, for `watchkeeper check`
+
+
+def test_a_folder_is_looked_at_without_making_it(tmp_path: Path) -> None:
+    new = tmp_path / "status" / "page"
+    assert Folder(str(new)).look() == f"files can be put into {new}"
+    assert not new.parent.exists()
+    (tmp_path / "status").write_text("a file")
+    with pytest.raises(ProviderError, match="files cannot be put there"):
+        Folder(str(new)).look()
+
+
+def test_a_command_is_looked_for_and_not_run() -> None:
+    assert Command([sys.executable, "{folder}"]).look() == f"{sys.executable} is there; it was not run"
+    with pytest.raises(ProviderError, match="there is no such command"):
+        Command(["no-such-rsync", "{folder}"]).look()
+
+
+def test_a_bucket_is_written_to_and_its_no_is_told(bucket: Bucket, stand: Stand) -> None:
+    assert bucket.look() == "files can be put into status (watchkeeper-check.json was)"
+    strange = to(stand, keys=replace(KEYS, secret="another"))
+    with pytest.raises(ProviderError, match="HTTP 403"):
+        strange.look()
+    strange.close()
+
+
 # ---------------------------------------------------------------- a bucket
 
 

@@ -34,6 +34,11 @@ def test_a_private_incident_is_known_to_those_in_its_channel_alone(story: Story)
 
     story.slack.invite(DANA, room.id, BOB)
     assert "leaks" in story.types("/incident show INC-1", by=BOB, channel=ELSEWHERE)
+    for user in (BOB, CAROL):
+        story.slack.open_home(user)
+    story.settle()
+    assert "leaks" in str(story.slack.home[BOB]), "who is in its channel sees it in their App Home"
+    assert "INC-1" not in str(story.slack.home[CAROL])
     story.types("/incident role comms @alice", channel=room.id)
     assert ALICE in room.members
     story.types("/incident update We are looking into it", channel=room.id)

@@ -12,6 +12,7 @@ from bot.decision import DraftPostmortem, Effect, HandleEvent
 from bot.errors import NotYet
 from bot.model import Audience, Severity
 from bot.policy import Destination, Room, Route, Rule, Then
+from bot.positions import POSITIONS
 from handlers import heartbeats, outbox
 from handlers.world import Think, World
 from storage.sql import OUTBOX
@@ -106,6 +107,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
         SHOP,
         consent=(Rule(approvals=1, typed=False),),
         pages_at=Severity.SEV2,
+        roles=POSITIONS,
         routes=(asks, quiet),
         broadcasts=(Destination(name="leaders", audience=Audience.EXECUTIVES, to=Room(channel="#support")),),
         expected_sources={"deploys": minutes(1)},

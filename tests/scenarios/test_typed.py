@@ -14,8 +14,9 @@ from sqlalchemy import func, select
 
 from bot.commands import COMMANDS
 from bot.intents import UNDER_WAY
-from bot.model import Entry, Phase, Request, Role, Severity, Verb, Vote
+from bot.model import Entry, Phase, Request, Severity, Verb, Vote
 from bot.policy import Rule
+from bot.positions import POSITIONS
 from storage.reads import Tx
 from storage.rows import table
 from tests.conftest import Tell
@@ -47,7 +48,7 @@ CONSENT = (
 )
 WORDS = st.one_of(
     st.sampled_from(NONSENSE),
-    st.sampled_from([*Role, *Phase, *Verb, *(str(int(s)) for s in Severity), "sev2", "sev9"]),
+    st.sampled_from([*POSITIONS, *Phase, *Verb, *(str(int(s)) for s in Severity), "sev2", "sev9"]),
     st.sampled_from(["checkout", "payments", "chekout", "warehouse", "INC-1", "INC-2", "inc1", "1", "INC-99"]),
     st.sampled_from([f"<@{DANA}>", f"<@{BOB}|bob>", "@alice", "bob", "--to v41", "--to=v42", "--new checkout is down"]),
     st.sampled_from(REQUESTS),

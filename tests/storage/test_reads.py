@@ -112,6 +112,13 @@ def test_the_incident_of_a_channel(store: Store) -> None:
     assert [i and i.id for i in found] == ["INC-1", None, None]
 
 
+def test_what_was_merged_goes_on_in_the_last_of_them(store: Store) -> None:
+    merged = [incident(1, merged_into="INC-2", group=""), incident(2, merged_into="INC-3", group=""), incident(3)]
+    store.decide(lambda tx, now: Decision(save=tuple(replace(one, version=0) for one in merged)), NOON)
+    found = store.read(lambda tx: [tx.survivor(id) for id in ("INC-1", "INC-3", "INC-9")])
+    assert [one and one.id for one in found] == ["INC-3", "INC-3", None]
+
+
 def test_open_incidents_of_a_service(store: Store) -> None:
     keep(
         store,

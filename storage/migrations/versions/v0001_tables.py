@@ -315,6 +315,8 @@ def incidents() -> None:
         sa.Column("next_update_at", TIME, nullable=True),
         sa.Column("snoozed_until", TIME, nullable=True),
         sa.Column("resolved_at", TIME, nullable=True),
+        sa.Column("reopened_at", TIME, nullable=True),
+        sa.Column("reopened_by", sa.Text(), nullable=False),
         sa.Column("private", sa.Boolean(), nullable=False),
         sa.Column("drill", sa.Text(), nullable=False),
         sa.Column("merged_into", sa.Text(), nullable=False),
