@@ -177,7 +177,7 @@ def _chart(world: World, tx: Tx, id: str) -> Chart | None:
     now = world.now()
     ended = incident.resolved_at or now
     began = max(incident.began, ended - timedelta(days=2))
-    here = tx.changes(began - signals.AROUND, now, [incident.service])
+    here = tx.changes(began - signals.AROUND, now, [incident.service], incident.environment)
     return signals.incident_chart(
         incident.service, began, min(ended + signals.AROUND, now), here, tx.requests(id), world.policy.signals
     )

@@ -48,6 +48,8 @@ def open_channel(world: World, id: str, job: Job) -> Think:
 
 def call_responders(world: World, id: str) -> Think:
     incident = world.read(lambda tx: tx.incident(id))
+    if incident.drill:  # who takes a role is what it is about
+        return nothing
     members, unread = oncalls.ask_all(world, roles.wanted(incident, world.policy).values())
 
     def think(tx: Tx, now: datetime) -> Decision:
@@ -288,7 +290,8 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
 
 def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: datetime) -> Decision:
     said, pairs = links.parse(words), linked(tx, incident.id)
-    near = tx.changes(incident.began - world.policy.suspect_window, incident.resolved_at or now)
+    since, until = incident.began - world.policy.suspect_window, incident.resolved_at or now
+    near = tx.changes(since, until, environment=incident.environment)
     exact = tx.change(said.change)
     change = links.pick(said, pairs, [*near, exact] if exact else near)
     before = next((link for link, other in pairs if other.key == change.key), None)
@@ -336,7 +339,9 @@ def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
         return tx.incident(id), rest.strip()
     if incident := tx.incident_in(ask.channel) if ask.channel else None:
         return incident, words
-    newest = next((one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not one.private), None)
+    newest = next(
+        (one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not (one.private or one.drill)), None
+    )
     verb = ask.split()[0] or "show"
     said = words if verb not in READING and len(words) <= REPEATED else ""
     again = f"/incident {verb} {newest.id} {said}".rstrip() if newest else ""

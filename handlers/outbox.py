@@ -32,6 +32,7 @@ from bot.decision import (
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlayDrill,
     PlotRollout,
     PollVendor,
     PostCard,
@@ -64,6 +65,7 @@ from handlers import (
     broadcasts,
     changes,
     consent,
+    drills,
     events,
     fleet,
     freezes,
@@ -87,7 +89,7 @@ from handlers import (
     vendors,
     vigils,
 )
-from handlers.world import Think, World
+from handlers.world import Think, World, nothing
 from storage.store import Busy, Fenced, Job
 
 log = structlog.get_logger(__name__)
@@ -103,7 +105,10 @@ AWAY_PAUSE = 60.0  # and when it comes back, people are waiting
 def perform(world: World, job: Job) -> Think:
     """Act on the world outside; the returned thought is committed together with the receipt."""
     effect: Effect = job.effect
-    id = effect.subject
+    id, stage = effect.subject, drills.on_stage(world, effect)
+    if stage is None:
+        return nothing
+    world = stage
     match effect:
         case OpenChannel():
             return incidents.open_channel(world, id, job)
@@ -189,6 +194,8 @@ def perform(world: World, job: Job) -> Think:
             return pages.escalate(world, id)
         case EndPages():
             return pages.end(world, id)
+        case PlayDrill():
+            return drills.play(world, id)
         case TellAway():
             return outages.tell(world, id)
         case ShowHome():
@@ -207,6 +214,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return broadcasts.gave_up(job.effect.subject, error)
     if isinstance(job.effect, SendPage):
         return pages.gave_up(job.effect, error)
+    if isinstance(job.effect, PlayDrill):
+        return drills.gave_up(job.effect.subject, error)
     if isinstance(job.effect, ShowRollout | PlotRollout | WatchRollout | EscalatePage):  # whose lanes are their own
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)

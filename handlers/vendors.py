@@ -39,7 +39,8 @@ def poll(world: World, name: str) -> Think:
         page = tx.vendor_page(name)
         key = found.page or (page.page if page else "")
         known = {said.key: said for said in tx.vendor_components(vendors.prefix(key))} if key else {}
-        touched = [incident for incident in tx.incidents(open_only=True) if incident.service in vendor.used_by]
+        open_ones = [incident for incident in tx.incidents(open_only=True) if not incident.drill]
+        touched = [incident for incident in open_ones if incident.service in vendor.used_by]
         return vendors.polled(vendor, page, found, known, touched, now)
 
     return think

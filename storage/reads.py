@@ -14,10 +14,12 @@ from bot.decision import Broadcast, Effect, SendPost, TellChanges
 from bot.errors import Refused
 from bot.model import (
     BOT,
+    STAGE,
     Alert,
     Assignment,
     Change,
     Delivery,
+    Drill,
     Duty,
     Entry,
     Event,
@@ -62,6 +64,7 @@ from bot.model import (
     VendorStatus,
     Vigil,
     Vote,
+    is_stage,
 )
 from bot.news import post_id
 from bot.outages import Waiting
@@ -93,6 +96,7 @@ DELIVERIES, SUBSCRIPTIONS = table(Delivery), table(Subscription)
 FINDINGS, EVIDENCE = table(Finding), table(Evidence)
 HOMES, SIGHTINGS = table(Home), table(Sighting)
 MAINTENANCES, PUBLISHED = table(Maintenance), table(PublicUpdate)
+DRILLS = table(Drill)
 OPEN, PUBLIC = text(IS_OPEN), INCIDENTS.c.private.is_(False)
 
 # Made once: these run for every alert.
@@ -266,9 +270,15 @@ class Tx:
         mine = (ALERTS.c.asked == question, text("asked <> ''"))
         return self._all(Alert, select(ALERTS).where(*mine).order_by(ALERTS.c.starts_at, ALERTS.c.key))
 
-    def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
-        """Both ends included, oldest first."""
+    def changes(
+        self, since: datetime, until: datetime, services: Collection[str] | None = None, environment: str = ""
+    ) -> tuple[Change, ...]:
+        """Both ends included, oldest first. Of every environment; what is on a drill's stage is seen only there."""
         query = select(CHANGES).where(CHANGES.c.at.between(since, until)).order_by(CHANGES.c.at, CHANGES.c.key)
+        played = (
+            CHANGES.c.environment == environment if is_stage(environment) else ~CHANGES.c.environment.startswith(STAGE)
+        )
+        query = query.where(played)
         return self._all(Change, query if services is None else query.where(CHANGES.c.service.in_(services)))
 
     def change(self, key: str) -> Change | None:
@@ -429,6 +439,12 @@ class Tx:
         mine = select(PAGES).where(PAGES.c.incident == incident)
         return self._all(Page, mine.order_by(PAGES.c.at, PAGES.c.id))
 
+    def drill(self, incident: str) -> Drill | None:
+        return self._get(Drill, incident)
+
+    def drill_under_way(self) -> Drill | None:
+        return self._first(Drill, text("ended_at IS NULL"))
+
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
 
@@ -502,6 +518,9 @@ class Tx:
     def request(self, id: str) -> Request:
         return self._need(Request, id)
 
+    def find_request(self, id: str) -> Request | None:
+        return self._get(Request, id)
+
     def requests(self, incident: str) -> tuple[Request, ...]:
         mine = select(REQUESTS).where(REQUESTS.c.incident == incident)
         return self._all(Request, mine.order_by(REQUESTS.c.at, REQUESTS.c.id))
@@ -527,7 +546,8 @@ class Tx:
     def sightings_under_way(self) -> tuple[Sighting, ...]:
         """Of releases that are neither through nor aborted, the latest news first."""
         going = (SIGHTINGS.c.stable != text("''"), SIGHTINGS.c.revision != SIGHTINGS.c.stable)
-        query = select(SIGHTINGS).where(*going, SIGHTINGS.c.aborted.is_(False))
+        real = ~SIGHTINGS.c.environment.startswith(STAGE)
+        query = select(SIGHTINGS).where(*going, real, SIGHTINGS.c.aborted.is_(False))
         return self._all(Sighting, query.order_by(SIGHTINGS.c.at.desc(), SIGHTINGS.c.id))
 
     def count_requests(self) -> int:
@@ -570,8 +590,9 @@ class Tx:
     # ------------------------------------------------------------ gates
 
     def open_incidents_near(self, services: Collection[str], environment: str) -> tuple[Incident, ...]:
-        """The open incidents of any of these services, newest first."""
-        here = (INCIDENTS.c.service.in_(services), INCIDENTS.c.environment == environment, OPEN)
+        """The open incidents of any of these services, newest first. A drill is none."""
+        real = INCIDENTS.c.drill == text("''")
+        here = (INCIDENTS.c.service.in_(services), INCIDENTS.c.environment == environment, OPEN, real)
         return self._all(Incident, select(INCIDENTS).where(*here).order_by(INCIDENTS.c.number.desc()))
 
     def freeze(self, id: str) -> Freeze:

@@ -8,6 +8,7 @@ escaped until a card is made of it (`bot/text.py`).
 from __future__ import annotations
 
 from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
+from bot.model.drill import STAGE, Debrief, Drill, Goal, Story, is_stage, played_on, stage_of
 from bot.model.home import Home
 from bot.model.incident import (
     BOT,
@@ -76,6 +77,7 @@ from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 
 __all__ = [
     "BOT",
+    "STAGE",
     "Alert",
     "Answer",
     "Assignment",
@@ -84,8 +86,10 @@ __all__ = [
     "ChangeKind",
     "ChangeStatus",
     "ComponentState",
+    "Debrief",
     "Delivery",
     "DeliveryState",
+    "Drill",
     "Duty",
     "Entry",
     "EntryKind",
@@ -95,6 +99,7 @@ __all__ = [
     "Finding",
     "Freeze",
     "Gate",
+    "Goal",
     "Heard",
     "Heartbeat",
     "Hold",
@@ -129,6 +134,7 @@ __all__ = [
     "Silence",
     "Skew",
     "Stable",
+    "Story",
     "Subscription",
     "Suspension",
     "SuspensionState",
@@ -142,5 +148,8 @@ __all__ = [
     "Verdict",
     "Vigil",
     "Vote",
+    "is_stage",
+    "played_on",
     "rollout_id",
+    "stage_of",
 ]
