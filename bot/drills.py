@@ -35,7 +35,7 @@ from bot.model import (
 from bot.policy import Policy
 from bot.text import brief, code, mention
 
-LOOK = timedelta(seconds=3)  # between two looks at the stage
+LOOK = timedelta(seconds=5)  # between two looks at the stage
 LOST = timedelta(seconds=30)  # a stage that does not answer for so long is gone
 LASTS = timedelta(minutes=60)
 WELL = 0.01  # of requests that fail; fewer are as ever
@@ -70,7 +70,8 @@ def find(stories: Sequence[Story], words: str) -> Story:
     for story in stories:
         if story.name == name:
             return story
-    close = nearest(name, [story.name for story in stories])
+    names = [story.name for story in stories]
+    close = next((known for known in names if known.startswith(name)), "") or nearest(name, names)
     raise Refused(f"There is no drill {code(words, 60)}.", instead=f"/incident drill {close}".rstrip())
 
 

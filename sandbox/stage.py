@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
 from sandbox.clock import Clock
 from sandbox.server import application, serve
 from sandbox.stories import Stories, Story
@@ -27,6 +31,21 @@ def build(clock: Clock) -> Sandbox:
     return world
 
 
+def staged(world: Sandbox) -> Starlette:
+    """All of the sandbox, and at /stage what is looked at: the alerts that fire, and how many requests fail."""
+    app = application(world)
+    app.router.routes.append(Route("/stage", lambda request: JSONResponse(scenery(world))))
+    return app
+
+
+def scenery(world: Sandbox) -> dict[str, Any]:
+    shop = world.shop
+    return {
+        "alerts": [dict(alert.labels) | dict(alert.annotations) for alert in shop.alertmanager.firing],
+        "errors": {service: shop.measure(service).error_ratio for service in list(shop.services)},
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     world = build(Clock.system())
@@ -38,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"There is no drill {given[0]}; there is {', '.join(stories)}.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to whoever started us, too, who then lets go
-    with serve(application(world)) as served:
+    with serve(staged(world)) as served:
         world.stories.start(given[0])
         say({"url": served.url})
         sys.stdin.read()

@@ -55,10 +55,11 @@ def _well(debrief: Debrief) -> tuple[Block, ...]:
 def _practise(debrief: Debrief) -> tuple[Block, ...]:
     lines = [f"• {PRACTICE[goal.name]}" for goal in debrief.goals if not goal.is_met]
     if debrief.refused:
+        was = "line was" if len(debrief.refused) == 1 else "lines were"
         lines.append(
-            f"• {plural(len(debrief.refused), 'line')} refused; `/incident help` and `/rollout help` list them all:"
+            f"• {len(debrief.refused)} {was} refused. `/incident help` and `/rollout help` show what there is."
         )
-        lines += [f"   {brief(entry.text, 200)}" for entry in debrief.refused[:SHOWN]]
+        lines += [f"    ◦ {brief(entry.text, 200)}" for entry in debrief.refused[:SHOWN]]
     return (section("\n".join(["*To practise:*", *lines])),) if lines else ()
 
 

@@ -56,7 +56,7 @@ class Stages:
             if not self.known:
                 told = self._spawn()
                 listed = _line(told)
-                told.wait(END_SECONDS)
+                _let_go(told)
                 self.known = tuple(Story(**each | {"acts": tuple(each["acts"])}) for each in listed)
             return self.known
 
@@ -70,8 +70,7 @@ class Stages:
     def look(self, address: str) -> Scenery:
         state = self._state(address)
         alerts = (Signal(title=a["alertname"], severity=a["severity"], summary=a["summary"]) for a in state["alerts"])
-        errors = {service["name"]: float(service["error_rate"]) for service in state["services"]}
-        return Scenery(alerts=tuple(alerts), errors=errors)
+        return Scenery(alerts=tuple(alerts), errors=state["errors"])
 
     def cast(self, address: str) -> Cast:
         with self.guard:
@@ -106,7 +105,7 @@ class Stages:
 
     def _state(self, address: str) -> Any:
         try:
-            return self.client.get(f"{address}/panel/state").raise_for_status().json()
+            return self.client.get(f"{address}/stage").raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise ProviderError("the drill's stage", f"it does not answer ({type(error).__name__})") from None
 
