@@ -18,6 +18,7 @@ from bot.incidents import CHANNEL, channel_name, ended, must_be_open, open_, ref
 from bot.model import (
     BOT,
     Alert,
+    Change,
     Debrief,
     Drill,
     Entry,
@@ -34,6 +35,7 @@ from bot.model import (
 )
 from bot.policy import Policy
 from bot.text import brief, code, mention
+from bot.twins import deploy_key
 
 LOOK = timedelta(seconds=5)  # between two looks at the stage
 LOST = timedelta(seconds=30)  # a stage that does not answer for so long is gone
@@ -55,9 +57,10 @@ class Signal:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenery:
-    """What is to be seen on a stage. `errors`: the part of a service's requests that fail."""
+    """What is to be seen on a stage. `deploys`: all that its CI has told. `errors`: the part of requests that fail."""
 
     alerts: tuple[Signal, ...] = ()
+    deploys: tuple[Change, ...] = ()
     errors: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -144,7 +147,16 @@ def begun(drill: Drill, incident: Incident, address: str, now: datetime) -> Deci
         "`/incident resolve` when it is over."
     )
     return _post(incident, "stage", text) + Decision(
-        save=(replace(drill, address=address, seen_at=now),), do=(_again(drill, now),)
+        save=(replace(drill, address=address, seen_at=now),), do=(PlayDrill(drill.id, due=now),)
+    )
+
+
+def shipped(drill: Drill, seen: Scenery) -> tuple[Change, ...]:
+    """What its CI has told since the last look; where it thinks that it is, is no business of the drill's."""
+    stage = stage_of(drill.id)
+    return tuple(
+        replace(told, environment=stage, key=deploy_key(told.service, stage, told.version))
+        for told in seen.deploys[drill.heard :]
     )
 
 
@@ -154,6 +166,7 @@ def looked(drill: Drill, incident: Incident, known: Sequence[Alert], seen: Scene
         return over(incident, "its hour is up", BOT, now)
     decision = _fired(incident, known, seen, now) + _cleared(incident, known, seen, now)
     after = replace(drill, seen_at=now) if drill.seen_at is None or now - drill.seen_at >= LOST / 3 else drill
+    after = replace(after, heard=max(drill.heard, len(seen.deploys)))
     if seen.alerts and not drill.shown_at:
         after, decision = replace(after, shown_at=now), decision + _shown(incident, seen.alerts[0], now)
     well = not seen.alerts and seen.errors.get(drill.service, 1.0) < WELL

@@ -10,6 +10,7 @@ import structlog
 from bot import drills
 from bot.cards.debrief import drill_list
 from bot.cards.marking import DRILL, marked
+from bot.changes import merge
 from bot.commands import Ask
 from bot.decision import (
     ActOnRollout,
@@ -24,6 +25,7 @@ from bot.decision import (
     VerifyRollout,
     WatchRollout,
 )
+from bot.drills import Scenery
 from bot.errors import ProviderError, Refused
 from bot.model import Drill, Incident, Story, is_stage, played_on, stage_of
 from bot.policy import Service, Target
@@ -182,7 +184,14 @@ def play(world: World, id: str) -> Think:
     except ProviderError as error:
         log.info("a drill's stage does not answer", drill=id, error=str(error))
         return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
-    return lambda tx, now: _while_open(tx, id, drills.looked(_need(tx, id), tx.incident(id), tx.alerts(id), seen, now))
+    return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
+
+
+def _looked(tx: Tx, id: str, seen: Scenery, now: datetime) -> Decision:
+    """What CI tells of a deploy, such as its digests, is kept; that it began, the cluster has told."""
+    drill = _need(tx, id)
+    told = tuple(merge(change, tx.change(change.key)) for change in drills.shipped(drill, seen))
+    return Decision(save=told) + drills.looked(drill, tx.incident(id), tx.alerts(id), seen, now)
 
 
 def _while_open(tx: Tx, id: str, decision: Decision) -> Decision:

@@ -166,7 +166,7 @@ def furnish_channel(world: World, id: str) -> Think:
     if not incident.channel:
         return nothing
     world.chat.set_topic(incident.channel, cards.topic(incident, commander.user if commander else ""))
-    draft_url = "" if incident.is_open else world.draft_url(id)
+    draft_url = "" if incident.is_open or incident.drill else world.draft_url(id)
     for title, url in (("Alert", alert_url), ("Postmortem draft", draft_url)):
         if text.is_link(url):
             world.chat.bookmark(incident.channel, title, url)

@@ -32,7 +32,7 @@ def build(clock: Clock) -> Sandbox:
 
 
 def staged(world: Sandbox) -> Starlette:
-    """All of the sandbox, and at /stage what is looked at: the alerts that fire, and how many requests fail."""
+    """All of the sandbox, and at /stage what is looked at: alerts that fire, deploys, how many requests fail."""
     app = application(world)
     app.router.routes.append(Route("/stage", lambda request: JSONResponse(scenery(world))))
     return app
@@ -42,6 +42,7 @@ def scenery(world: Sandbox) -> dict[str, Any]:
     shop = world.shop
     return {
         "alerts": [dict(alert.labels) | dict(alert.annotations) for alert in shop.alertmanager.firing],
+        "deploys": list(shop.pipeline.outbox),  # all of them, as nobody is connected who would take them
         "errors": {service: shop.measure(service).error_ratio for service in list(shop.services)},
     }
 

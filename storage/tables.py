@@ -298,6 +298,7 @@ class DrillRow(Row, table=True):
     acts: list[str] = Field(sa_type=Json)
     address: str = words()
     seen_at: datetime | None = time()
+    heard: int
     shown_at: datetime | None = time()
     recovered_at: datetime | None = time()
     ended_at: datetime | None = time()

@@ -47,7 +47,7 @@ def _goal(goal: Goal) -> str:
 
 def _well(debrief: Debrief) -> tuple[Block, ...]:
     good = [goal.name.lower() for goal in debrief.goals if goal.is_met]
-    if not debrief.refused:
+    if good and not debrief.refused:
         good.append("no line that was refused")
     return (section(f"*Went well:* {', '.join(good)}."),) if good else ()
 

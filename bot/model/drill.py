@@ -23,6 +23,7 @@ class Drill:
     acts: tuple[str, ...] = ()
     address: str = ""
     seen_at: datetime | None = None  # when the stage last answered
+    heard: int = 0  # deploys that its CI has told of, and that are taken in
     shown_at: datetime | None = None  # when the first alert fired
     recovered_at: datetime | None = None
     ended_at: datetime | None = None

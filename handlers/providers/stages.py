@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import httpx
 from bot.drills import Scenery, Signal
 from bot.errors import ProviderError
 from bot.model import Story
+from handlers.intake import deploys
+from handlers.intake.sender import Delivery
 from handlers.world import Cast
 
 ROOT = Path(__file__).resolve().parents[2]  # where the packages stand
@@ -70,7 +73,8 @@ class Stages:
     def look(self, address: str) -> Scenery:
         state = self._state(address)
         alerts = (Signal(title=a["alertname"], severity=a["severity"], summary=a["summary"]) for a in state["alerts"])
-        return Scenery(alerts=tuple(alerts), errors=state["errors"])
+        told = Delivery(body=json.dumps(state["deploys"]).encode(), now=datetime.now(UTC), headers={})
+        return Scenery(alerts=tuple(alerts), deploys=tuple(deploys.parse(told)), errors=state["errors"])
 
     def cast(self, address: str) -> Cast:
         with self.guard:

@@ -127,6 +127,17 @@ def test_the_clock_runs_from_the_first_alert_which_is_told_once():
     assert [type(effect) for effect in again.do] == [PlayDrill]
 
 
+def test_what_its_ci_tells_is_of_the_stage_and_is_taken_in_once():
+    started = change(digests=("sha256:a",))
+    seen = replace(CALM, deploys=(started,))
+    (told,) = drills.shipped(DRILL, seen)
+    assert (told.environment, told.key) == ("drill:INC-7", "deploy/checkout/drill:INC-7/v42")
+    assert told.digests == ("sha256:a",)
+    (heard,) = saved(drills.looked(DRILL, INCIDENT, (), seen, NOON), Drill)
+    assert drills.shipped(heard, seen) == ()
+    assert len(drills.shipped(heard, replace(CALM, deploys=(started, started)))) == 1
+
+
 def test_recovered_is_what_the_numbers_say_and_only_after_there_was_something():
     assert "recovered" not in str(says(drills.looked(DRILL, INCIDENT, (), CALM, NOON + minutes(1))))
     hurt, firing = replace(DRILL, shown_at=NOON), [alert(title="ErrorRatioHigh", incident="INC-7")]

@@ -38,9 +38,10 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
     assert "one at a time" in story.types("/incident drill knight-capital", channel="C0INCIDENTS")
 
     stage = stages.world
-    stage.cluster.deploy("checkout", "shop/checkout:v42")
+    stage.shop.ship("checkout", "v42")
     story.passes(45)
     assert "CheckoutErrorRatioHigh fired" in story.timeline
+    assert story.timeline.count("deploy of checkout v42 started") == 1
     assert "*Suspect* `checkout v42`" in story.card
 
     story.alert("CheckoutErrorRatioHigh", env="drill:INC-1")  # a real one, which would like to join

@@ -696,6 +696,7 @@ def slack() -> None:
         sa.Column("acts", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("seen_at", TIME, nullable=True),
+        sa.Column("heard", sa.Integer(), nullable=False),
         sa.Column("shown_at", TIME, nullable=True),
         sa.Column("recovered_at", TIME, nullable=True),
         sa.Column("ended_at", TIME, nullable=True),
