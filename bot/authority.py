@@ -23,6 +23,7 @@ class Act(StrEnum):
 VERBS: Mapping[str, Act] = {
     "declare": Act.DECLARE,
     "answer": Act.DECLARE,
+    "drill": Act.DECLARE,
     "sev": Act.UPDATE,
     "status": Act.UPDATE,
     "impact": Act.UPDATE,

@@ -94,6 +94,9 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "merge": Usage("INC-n", "This turned out to be INC-n: alerts and people go on there"),
         "reopen": Usage("[why]", "It is not over"),
         "cancel": Usage("[why]", "It was no incident: no postmortem, not counted"),
+        "drill": Usage(
+            "[STORY|stop]", "Practise: a story on a pretend cluster, scored; without a story, what there is"
+        ),
         "join": Usage("INC-n", "Be invited to its channel"),
         "done": Usage("INC-n/task/n", "A task is done", hidden=True),
         "vote": Usage("INC-n/poll/n agree|object", "Say yes or no to a proposal", hidden=True),

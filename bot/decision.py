@@ -11,6 +11,7 @@ from bot.model import (
     Assignment,
     Change,
     Delivery,
+    Drill,
     Duty,
     Entry,
     Event,
@@ -58,6 +59,7 @@ Noun = (
     | Assignment
     | Change
     | Delivery
+    | Drill
     | Duty
     | Event
     | Evidence
@@ -460,6 +462,16 @@ class EndPages(_Effect):
     """Nobody need be called for incident `subject` any more."""
 
 
+class PlayDrill(_Effect):
+    """Set the stage of drill `subject`, look what happens on it, or clear it away once the drill is over."""
+
+    priority, soon = 2, True
+
+    @property
+    def lane(self) -> str:  # of its own: a stage takes seconds to set
+        return f"drill {self.subject}"
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -506,6 +518,7 @@ Effect = (
     | ShowPage
     | EscalatePage
     | EndPages
+    | PlayDrill
     | ShowHome
     | TellAway
     | RemindQuestion

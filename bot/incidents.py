@@ -17,6 +17,7 @@ from bot.decision import (
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlayDrill,
     PostCard,
     RemindRole,
     RemindUpdate,
@@ -48,8 +49,12 @@ def open_(
     impact: str = "",
     roles: Mapping[Role, str] | Mapping[str, str] | None = None,
     private: bool = False,
+    drill: str = "",
 ) -> Decision:
-    """A private one is nobody's group: alerts that everybody sees do not go where few can read. Nobody is called."""
+    """A private one is nobody's group: alerts that everybody sees do not go where few can read. Nobody is called.
+
+    Nobody is called to a drill either: who takes a role, and when, is what it is about.
+    """
     incident = Incident(
         id=f"INC-{number}",
         number=number,
@@ -63,6 +68,7 @@ def open_(
         onset_at=onset_at,
         impact=impact,
         private=private,
+        drill=drill,
         roles={str(role): name for role, name in (roles or {}).items()},
     )
     incident = replace(incident, next_update_at=policy.next_update(incident, now))
@@ -72,7 +78,7 @@ def open_(
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"{severity} {how}: {title}"),),
         do=(
             OpenChannel(incident.id),
-            *(() if private else (CallResponders(incident.id),)),
+            *(() if private or drill else (CallResponders(incident.id),)),
             NameSuspects(incident.id),
             *remind(incident),
             *watch_roles(incident, policy, now),
@@ -128,6 +134,9 @@ def reopened(
     incident: Incident, why: str, twins: Sequence[Incident], policy: Policy, now: datetime, by: str
 ) -> Decision:
     """As a person asks for it. `twins` are open on the same service: one of them may have its alerts since."""
+    if incident.drill:
+        over = f"{incident.id} is a drill, and its stage is cleared away; nothing was changed."
+        raise Refused(over, instead=f"/incident drill {incident.drill}")
     if incident.is_open:
         raise Refused(f"{incident.id} is open; nothing was changed.")
     taken = any(incident.group and twin.group == incident.group for twin in twins)
@@ -179,9 +188,10 @@ def refresh(incident: Incident) -> tuple[PostCard | FurnishChannel | Announce, .
     return PostCard(incident.id), FurnishChannel(incident.id), Announce(incident.id)
 
 
-def ended(incident: Incident) -> tuple[TellResolved | EndPages, ...]:
-    """Whoever was told or called hears that it is over."""
-    return TellResolved(incident.id), EndPages(incident.id)
+def ended(incident: Incident) -> tuple[TellResolved | EndPages | PlayDrill, ...]:
+    """Whoever was told or called hears that it is over; a drill is debriefed, and its stage cleared away."""
+    over = (PlayDrill(incident.id),) if incident.drill else ()
+    return TellResolved(incident.id), EndPages(incident.id), *over
 
 
 def channel_name(incident: Incident, prefix: str = "") -> str:
@@ -250,7 +260,7 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
 
 def calls(before: Incident, after: Incident, policy: Policy) -> tuple[CallResponders, ...]:
     """What has become so severe that it pages, calls its on-call again."""
-    at = None if after.private else policy.pages_at
+    at = None if after.private or after.drill else policy.pages_at
     return (CallResponders(after.id),) if at and after.severity <= at < before.severity else ()
 
 
@@ -306,11 +316,13 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
     although = f"although {'; '.join(doubts)}: {why}" if doubts else ""
     done = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, summary=summary)
     after = f"{incident.id} is resolved after {span(now - incident.opened_at)}."
+    follows = "The debrief follows." if incident.drill else "I am drafting the postmortem."
+    draft = "The debrief" if incident.drill else "The draft of the postmortem"
     post = Post(
         id=f"{incident.id}/resolved/{_stamp(now)}",
         incident=incident.id,
         channel=CHANNEL,
-        text=" ".join(filter(None, [after, *_said(summary, although), "I am drafting the postmortem."])),
+        text=" ".join(filter(None, [after, *_said(summary, although), follows])),
     )
     overruled = Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"resolved {although}")
     return Decision(
@@ -319,8 +331,8 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
             _phase_entry(incident, Phase.RESOLVED, by, now, f": {summary}" if summary else ""),
             *((overruled,) if although else ()),
         ),
-        do=(SendPost(post.id), *refresh(done), *ended(done), DraftPostmortem(done.id)),
-        say=f"{incident.id} is *resolved*. The draft of the postmortem will be in the channel in a moment.",
+        do=(SendPost(post.id), *refresh(done), *ended(done), *(() if incident.drill else (DraftPostmortem(done.id),))),
+        say=f"{incident.id} is *resolved*. {draft} will be in the channel in a moment.",
     )
 
 

@@ -47,6 +47,8 @@ def open_(question: Question, alerts: Sequence[Alert], number: int, by: str, pol
 def join(question: Question, alerts: Sequence[Alert], incident: Incident, by: str, now: datetime) -> Decision:
     must_wait(question)
     incidents.must_be_open(incident)
+    if incident.drill:
+        raise Refused(f"{incident.id} is a drill, and {question.id} is not; nothing was changed.")
     known = incident.onset_at is not None and incident.onset_at <= question.onset_at
     moved = () if known else (replace(incident, onset_at=question.onset_at),)
     return Decision(save=moved) + _answered(question, Answer.JOINED, incident.id, alerts, by, now)

@@ -37,6 +37,7 @@ from handlers.providers.sigv4 import Keys
 from handlers.providers.slack import SlackChat
 from handlers.providers.slack_api import connect
 from handlers.providers.smtp import Server, Smtp
+from handlers.providers.stages import Access, Stages
 from handlers.providers.statuspage import Statuspage
 from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
@@ -50,7 +51,19 @@ from handlers.web import server
 from handlers.web.gates import pass_of, place_of
 from handlers.web.guard import sign
 from handlers.web.signin import Entrance, networks
-from handlers.world import Alarms, Beyond, ByVersion, Metrics, Neighbourhood, OnCalls, Place, Pods, Rollouts, World
+from handlers.world import (
+    Alarms,
+    Beyond,
+    ByVersion,
+    Cast,
+    Metrics,
+    Neighbourhood,
+    OnCalls,
+    Place,
+    Pods,
+    Rollouts,
+    World,
+)
 from storage.store import Busy, Store
 
 log = structlog.get_logger(__name__)
@@ -147,6 +160,8 @@ class Bot:
         if hasattr(self, "clock"):
             self.clock.shutdown(wait=True)
         self.workers.stop()
+        if self.world.stages is not None:
+            self.world.stages.close()
         self.world.store.close()
 
 
@@ -191,6 +206,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         vendor_pages=VendorSites() if settings.policy.vendors else None,
         fetch=Fetch(),
         sources=sources,
+        stages=Stages(cast),
     )
     web = server.build(
         world,
@@ -417,6 +433,15 @@ def pods(settings: Settings) -> Pods | None:
     except (providers.Missing, ProviderError) as error:
         raise CannotStart(str(error)) from None
     return reader
+
+
+def cast(clusters: Mapping[str, Access]) -> Cast:
+    """Who acts on the stage of a drill: those who act on a real cluster. Raises ProviderError."""
+    try:
+        acting = providers.load("argo").connect(clusters)
+        return Cast(rollouts={"argo": acting}, pods=providers.load("pods", providers.READERS).connect(clusters))
+    except providers.Missing as error:
+        raise ProviderError("Drills", str(error), permanent=True) from None
 
 
 def errors_by_version(settings: Settings, metrics: Metrics | None) -> ByVersion | None:

@@ -31,7 +31,7 @@ def name_suspects(world: World, id: str) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         incident = tx.incident(id)
         onset = incident.began
-        near = tx.changes(onset - world.policy.suspect_window, onset + GRACE)
+        near = tx.changes(onset - world.policy.suspect_window, onset + GRACE, environment=incident.environment)
         others = targets.vendor_troubles(world, tx, incident.service, now)
         looks = tx.findings(incident.service, incident.environment)
         return changes.suspects_named(incident, near, tx.links(id), world.policy, now, probes=looks, vendors=others)

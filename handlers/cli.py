@@ -145,6 +145,15 @@ def say(
 
 
 @cli.command()
+def drill(
+    story: Annotated[str, typer.Argument(help="what to play, or stop; without it, what there is")] = "",
+    as_: Annotated[str, typer.Option("--as", help="the Slack member id to act as")] = "cli",
+) -> None:
+    """Play a drill in the workspace: `watchkeeper drill amazon-checkout --as U0DANA`."""
+    say(f"/incident drill {story}".rstrip(), as_)
+
+
+@cli.command()
 def outbox(retry: Annotated[int, typer.Option(help="try this dead letter again")] = 0) -> None:
     """List the effects that were given up; `--retry ID` tries one again."""
     if retry:

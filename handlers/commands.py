@@ -11,6 +11,7 @@ from handlers import (
     authority,
     consent,
     declaring,
+    drills,
     incidents,
     marks,
     merging,
@@ -34,6 +35,7 @@ def run(world: World, ask: Ask) -> Decision:
     try:
         return _run(world, ask)
     except Refused as refusal:
+        drills.note_refusal(world, ask, refusal.why)
         refusal.instead = naming(refusal.instead, ask.split()[1])
         raise
 
@@ -50,7 +52,10 @@ def _run(world: World, ask: Ask) -> Decision:
     authority.admit(world, ask)
     match ask.command, verb:
         case "rollout", _:
-            return rollouts.run(world, ask)
+            place, drilled = drills.world_of(world, ask)
+            return drills.said(drilled, rollouts.run(place, ask))
+        case _, "drill":
+            return drills.run(world, ask)
         case _, "update":
             return updates.update(world, ask)
         case _, "publish" | "maintenance":
@@ -94,7 +99,7 @@ def submit(world: World, form: Submission) -> Decision:
     authority.admit_form(world, form)
     match form.callback:
         case "rollout.confirm" | "rollout.object":
-            return consent.submit(world, form)
+            return consent.submit(drills.world_of_request(world, form.subject), form)
         case "incident.publish":
             return status.submit(world, form)
         case "incident.update":

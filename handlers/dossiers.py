@@ -183,7 +183,7 @@ def _chart(world: World, tx: Tx, id: str) -> Chart | None:
     now = world.now()
     ended = incident.resolved_at or now
     began = max(incident.began, ended - timedelta(days=2))
-    here = tx.changes(began - signals.AROUND, now, [incident.service])
+    here = tx.changes(began - signals.AROUND, now, [incident.service], incident.environment)
     where = (incident.service, incident.environment)
     here = tuple(change for change in here if (change.service, change.environment) == where)
     asked = world.policy.signals_of(*where)

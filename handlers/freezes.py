@@ -75,7 +75,7 @@ def home(tx: Tx, ask: Ask) -> str:
 def may(world: World, tx: Tx, scope: str) -> frozenset[str]:
     """Who may freeze and thaw this scope, but for those on call: Slack knows them, and is not asked in here."""
     people = set(world.policy.freezers)
-    open_ones = tx.incidents(open_only=True)
+    open_ones = [incident for incident in tx.incidents(open_only=True) if not incident.drill]
     for id in freezes.commanders(open_ones, world.policy):
         holder = tx.assignment(id, Role.COMMANDER)
         people |= {holder.user} if holder and holder.user else set()

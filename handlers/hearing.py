@@ -75,7 +75,7 @@ def fresh(batches: Sequence[Batch], known: set[str]) -> list[Fact]:
     seen, facts = set(known), list[Fact]()
     for batch in batches:
         if batch.request not in seen:
-            facts += batch.facts
+            facts += map(hearing.from_outside, batch.facts)
         if batch.request:
             seen.add(batch.request)
     return facts

@@ -50,6 +50,8 @@ def open_channel(world: World, id: str, job: Job) -> Think:
 
 def call_responders(world: World, id: str) -> Think:
     incident = world.read(lambda tx: tx.incident(id))
+    if incident.drill:  # who takes a role is what it is about
+        return nothing
     members, unread = oncalls.ask_all(world, roles.wanted(incident, world.policy).values())
 
     def think(tx: Tx, now: datetime) -> Decision:
@@ -169,7 +171,7 @@ def furnish_channel(world: World, id: str) -> Think:
     world.chat.set_topic(
         incident.channel, cards.topic(incident, commander.user if commander else "", world.policy.title(Role.COMMANDER))
     )
-    draft_url = "" if incident.is_open else world.draft_url(id)
+    draft_url = "" if incident.is_open or incident.drill else world.draft_url(id)
     for title, url in (("Alert", alert_url), ("Postmortem draft", draft_url)):
         if text.is_link(url):
             world.chat.bookmark(incident.channel, title, url)
@@ -306,7 +308,8 @@ def may_take(world: World, ask: Ask, verb: str, words: str) -> frozenset[str] | 
 
 def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: datetime) -> Decision:
     said, pairs = links.parse(words), linked(tx, incident.id)
-    near = tx.changes(incident.began - world.policy.suspect_window, incident.resolved_at or now)
+    since, until = incident.began - world.policy.suspect_window, incident.resolved_at or now
+    near = tx.changes(since, until, environment=incident.environment)
     exact = tx.change(said.change)
     change = links.pick(said, pairs, [*near, exact] if exact else near)
     before = next((link for link, other in pairs if other.key == change.key), None)
@@ -354,7 +357,9 @@ def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
         return tx.incident(id), rest.strip()
     if incident := tx.incident_in(ask.channel) if ask.channel else None:
         return incident, words
-    newest = next((one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not one.private), None)
+    newest = next(
+        (one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not (one.private or one.drill)), None
+    )
     verb = ask.split()[0] or "show"
     said = words if verb not in READING and len(words) <= REPEATED else ""
     again = f"/incident {verb} {newest.id} {said}".rstrip() if newest else ""

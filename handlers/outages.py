@@ -52,7 +52,8 @@ def is_away(tx: Tx) -> bool:
 def tell(world: World, subject: str) -> Think:
     way = world.beyond.get(subject.rpartition("/")[2])
     reach, open_ = world.read(lambda tx: (tx.reach(outages.SLACK), tx.incidents(open_only=True)))
-    told = outages.telling(subject, reach, open_) if reach else None
+    real = [incident for incident in open_ if not incident.drill]
+    told = outages.telling(subject, reach, real) if reach else None
     if way and told:
         way.tell(told)
     return nothing

@@ -33,6 +33,7 @@ from bot.decision import (
     InviteResponders,
     NameSuspects,
     OpenChannel,
+    PlayDrill,
     PlotRollout,
     PollVendor,
     PostCard,
@@ -67,6 +68,7 @@ from handlers import (
     broadcasts,
     changes,
     consent,
+    drills,
     events,
     fleet,
     freezes,
@@ -109,7 +111,10 @@ OWN_LANE = ShowRollout | PlotRollout | ShowPicture | WatchRollout | EscalatePage
 def perform(world: World, job: Job) -> Think:
     """Act on the world outside; the returned thought is committed together with the receipt."""
     effect: Effect = job.effect
-    id = effect.subject
+    id, stage = effect.subject, drills.on_stage(world, effect)
+    if stage is None:
+        return nothing
+    world = stage
     match effect:
         case OpenChannel():
             return incidents.open_channel(world, id, job)
@@ -201,6 +206,8 @@ def perform(world: World, job: Job) -> Think:
             return pages.escalate(world, id)
         case EndPages():
             return pages.end(world, id)
+        case PlayDrill():
+            return drills.play(world, id)
         case TellAway():
             return outages.tell(world, id)
         case ShowHome():
@@ -221,6 +228,8 @@ def gave_up(world: World, job: Job, error: ProviderError) -> Think:
         return pages.gave_up(job.effect, error)
     if isinstance(job.effect, Instruct):  # nobody waits for it, and whoever got the role knows that they have it
         return nothing
+    if isinstance(job.effect, PlayDrill):
+        return drills.gave_up(job.effect.subject, error)
     if isinstance(job.effect, OWN_LANE):
         return incidents.gave_up(world, job.effect.subject.split("/", 1)[0], job, error)
     return incidents.gave_up(world, job.effect.lane, job, error)

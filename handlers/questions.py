@@ -47,7 +47,7 @@ def card_of(tx: Tx, question: Question) -> Card:
     firing = [alert for alert in tx.asked(question.id) if alert.firing]
     incident = tx.find_incident(question.incident) if question.incident else None
     where = text.channel(incident.channel, incident.channel_name) if incident else ""
-    others = [one for one in tx.incidents(open_only=True) if not one.private]
+    others = [one for one in tx.incidents(open_only=True) if not (one.private or one.drill)]
     return question_card(question, firing, len(firing), others, where)
 
 

@@ -214,7 +214,7 @@ def verify(world: World, id: str) -> Think:
         settled = next((noun for noun in decision.save if isinstance(noun, Request)), None)
         if settled is None:
             return decision
-        recent = tx.changes(now - world.policy.suspect_window, now, [settled.service])
+        recent = tx.changes(now - world.policy.suspect_window, now, [settled.service], settled.environment)
         looks = _looks(world, settled.service, settled.environment, now)
         return decision + changes.rolled_back(settled, recent) + _vigil(world, tx, decision, now) + looks
 

@@ -15,7 +15,7 @@ from bot.commands import Ask, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
-from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb, rollout_id
+from bot.model import Assignment, Incident, Request, Role, Rollout, Stable, Verb, is_stage, rollout_id
 from bot.policy import GATES, GROUP, Group, Rule, Service, Target
 from bot.preflight import Surroundings
 from bot.rollouts import remembered, unsure
@@ -224,11 +224,13 @@ def around(tx: Tx, incident: Incident | None, service: Service, now: datetime) -
     return Surroundings(
         incident=incident,
         others=tx.open_incident_of(service.name, service.environment),
-        changes=tx.changes(incident.began, now, [service.name]) if incident else (),
+        changes=tx.changes(incident.began, now, [service.name], service.environment) if incident else (),
         requests=tx.open_requests(service.name, service.environment),
-        deploys=tx.changes(now - DEPLOYS, now, [service.name]),
+        deploys=tx.changes(now - DEPLOYS, now, [service.name], service.environment),
         respec=service.respec,
-        freezes=freezes.standing(tx.freezes(now), service.name, service.environment, now),
+        freezes=()
+        if is_stage(service.environment)
+        else freezes.standing(tx.freezes(now), service.name, service.environment, now),
         holds=tx.holds(service.name, service.environment),
         skew=skew if skew and skew.settled_at is None else None,
     )

@@ -61,7 +61,8 @@ def think(world: World, tx: Tx, now: datetime, said: Sequence[VendorStatus]) -> 
 
 
 def touched(tx: Tx, vendor: Vendor) -> list[Incident]:
-    return [incident for incident in tx.incidents(open_only=True) if incident.service in vendor.used_by]
+    open_ones = [incident for incident in tx.incidents(open_only=True) if not incident.drill]
+    return [incident for incident in open_ones if incident.service in vendor.used_by]
 
 
 def read(pages: VendorPages, vendor: Vendor, etag: str, now: datetime) -> Read:

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.decision import Card, Decision
+from bot.drills import Scenery
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
 from bot.home import keeping_up
-from bot.model import Keeper, Message, Request, Rollout, Suspension, Verb
+from bot.model import Keeper, Message, Request, Rollout, Story, Suspension, Verb
 from bot.notices import Notice
 from bot.outages import Told
 from bot.policy import Policy, Probe, Target, Verification
@@ -274,6 +275,28 @@ class Caller(Protocol):
     def call(self, id: str, at: datetime, body: bytes) -> None: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """Who acts on a stage: what a drill has in the place of the real cluster."""
+
+    rollouts: Mapping[str, Rollouts]
+    pods: Pods | None = None
+
+
+class Stages(Protocol):
+    """Where drills are played, each on a stage of its own. Every method but `end` raises ProviderError.
+
+    `begin` sets one, once for an incident, and answers its address; it lives as long as this process at most.
+    """
+
+    def stories(self) -> tuple[Story, ...]: ...
+    def begin(self, incident: str, story: str) -> str: ...
+    def look(self, address: str) -> Scenery: ...
+    def cast(self, address: str) -> Cast: ...
+    def end(self, incident: str) -> None: ...
+    def close(self) -> None: ...
+
+
 def nowhere(url: str) -> bytes:
     """For a world without a network. Raises ProviderError."""
     raise ProviderError("the network", "there is none here", permanent=True)
@@ -313,6 +336,8 @@ class World:
     mailer: Mailer | None = None  # None where no mail server is configured
     oncalls: Mapping[str, OnCalls] = field(default_factory=dict)  # those that are asked elsewhere, by their names
     alarms: Alarms | None = None  # None where no such tool is configured
+
+    stages: Stages | None = None  # None where no drill can be played
 
     statuspages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
     hooks: Mapping[str, Caller] = field(default_factory=dict)

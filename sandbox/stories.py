@@ -50,6 +50,12 @@ class Story:
     title: str
     about: str
     steps: tuple[Step, ...]
+    acts: tuple[str, ...] = ()  # what people have to do to a rollout to end it, where they have to
+
+    @property
+    def service(self) -> str:
+        """The first that something is done to."""
+        return next((str(args["service"]) for step in self.steps for _, args in step.do if "service" in args), "")
 
 
 @dataclass
@@ -241,10 +247,10 @@ class Telling:
 def load(path: Path) -> Story:
     """Read a story and check that everything in it is known."""
     raw = yaml.safe_load(path.read_text())
-    if not isinstance(raw, dict) or set(raw) != {"title", "about", "steps"}:
-        raise BadStory(f"{path.name}: a story has a title, an about and steps, and nothing else")
+    if not isinstance(raw, dict) or set(raw) - {"acts"} != {"title", "about", "steps"}:
+        raise BadStory(f"{path.name}: a story has a title, an about, steps and perhaps acts, and nothing else")
     steps = tuple(step_of(each, f"{path.name}, step {n}") for n, each in enumerate(raw["steps"], 1))
-    return Story(path.stem, raw["title"], raw["about"], steps)
+    return Story(path.stem, raw["title"], str(raw["about"]).strip(), steps, tuple(raw.get("acts", ())))
 
 
 def step_of(raw: Mapping[str, Any], where: str) -> Step:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, text, tuple_
 
-from bot.decision import ExportStatus, PollVendor, RunProbe
+from bot.decision import ExportStatus, PlayDrill, PollVendor, RunProbe
 from bot.model import Event, Evidence, Heard, Unparsed
 from storage.pacing import PACE, TICK
 from storage.rows import table
@@ -17,7 +17,7 @@ from storage.tables import DONE
 PIECE = 2000  # rows of one transaction, so that other writers wait for milliseconds only
 EVENT, EVIDENCE, HEARD, UNPARSED = table(Event), table(Evidence), table(Heard), table(Unparsed)
 # What is done every few seconds, day and night, is kept for so much less long.
-ROUTINE = (ExportStatus.__name__, PollVendor.__name__, RunProbe.__name__)
+ROUTINE = (ExportStatus.__name__, PlayDrill.__name__, PollVendor.__name__, RunProbe.__name__)
 EARLIER = timedelta(days=29)
 UNFINISHED = exists(select(1).where(OUTBOX.c.subject == EVENT.c.id, text(f"outbox.state <> '{DONE}'")))
 

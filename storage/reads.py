@@ -15,10 +15,12 @@ from bot.decision import Broadcast, Effect, SendPost, TellChanges
 from bot.errors import Refused
 from bot.model import (
     BOT,
+    STAGE,
     Alert,
     Assignment,
     Change,
     Delivery,
+    Drill,
     Duty,
     Entry,
     Event,
@@ -63,6 +65,7 @@ from bot.model import (
     VendorStatus,
     Vigil,
     Vote,
+    is_stage,
 )
 from bot.news import post_id
 from bot.outages import Waiting
@@ -128,10 +131,17 @@ LATEST_GROUPS = (
 HIGHEST = select(func.max(INCIDENTS.c.number))
 CHANGES_BETWEEN = (
     select(CHANGES)
-    .where(CHANGES.c.at.between(bindparam("since"), bindparam("until")))
+    .where(CHANGES.c.at.between(bindparam("since"), bindparam("until")), ~CHANGES.c.environment.startswith(STAGE))
     .order_by(CHANGES.c.at, CHANGES.c.key)
 )
-CHANGES_BETWEEN_OF = CHANGES_BETWEEN.where(CHANGES.c.service.in_(SOME))
+CHANGES_ON_STAGE = (
+    select(CHANGES)
+    .where(
+        CHANGES.c.at.between(bindparam("since"), bindparam("until")),
+        CHANGES.c.environment == bindparam("environment"),
+    )
+    .order_by(CHANGES.c.at, CHANGES.c.key)
+)
 COUNT_ALERTS = (
     select(func.count(), func.count(func.distinct(ALERTS.c.service)))
     .select_from(ALERTS)
@@ -144,7 +154,9 @@ IS_GOING_ON = f"state IN ({', '.join(repr(str(state.value)) for state in OPEN_RE
 REQUESTS_OF = listing(REQUESTS, HERE, "at id").where(
     or_(text(IS_GOING_ON), REQUESTS.c.settled_at >= bindparam("since"))
 )
-OPEN_NEAR = listing(INCIDENTS, ("environment",), "-number", IS_OPEN).where(INCIDENTS.c.service.in_(SOME))
+OPEN_NEAR = listing(INCIDENTS, ("environment",), "-number", f"{IS_OPEN} AND drill = ''").where(
+    INCIDENTS.c.service.in_(SOME)
+)
 FREEZES_NOW = listing(FREEZES, (), "at id", "thawed_at IS NULL").where(FREEZES.c.until > bindparam("now"))
 USABLE_PASSES = listing(PASSES, HERE, "at id", "used_at IS NULL").where(PASSES.c.until > bindparam("now"))
 DEPLOYS = listing(CHANGES, (*HERE, "change"), "-at key")
@@ -300,11 +312,17 @@ class Tx:
         """The alerts that a question is about, oldest first."""
         return self._where(Alert, "starts_at key", "asked <> ''", asked=question)
 
-    def changes(self, since: datetime, until: datetime, services: Collection[str] | None = None) -> tuple[Change, ...]:
-        """Both ends included, oldest first."""
+    def changes(
+        self, since: datetime, until: datetime, services: Collection[str] | None = None, environment: str = ""
+    ) -> tuple[Change, ...]:
+        """Both ends included, oldest first. Of every environment; what is on a drill's stage is seen only there."""
+        query = CHANGES_ON_STAGE if is_stage(environment) else CHANGES_BETWEEN
+        asked: dict[str, Any] = {"since": since, "until": until}
+        if is_stage(environment):
+            asked["environment"] = environment
         if services is None:
-            return self._all(Change, CHANGES_BETWEEN, since=since, until=until)
-        return self._all(Change, CHANGES_BETWEEN_OF, since=since, until=until, some=list(services))
+            return self._all(Change, query, **asked)
+        return self._all(Change, query.where(CHANGES.c.service.in_(SOME)), **asked, some=list(services))
 
     def change(self, key: str) -> Change | None:
         """Locked where it may be written: it has no version, and its beginning and end may come to two replicas."""
@@ -455,6 +473,12 @@ class Tx:
         """Oldest first."""
         return self._where(Page, "at id", incident=incident)
 
+    def drill(self, incident: str) -> Drill | None:
+        return self._get(Drill, incident)
+
+    def drill_under_way(self) -> Drill | None:
+        return self._first(Drill, "ended_at IS NULL")
+
     def postmortem(self, incident: str) -> Postmortem | None:
         return self._get(Postmortem, incident)
 
@@ -526,6 +550,9 @@ class Tx:
     def request(self, id: str) -> Request:
         return self._need(Request, id)
 
+    def find_request(self, id: str) -> Request | None:
+        return self._get(Request, id)
+
     def requests(self, incident: str) -> tuple[Request, ...]:
         return self._where(Request, "at id", incident=incident)
 
@@ -543,7 +570,8 @@ class Tx:
     def sightings_under_way(self) -> tuple[Sighting, ...]:
         """Of releases that are neither through nor aborted, the latest news first."""
         going = (SIGHTINGS.c.stable != text("''"), SIGHTINGS.c.revision != SIGHTINGS.c.stable)
-        query = select(SIGHTINGS).where(*going, SIGHTINGS.c.aborted.is_(False))
+        real = ~SIGHTINGS.c.environment.startswith(STAGE)
+        query = select(SIGHTINGS).where(*going, real, SIGHTINGS.c.aborted.is_(False))
         return self._all(Sighting, query.order_by(SIGHTINGS.c.at.desc(), SIGHTINGS.c.id))
 
     def count_requests(self) -> int:
@@ -582,7 +610,7 @@ class Tx:
     # ------------------------------------------------------------ gates
 
     def open_incidents_near(self, services: Collection[str], environment: str) -> tuple[Incident, ...]:
-        """The open incidents of any of these services, newest first."""
+        """The open incidents of any of these services, newest first. A drill is none."""
         return self._all(Incident, OPEN_NEAR, some=list(services), environment=environment)
 
     def freeze(self, id: str) -> Freeze:

@@ -288,6 +288,25 @@ class AssignmentRow(Row, table=True):
     version: int
 
 
+class DrillRow(Row, table=True):
+    __tablename__ = "drill"
+
+    id: str = indexed(primary_key=True)
+    story: str = words()
+    title: str = words()
+    service: str = words()
+    by: str = words()
+    at: datetime = time()
+    acts: list[str] = Field(sa_type=Json)
+    address: str = words()
+    seen_at: datetime | None = time()
+    heard: int
+    shown_at: datetime | None = time()
+    recovered_at: datetime | None = time()
+    ended_at: datetime | None = time()
+    version: int
+
+
 class LinkRow(Row, table=True):
     __tablename__ = "link"
 

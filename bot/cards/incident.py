@@ -132,7 +132,8 @@ def incident_card(
 def _name(incident: Incident) -> str:
     """ "INC-7 · SEV2 · checkout"."""
     where = f"{incident.service} ({incident.environment})" if incident.environment else incident.service
-    place = incident.service if incident.environment == "production" or not incident.service else where
+    plain = incident.environment == "production" or incident.drill or not incident.service
+    place = incident.service if plain else where
     return text.dotted([mark(incident), incident.id, str(incident.severity), place])
 
 
@@ -313,12 +314,14 @@ def _resolved_card(
 
 def _postmortem(incident: Incident) -> Block | None:
     """There is none of what was no incident, and of two that were one there is the other's."""
-    if incident.cancelled or incident.merged_into:
+    if incident.cancelled or incident.merged_into or incident.drill:
         return None
     return press("Draft postmortem anew", f"incident postmortem {incident.id}", "postmortem")
 
 
 def _reopen(incident: Incident) -> Block | None:
+    if incident.drill:
+        return press("Play it again", f"incident drill {incident.drill}", "drill")
     return press("Reopen", f"incident reopen {incident.id}", "reopen")
 
 

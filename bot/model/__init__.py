@@ -8,6 +8,7 @@ escaped until a card is made of it (`bot/text.py`).
 from __future__ import annotations
 
 from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
+from bot.model.drill import STAGE, Debrief, Drill, Goal, Story, is_stage, played_on, stage_of
 from bot.model.home import Home
 from bot.model.incident import (
     BOT,
@@ -81,6 +82,7 @@ from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 __all__ = [
     "BOT",
     "PRODUCTION",
+    "STAGE",
     "Alert",
     "Answer",
     "Assignment",
@@ -89,8 +91,10 @@ __all__ = [
     "ChangeKind",
     "ChangeStatus",
     "ComponentState",
+    "Debrief",
     "Delivery",
     "DeliveryState",
+    "Drill",
     "Duty",
     "Entry",
     "EntryKind",
@@ -100,6 +104,7 @@ __all__ = [
     "Finding",
     "Freeze",
     "Gate",
+    "Goal",
     "Heard",
     "Heartbeat",
     "Hold",
@@ -135,6 +140,7 @@ __all__ = [
     "Silence",
     "Skew",
     "Stable",
+    "Story",
     "Subscription",
     "Suspension",
     "SuspensionState",
@@ -148,7 +154,10 @@ __all__ = [
     "Verdict",
     "Vigil",
     "Vote",
+    "is_stage",
     "named",
+    "played_on",
     "rollout_id",
     "spelled_out",
+    "stage_of",
 ]

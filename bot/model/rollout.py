@@ -23,9 +23,9 @@ def spelled_out(environment: str) -> str:
 def named(service: str, environment: str) -> str:
     """What a rollout is called, in every line and button: "checkout" in production, "checkout staging" elsewhere.
 
-    It needs nothing but the two, so nobody who says it can forget the second.
+    It needs nothing but the two, so nobody who says it can forget the second. On a drill's stage there is but one.
     """
-    return service if environment == PRODUCTION else f"{service} {environment}"
+    return service if environment == PRODUCTION or is_stage(environment) else f"{service} {environment}"
 
 
 class Placed:

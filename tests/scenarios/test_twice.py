@@ -18,6 +18,7 @@ from handlers.world import Think, World
 from storage.sql import OUTBOX
 from storage.store import Job, Tx
 from storage.tables import DONE
+from tests.stage import HereStages
 from tests.story import ALICE, BOB, DANA, SHOP, Story
 from tests.values import minutes
 
@@ -112,6 +113,7 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
         broadcasts=(Destination(name="leaders", audience=Audience.EXECUTIVES, to=Room(channel="#support")),),
         expected_sources={"deploys": minutes(1)},
     )
+    story.outlets = {"stages": (stages := HereStages(story.clock))}
     story.world = story.wire()
     story.plots()
     story.probe("checkout", every=timedelta(minutes=10))
@@ -155,6 +157,10 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     story.passes(30 * 60)
     story.clock.advance(seconds=24 * 3600)  # the follow-up is due
     story.passes(60)
+    story.types("/incident drill amazon-checkout")
+    story.passes(6)
+    story.types("/incident drill stop")
+    stages.close()
 
     assert twice.done == set(get_args(Effect))
     assert story.doubled() == []

@@ -159,6 +159,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "InviteResponders",
         "NameSuspects",
         "OpenChannel",
+        "PlayDrill",
         "PlotRollout",
         "PollVendor",
         "PostCard",

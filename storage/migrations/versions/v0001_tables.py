@@ -688,6 +688,24 @@ def slack() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_post"),
     )
     op.create_table(
+        "drill",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("story", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("acts", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("seen_at", TIME, nullable=True),
+        sa.Column("heard", sa.Integer(), nullable=False),
+        sa.Column("shown_at", TIME, nullable=True),
+        sa.Column("recovered_at", TIME, nullable=True),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_drill"),
+    )
+    op.create_table(
         "poll",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("incident", sa.Text(), nullable=False),

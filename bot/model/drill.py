@@ -1,0 +1,76 @@
+"""The nouns of drills: what can be played, what is, and how it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.model.incident import Entry
+
+STAGE = "drill:"  # before a drill's incident: the environment that is its stage, and nobody else's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """A story that is played. `address` is that of its stage, "" until that is up; `acts` are what ends the trouble."""
+
+    id: str  # of its incident
+    story: str
+    title: str
+    service: str
+    by: str
+    at: datetime
+    acts: tuple[str, ...] = ()
+    address: str = ""
+    seen_at: datetime | None = None  # when the stage last answered
+    heard: int = 0  # deploys that its CI has told of, and that are taken in
+    shown_at: datetime | None = None  # when the first alert fired
+    recovered_at: datetime | None = None
+    ended_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What can be played. `acts`: the verbs of /rollout without which the trouble does not end."""
+
+    name: str
+    title: str
+    about: str
+    service: str
+    acts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What should happen `within` so long; `took` is None where it never did."""
+
+    name: str
+    within: timedelta
+    took: timedelta | None
+
+    @property
+    def is_met(self) -> bool:
+        return self.took is not None and self.took <= self.within
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debrief:
+    title: str
+    story: str
+    goals: tuple[Goal, ...]
+    refused: tuple[Entry, ...] = ()
+
+
+def stage_of(incident: str) -> str:
+    """The environment in which a drill is played."""
+    return f"{STAGE}{incident}"
+
+
+def is_stage(environment: str) -> bool:
+    return environment.startswith(STAGE)
+
+
+def played_on(environment: str) -> str:
+    """The incident whose stage this is."""
+    return environment.removeprefix(STAGE)

@@ -1,0 +1,213 @@
+"""Drills: their stages, and who is sent there instead of to the real cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bot import drills
+from bot.cards.debrief import drill_list
+from bot.cards.marking import DRILL, marked
+from bot.changes import merge
+from bot.commands import Ask
+from bot.decision import (
+    ActOnRollout,
+    Card,
+    Decision,
+    Effect,
+    ExpireRequest,
+    PlotRollout,
+    PostCard,
+    ShowRollout,
+    VerifyFleet,
+    VerifyRollout,
+    WatchRollout,
+)
+from bot.drills import Scenery
+from bot.errors import ProviderError, Refused
+from bot.model import Drill, Incident, Story, is_stage, played_on, stage_of
+from bot.policy import Service, Target
+from handlers import sightings
+from handlers.world import Stages, Think, World, nothing
+from storage.store import Tx
+
+log = structlog.get_logger(__name__)
+
+CLUSTER, NAMESPACE = "drill", "shop"  # the only one on a stage, and where its shop is
+OF_REQUESTS = frozenset({"confirm", "cancel", "approve", "object"})  # verbs of /rollout that name a request
+REAL = frozenset({"freeze", "thaw", "freezes", "gates", "suspend", "restore"})  # verbs that reach beyond a stage
+STAGED = (ActOnRollout, VerifyRollout, WatchRollout, ExpireRequest, ShowRollout, PlotRollout, VerifyFleet, PostCard)
+
+# ---------------------------------------------------------------- commands
+
+
+def run(world: World, ask: Ask) -> Decision:
+    """drill [STORY | stop]. Raises Refused, ProviderError."""
+    words = ask.split()[1]
+    if words.lower() == "stop":
+        return stop(world, ask)
+    stories = stages(world).stories()
+    if not words:
+        running = world.read(lambda tx: tx.drill_under_way())
+        return Decision(say=drill_list(stories, running.id if running else ""))
+    story = drills.find(stories, words)
+    return world.decide(
+        lambda tx, now: drills.begin(story, tx.drill_under_way(), tx.next_number(), ask.by, world.policy, now)
+    )
+
+
+def stop(world: World, ask: Ask) -> Decision:
+    """The drill of this channel, or the one that is played."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        here, running = tx.incident_in(ask.channel), tx.drill_under_way()
+        if here is not None and here.drill:
+            return drills.stop(here, ask.by, now)
+        if running is None:
+            raise Refused("No drill is being played; nothing was changed.", instead="/incident drill")
+        return drills.stop(tx.incident(running.id), ask.by, now)
+
+    return world.decide(think)
+
+
+def stages(world: World) -> Stages:
+    if world.stages is None:
+        raise ProviderError("Drills", "they are not set up here", permanent=True)
+    return world.stages
+
+
+def stories(world: World) -> tuple[Story, ...]:
+    return stages(world).stories()
+
+
+# ---------------------------------------------------------------- who is sent to the stage
+
+
+def world_of(world: World, ask: Ask) -> tuple[World, Incident | None]:
+    """Where a line of /rollout is done, and the drill's incident if that is a stage. Raises Refused."""
+    verb, words = ask.split()
+    incident = world.read(lambda tx: _meant(tx, verb, words, ask.channel))
+    return _sent(world, incident, verb)
+
+
+def world_of_request(world: World, request: str) -> World:
+    """The same for a form about a request."""
+    return _sent(world, world.read(lambda tx: _meant(tx, "confirm", request, "")), "confirm")[0]
+
+
+def _sent(world: World, incident: Incident | None, verb: str) -> tuple[World, Incident | None]:
+    if incident is None or verb in ("", "help"):
+        return world, None
+    drill = world.read(lambda tx: tx.drill(incident.id))
+    if drill is None or not incident.is_open:
+        raise Refused(f"{incident.id} is a drill, and it is over; nothing was changed.", instead="/incident drill")
+    if verb in REAL:
+        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+    if not drill.address:
+        raise Refused("The stage is still being set; nothing was changed. Please try again in a few seconds.")
+    return staged(world, drill), incident
+
+
+def _meant(tx: Tx, verb: str, words: str, channel: str) -> Incident | None:
+    """The drill that a line is about: that of the request it names, else that of its channel."""
+    named = tx.find_request(words.split()[0]) if verb in OF_REQUESTS and words.split() else None
+    found = tx.find_incident(named.incident) if named else tx.incident_in(channel)
+    return found if found is not None and found.drill else None
+
+
+def on_stage(world: World, effect: Effect) -> World | None:
+    """Where an effect is done; None where its stage is cleared away, so that it is not done at all."""
+    if not isinstance(effect, STAGED):
+        return world
+    home = effect.subject.split("/", 1)[0]
+    if isinstance(effect, VerifyFleet):  # of a service in an environment
+        environment = effect.subject.rpartition("/")[2]
+        home = played_on(environment) if is_stage(environment) else ""
+    drill = world.read(lambda tx: tx.drill(home)) if home.startswith("INC-") else None
+    if drill is None:
+        return world
+    over = drill.ended_at is not None or not drill.address
+    if isinstance(effect, PostCard):
+        return world if over else staged(world, drill)
+    return None if over else staged(world, drill)
+
+
+def staged(world: World, drill: Drill) -> World:
+    """The world of a drill: its one service, on its stage, and nothing real around it."""
+    cast = stages(world).cast(drill.address)
+    target = Target(provider="argo", cluster=CLUSTER, namespace=NAMESPACE, name=drill.service)
+    service = Service(name=drill.service, environment=stage_of(drill.id), rollout=target)
+    policy = replace(world.policy, services={service.name: service}, probes={}, vendors={}, signals=())
+    return replace(
+        world, policy=policy, rollouts=cast.rollouts, pods=cast.pods, neighbourhood=None, metrics=None, by_version=None
+    )
+
+
+def said(incident: Incident | None, decision: Decision) -> Decision:
+    """An answer that nobody takes for real."""
+    if incident is None or not decision.say:
+        return decision
+    say = decision.say
+    if isinstance(say, Card):
+        return replace(decision, say=marked(incident, say))
+    return replace(decision, say=f"*{DRILL}* · {say}") if isinstance(say, str) else decision
+
+
+def note_refusal(world: World, ask: Ask, why: str) -> None:
+    """What was refused in a drill is a part of its score."""
+    drilled = world.read(lambda tx: tx.incident_in(ask.channel))
+    if drilled is not None and drilled.drill and drilled.is_open:
+        line = f"{world.commands[ask.command]} {ask.text}".strip()
+        world.decide(lambda tx, now: drills.refused(tx.incident(drilled.id), line, why, ask.by, now))
+
+
+# ---------------------------------------------------------------- effects
+
+
+def play(world: World, id: str) -> Think:
+    """Set the stage; look at it again and again; clear it away."""
+    drill, incident = world.read(lambda tx: (tx.drill(id), tx.incident(id)))
+    if drill is None:
+        return nothing
+    if not incident.is_open:
+        stages(world).end(id)
+        return lambda tx, now: _debriefed(tx, id, now)
+    if not drill.address:
+        address = stages(world).begin(id, drill.story)
+        return lambda tx, now: drills.begun(_need(tx, id), tx.incident(id), address, now)
+    try:
+        seen = stages(world).look(drill.address)
+        stage = staged(world, drill)
+        sightings.look(stage, stage.policy.own(drill.service))
+    except ProviderError as error:
+        log.info("a drill's stage does not answer", drill=id, error=str(error))
+        return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
+    return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
+
+
+def _looked(tx: Tx, id: str, seen: Scenery, now: datetime) -> Decision:
+    """What CI tells of a deploy, such as its digests, is kept; that it began, the cluster has told."""
+    drill = _need(tx, id)
+    told = tuple(merge(change, tx.change(change.key)) for change in drills.shipped(drill, seen))
+    return Decision(save=told) + drills.looked(drill, tx.incident(id), tx.alerts(id), seen, now)
+
+
+def _while_open(tx: Tx, id: str, decision: Decision) -> Decision:
+    """Somebody may have ended it while we looked; then it is debriefed at the next turn, which is due."""
+    return decision if tx.incident(id).is_open else Decision()
+
+
+def _debriefed(tx: Tx, id: str, now: datetime) -> Decision:
+    return drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), now)
+
+
+def _need(tx: Tx, id: str) -> Drill:
+    drill = tx.drill(id)
+    assert drill is not None, f"{id} is no drill"
+    return drill
+
+
+def gave_up(id: str, error: ProviderError) -> Think:
+    return lambda tx, now: _while_open(tx, id, drills.not_set(tx.incident(id), str(error), now))

@@ -1,0 +1,85 @@
+"""`python -m sandbox.stage STORY`: a cluster and a shop for one drill, until whoever started it lets go of its input.
+
+Without a story it prints those that there are. What is played here is only what happens; people do the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from sandbox.clock import Clock
+from sandbox.server import application, serve
+from sandbox.stories import Stories, Story
+from sandbox.world import Sandbox
+
+FOLDER = Path(__file__).with_name("drills")
+
+
+def build(clock: Clock) -> Sandbox:
+    """A pretend world whose stories are the drills."""
+    world = Sandbox.build(clock)
+    world.stories = Stories(world, FOLDER)
+    return world
+
+
+def staged(world: Sandbox) -> Starlette:
+    """All of the sandbox, and at /stage what is looked at: alerts that fire, deploys, how many requests fail."""
+    app = application(world)
+    app.router.routes.append(Route("/stage", lambda request: JSONResponse(scenery(world))))
+    return app
+
+
+def scenery(world: Sandbox) -> dict[str, Any]:
+    shop = world.shop
+    return {
+        "alerts": [dict(alert.labels) | dict(alert.annotations) for alert in shop.alertmanager.firing],
+        "deploys": list(shop.pipeline.outbox),  # all of them, as nobody is connected who would take them
+        "errors": {service: shop.measure(service).error_ratio for service in list(shop.services)},
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if argv is None else argv)
+    world = build(Clock.system())
+    stories = {story.name: story for story in world.stories.all()}
+    if not given:
+        say([known(story) for story in stories.values()])
+        return 0
+    if given[0] not in stories:
+        print(f"There is no drill {given[0]}; there is {', '.join(stories)}.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to whoever started us, too, who then lets go
+    with serve(staged(world)) as served:
+        world.stories.start(given[0])
+        say({"url": served.url})
+        sys.stdin.read()
+        world.stories.stop()
+    return 0
+
+
+def known(story: Story) -> dict[str, Any]:
+    return {
+        "name": story.name,
+        "title": story.title,
+        "about": story.about,
+        "service": story.service,
+        "acts": list(story.acts),
+    }
+
+
+def say(value: Any) -> None:
+    """One line of JSON."""
+    print(json.dumps(value), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

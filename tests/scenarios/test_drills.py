@@ -1,0 +1,78 @@
+"""A drill from its first line to its debrief, beside a real incident of the same service."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bot.model import Severity
+from tests.conftest import Tell
+from tests.stage import HereStages
+from tests.story import BOB, DANA, SHOP, Story
+
+GENERAL = "C0GENERAL"
+
+
+@pytest.fixture
+def drilled(tell: Tell) -> Iterator[tuple[Story, HereStages]]:
+    with tell(replace(SHOP, pages_at=Severity.SEV2)) as story:
+        stages = HereStages(story.clock)
+        story.outlets = {"stages": stages}
+        story.world = story.wire()
+        yield story, stages
+        stages.close()
+
+
+def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
+    drilled: tuple[Story, HereStages],
+) -> None:
+    story, stages = drilled
+    assert "knight-capital" in story.types("/incident drill", channel="C0INCIDENTS")
+    assert "Try `/incident drill amazon-checkout`" in story.types("/incident drill amazon", channel="C0INCIDENTS")
+    assert "INC-1 is a *drill*" in story.types("/incident drill amazon-checkout", by=BOB, channel="C0INCIDENTS")
+    story.passes(4)
+    room = story.channel
+    assert story.slack.channel(room).name == "drill-inc-1-checkout"
+    assert "DRILL" in story.slack.channel(room).topic
+    assert set(story.slack.channel(room).members) == {"U0WATCH", BOB}  # nobody was called
+    assert "one at a time" in story.types("/incident drill knight-capital", channel="C0INCIDENTS")
+
+    stage = stages.world
+    stage.shop.ship("checkout", "v42")
+    story.passes(45)
+    assert "CheckoutErrorRatioHigh fired" in story.timeline
+    assert story.timeline.count("deploy of checkout v42 started") == 1
+    assert "*Suspect* `checkout v42`" in story.card
+
+    story.alert("CheckoutErrorRatioHigh", env="drill:INC-1")  # a real one, which would like to join
+    assert [(one.id, one.drill) for one in story.incidents] == [("INC-2", ""), ("INC-1", "amazon-checkout")]
+    assert "v42" not in "".join(story.timeline)  # and what is on the stage is no suspect of it
+    assert "stay apart" in story.types("/incident merge INC-1", channel=story.channel)
+
+    assert "*DRILL* · Pausing `checkout`" in story.types("/rollout pause checkout", by=BOB, channel=room)
+    story.passes(5)
+    assert "Only who holds a role" in story.types("/rollout rollback checkout", by=BOB, channel=room)
+    story.types("/incident role commander", by=BOB, channel=room)
+    story.types("/incident update We go back to v41", by=BOB, channel=room)
+    assert "reach beyond it" in story.types("/rollout freeze all --why drill", by=BOB, channel=room)
+    assert "pages nobody" in story.types("/incident page @dana", by=BOB, channel=room)
+    assert "DRILL" in story.types("/rollout rollback checkout", by=BOB, channel=room)
+    story.presses("ask.confirm", by=BOB, channel=room)
+    story.passes(30)
+    assert stage.cluster.rollouts["checkout"].stable == "v41"
+    assert stage.cluster.rollouts["checkout"].aborted
+    assert story.patches == 0  # of the real cluster
+    story.types("/incident resolve Rolled back", by=BOB, channel=room)
+    story.passes(3)
+
+    said = "\n".join(story.said(room))
+    assert "Debrief of INC-1: 5 of 5 goals met" in said
+    assert "3 lines were refused" in said
+    assert "Recovered, and proven" in said
+    assert stages.worlds == {}
+    assert "it is over" in story.types("/rollout pause checkout", by=BOB, channel=room)
+    assert not any("INC-1" in text for place in ("C0STATUS", "C0SUPPORT") for text in story.said(place))
+    assert not any("INC-1/page" in key for key in story.keys)
+    assert story.doubled() == []
+    assert story.dead == []
+    assert DANA not in story.slack.channel(room).members
