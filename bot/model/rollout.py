@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.drill import is_stage
+
 PRODUCTION = "production"  # goes without saying
 ABBREVIATED = {"prod": PRODUCTION, "prd": PRODUCTION, "live": PRODUCTION, "stg": "staging", "stage": "staging"}
 
