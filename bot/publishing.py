@@ -48,10 +48,18 @@ def settings(policy: Policy) -> StatusPage:
     return policy.status
 
 
+def is_possible(incident: Incident, policy: Policy) -> bool:
+    """Whether customers could be told of it here."""
+    return policy.status is not None and not _secret(incident)
+
+
+def _secret(incident: Incident) -> str:
+    return "is private" if incident.private else "is a drill" if incident.drill else ""
+
+
 def may_be_told(incident: Incident) -> None:
     """Raises Refused for what customers must not hear of."""
-    secret = "is private" if incident.private else "is a drill" if incident.drill else ""
-    if secret:
+    if secret := _secret(incident):
         raise Refused(f"{incident.id} {secret}: nothing of it is ever published.")
 
 
