@@ -111,9 +111,16 @@ def likely(incident: Incident, page: StatusPage) -> dict[str, ComponentState]:
 
 
 def publish(
-    incident: Incident, wanted: Wanted, before: Sequence[PublicUpdate], by: str, policy: Policy, now: datetime
+    incident: Incident,
+    wanted: Wanted,
+    before: Sequence[PublicUpdate],
+    by: str,
+    policy: Policy,
+    now: datetime,
+    *,
+    heard: bool = False,
 ) -> Decision:
-    """Allowed when the incident is resolved, too: customers are to hear that."""
+    """Allowed when the incident is resolved, too: customers are to hear that. `heard`: its channel has the words."""
     page = settings(policy)
     may_be_told(incident)
     text = told(wanted.text)
@@ -140,16 +147,15 @@ def publish(
         source=update.id,
         text=f"{_what(update)}: {update.text}",
     )
-    heading = f":mega: {mention(by)} told customers ({phase}): *{brief(update.title, TITLE)}*"
-    post = Post(
-        id=f"{update.id}/told",
-        incident=incident.id,
-        channel=incidents.CHANNEL,
-        text=f"{heading}\n{paragraph(update.text, TEXT)}",
-    )
-    return Decision(
-        save=(update, post), note=(entry,), do=(SendPost(post.id), *exports(policy)), say=_said(update, page)
-    )
+    decision = Decision(save=(update,), note=(entry,), do=exports(policy), say=_said(update, page))
+    return decision if heard else decision + _in_channel(incident, update)
+
+
+def _in_channel(incident: Incident, update: PublicUpdate) -> Decision:
+    heading = f":mega: {mention(update.by)} told customers ({update.phase}): *{brief(update.title, TITLE)}*"
+    words = f"{heading}\n{paragraph(update.text, TEXT)}"
+    post = Post(id=f"{update.id}/told", incident=incident.id, channel=incidents.CHANNEL, text=words)
+    return Decision(save=(post,), do=(SendPost(post.id),))
 
 
 def _touched(before: Mapping[str, str], wanted: Mapping[str, ComponentState], page: StatusPage) -> dict[str, str]:
