@@ -5,6 +5,7 @@ It is made of what was published to customers and of nothing else, so nothing el
 
 from __future__ import annotations
 
+import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,12 +158,13 @@ def page(
     maintenances: Sequence[Maintenance],
     since: datetime,
     now: datetime,
+    salt: str = "",
 ) -> Page:
-    """`since`: when this page began to be kept; nobody knows how it was before."""
+    """`since`: when this page began to be kept; nobody knows how it was before. `salt`: of the ids, kept for ever."""
     told: dict[str, list[PublicUpdate]] = defaultdict(list)
     for update in sorted(updates, key=lambda one: one.number):
         told[update.incident].append(update)
-    incidents = [_incident(several, settings.components) for several in told.values()]
+    incidents = [_incident(several, settings.components, salt) for several in told.values()]
     going = sorted((one for one in incidents if one.is_open), key=lambda one: one.began, reverse=True)
     past = sorted((one for one in incidents if one.ended), key=lambda one: one.ended or now, reverse=True)
     stretches = _stretches(told.values(), maintenances, now)
@@ -183,17 +185,18 @@ def page(
     )
 
 
-def public_id(first: PublicUpdate) -> str:
-    """The same for ever, and not the incident's number."""
-    return f"{first.at.astimezone(UTC):%Y-%m-%d}-{sha256(first.incident.encode()).hexdigest()[:6]}"
+def public_id(first: PublicUpdate, salt: str) -> str:
+    """The same for ever. Of the incident's number it says nothing: without the salt nobody can try them all."""
+    known = hmac.new(salt.encode(), first.incident.encode(), sha256).hexdigest()
+    return f"{first.at.astimezone(UTC):%Y-%m-%d}-{known[:12]}"
 
 
-def _incident(updates: Sequence[PublicUpdate], known: Mapping[str, Component]) -> PublicIncident:
+def _incident(updates: Sequence[PublicUpdate], known: Mapping[str, Component], salt: str) -> PublicIncident:
     first, last = updates[0], updates[-1]
     over = last.phase is Phase.RESOLVED
     touched = dict.fromkeys(name for update in updates for name in update.components if name in known)
     return PublicIncident(
-        id=public_id(first),
+        id=public_id(first, salt),
         title=one_line(last.title),
         phase=last.phase,
         said=tuple(Said(phase=PHASES[one.phase], text=clean(one.text), at=one.at) for one in reversed(updates)),

@@ -198,6 +198,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         prober=prober(settings),
         exports=places(settings, now),
         status_since=status_since(store, now()) if settings.policy.status else None,
+        status_salt=status_salt(store) if settings.policy.status else "",
         mailer=mailer(settings),
         statuspages=status_pages(settings),
         hooks=webhooks(settings),
@@ -212,7 +213,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         world,
         sources,
         api_token,
-        ready=lambda: why_not(bot),
+        ready=lambda: why_not(store),
         heard=lambda: bot.line.trouble(),
         gate_tokens=asking,
         entrance=door,
@@ -251,12 +252,13 @@ def gate_tokens(settings: Settings, sources: Mapping[str, Source]) -> tuple[str,
     return tuple(filter(None, (environment.watchkeeper_hook_token or made, environment.watchkeeper_api_token)))
 
 
-def why_not(bot: Bot) -> str:
+def why_not(store: Store) -> str:
     """Why the bot is not ready, or ""."""
     try:
-        bot.world.store.ping()
-    except Busy as error:
-        return f"the database is away: {error}"
+        store.ping()
+    except Busy as error:  # everybody may ask this; where the database is and what it says is for the log
+        log.warning("not ready: the database does not answer", error=str(error))
+        return "the database does not answer; the log says more"
     return ""
 
 
@@ -343,6 +345,11 @@ def places(settings: Settings, now: Callable[[], datetime]) -> dict[str, Place]:
 def status_since(store: Store, now: datetime) -> datetime:
     """When the status page was served first: of the days before nothing is known."""
     return datetime.fromisoformat(store.remember("status page since", now.isoformat()))
+
+
+def status_salt(store: Store) -> str:
+    """With it, nobody can tell from an incident's public id which of ours it is, or how many there are."""
+    return store.remember("status page salt", secrets.token_hex(16))
 
 
 def prober(settings: Settings) -> HttpProber | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -36,6 +37,7 @@ from storage.store import Tx
 log = structlog.get_logger(__name__)
 
 MOST = 100  # incidents of one list
+FRESH = timedelta(seconds=20)  # a plot, for whoever looks at it next
 PATIENCE = timedelta(minutes=1)  # before Slack is asked for names again, when it did not answer
 
 
@@ -174,6 +176,30 @@ def plot(world: World, id: str) -> bytes | None:
         return None
     chart = _measured(world.metrics, chart)
     return None if chart.is_empty else world.draw(chart)
+
+
+class Plots:
+    """One drawing of an incident at a time, for all who look at its page meanwhile and a little later."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.guard = world, threading.Lock()
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="plots")  # two are not drawn at the same time anyway
+        self.drawn: dict[str, tuple[datetime, Future[bytes | None]]] = {}
+
+    def of(self, id: str) -> bytes | None:
+        """None where there is nothing to draw. Raises ProviderError, NotYet."""
+        now = self.world.now()
+        with self.guard:
+            self.drawn = {known: one for known, one in self.drawn.items() if _still_good(*one, now)}
+            if id not in self.drawn:
+                self.drawn[id] = now, self.pool.submit(plot, self.world, id)
+            _, drawing = self.drawn[id]
+        return drawing.result()
+
+
+def _still_good(at: datetime, drawing: Future[bytes | None], now: datetime) -> bool:
+    """What failed is tried again by whoever asks next."""
+    return not drawing.done() or (drawing.exception() is None and now - at < FRESH)
 
 
 def _chart(world: World, tx: Tx, id: str) -> Chart | None:

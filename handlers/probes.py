@@ -20,9 +20,7 @@ AT_ONCE = 8  # addresses asked at the same time
 
 def begin(world: World) -> None:
     """Every probe that does not wait for its next look looks now: the first time, and where one was given up."""
-    waiting = world.read(lambda tx: [name for name in world.policy.probes if not tx.is_due(RunProbe(name))])
-    if waiting:
-        world.decide(lambda tx, now: Decision(do=tuple(RunProbe(name) for name in waiting)))
+    world.start([RunProbe(name) for name in world.policy.probes])
 
 
 def run(world: World, name: str) -> Think:

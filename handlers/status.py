@@ -34,7 +34,7 @@ def page(world: World, settings: StatusPage) -> Page:
     now = world.now()
     since = world.status_since or now
     updates, planned = world.read(lambda tx: (tx.published_since(now - HISTORY), tx.maintenances(now - HISTORY)))
-    return status.page(settings, updates, planned, since, now)
+    return status.page(settings, updates, planned, since, now, world.status_salt)
 
 
 # ---------------------------------------------------------------- commands

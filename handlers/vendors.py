@@ -20,9 +20,7 @@ from storage.store import Tx
 
 def begin(world: World) -> None:
     """Every vendor that does not wait for its next turn is asked now."""
-    waiting = world.read(lambda tx: [name for name in world.policy.vendors if not tx.is_due(PollVendor(name))])
-    if waiting:
-        world.decide(lambda tx, now: Decision(do=tuple(PollVendor(name) for name in waiting)))
+    world.start([PollVendor(name) for name in world.policy.vendors])
 
 
 def poll(world: World, name: str) -> Think:

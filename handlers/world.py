@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from bot.decision import Card, Decision
+from bot.decision import Card, Decision, Effect
 from bot.drills import Scenery
 from bot.errors import ProviderError
 from bot.fleet import Expected, Instance
@@ -330,6 +330,7 @@ class World:
     prober: Prober | None = None  # None where no probe is configured
     exports: Mapping[str, Place] = field(default_factory=dict)  # where copies of the status page go, by name
     status_since: datetime | None = None  # when the status page began to be kept
+    status_salt: str = field(default="", repr=False)  # of the ids that customers see
     sources: Mapping[str, Source] = field(default_factory=dict)  # who may post, by name
     unread: dict[str, str] = field(default_factory=dict)  # rollout → why it could not be read, as it is in the log
     fetch: Callable[[str], bytes] = nowhere  # a small page of somebody else's; raises ProviderError
@@ -352,3 +353,9 @@ class World:
             return keeping_up(think(tx, now), tx.homes, now)
 
         return self.store.decide(kept_up, self.now(), receipt)
+
+    def start(self, turns: Sequence[Effect]) -> None:
+        """What comes round by itself, for every one that does not wait for its turn: the first, and where one died."""
+        idle = self.read(lambda tx: tuple(effect for effect in turns if not tx.is_due(effect)))
+        if idle:
+            self.decide(lambda tx, now: Decision(do=idle))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 
-from bot.model import VendorState, VendorStatus
-from handlers.intake import facts
-from handlers.intake.fields import Body, Malformed, Text, Time, Url, host_of
-from handlers.intake.sender import Delivery, Sender
+from bot.model import VendorState
+from handlers.intake import subscribed
+from handlers.intake.fields import Malformed, host_of
+from handlers.intake.sender import Sender
+from handlers.intake.subscribed import Dialect, Told, Webhook
 
 STATES = {
     "OPERATIONAL": VendorState.OPERATIONAL,
@@ -21,96 +24,38 @@ MAINTENANCE = {"INPROGRESS": VendorState.MAINTENANCE, "COMPLETED": VendorState.O
 AHEAD = "NOTSTARTEDYET"
 
 
-class _Page(Body):
-    id: Text = Field(min_length=1)
-    url: Url = None
-
-
-class _Told(Body):
-    """An incident or a maintenance."""
-
-    id: Text = Field(min_length=1)
-    name: Text = ""
-    status: Text
-    impact: Text = ""
-    updated_at: Time = None
-    url: Url = None
-
-
-class _Component(Body):
-    id: Text = Field(min_length=1)
-    name: Text = ""
-    status: Text = ""
-
-
-class _Update(Body):
-    created_at: Time = None
-    new_status: Text = ""
-
-
-class _Webhook(Body):
-    page: _Page
-    incident: _Told | None = None
-    maintenance: _Told | None = None
-    component: _Component | None = None
-    update: _Update = Field(default=_Update(), alias="component_update")
-
-
-def parse(delivery: Delivery) -> list[VendorStatus]:
-    told = delivery.as_(_Webhook, "a webhook of Instatus")
-    if told.component:
-        return [_component(told, told.component, delivery)]
-    if told.maintenance:
-        if told.maintenance.status.upper() == AHEAD:
-            return []  # it is only announced
-        return [_said(told, told.maintenance, known(told.maintenance.status, MAINTENANCE), delivery)]
-    if told.incident:
-        return [_said(told, told.incident, _state(told.incident), delivery)]
-    raise Malformed("this is not a webhook of Instatus: incident, maintenance and component are all missing")
-
-
-def known(word: str, states: dict[str, VendorState]) -> VendorState:
+def known(word: str, states: Mapping[str, VendorState] = STATES) -> VendorState:
     """Raises Malformed."""
     if word.upper() not in states:
         raise Malformed(f"the status {word[:60]!r} is none of {', '.join(states)}")
     return states[word.upper()]
 
 
-def _state(incident: _Told) -> VendorState:
+def _vendor(told: Webhook) -> str:
+    return host_of(told.page.url) or told.page.id
+
+
+def _incident(told: Webhook, incident: Told) -> VendorState:
     """An incident counts by its impact until it is resolved; one whose impact is not told is at least a nuisance."""
     degraded = STATES.get(incident.impact.upper(), VendorState.DEGRADED)
     return known(incident.status, dict.fromkeys(ONGOING, degraded) | {OVER: VendorState.OPERATIONAL})
 
 
-def _said(told: _Webhook, what: _Told, status: VendorState, delivery: Delivery) -> VendorStatus:
-    return facts.vendor(
-        "instatus",
-        f"{told.page.id}/report/{what.id}",
-        status,
-        now=delivery.now,
-        vendor=host_of(told.page.url) or told.page.id,
-        title=what.name,
-        at=what.updated_at,
-        url=what.url,
-    )
+def _maintenance(maintenance: Told, now: datetime) -> VendorState | None:
+    return None if maintenance.status.upper() == AHEAD else known(maintenance.status, MAINTENANCE)
 
 
-def _component(told: _Webhook, component: _Component, delivery: Delivery) -> VendorStatus:
-    return facts.vendor(
-        "instatus",
-        f"{told.page.id}/{component.id}",
-        known(told.update.new_status or component.status, STATES),
-        now=delivery.now,
-        vendor=host_of(told.page.url) or told.page.id,
-        component=component.name,
-        title=component.name,
-        at=told.update.created_at,
-    )
-
-
+DIALECT = Dialect(
+    sender="instatus",
+    name="Instatus",
+    vendor=_vendor,
+    component=known,
+    incident=_incident,
+    maintenance=_maintenance,
+)
 SENDER = Sender(
     title="Instatus: a vendor's components and incidents",
-    parse=parse,
+    parse=partial(subscribed.parse, dialect=DIALECT),
     auth="instatus",
     odd=202,  # the vendor's page is not ours: what it drops we cannot switch on again
 )

@@ -20,7 +20,7 @@ from handlers.providers.http import client
 from handlers.providers.sigv4 import Keys, path_of, signed
 
 TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json", ".atom": "application/atom+xml"}
-OURS = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{6}\.html")  # the page of an incident
+OURS = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{6,12}\.html")  # the page of an incident
 SECONDS = httpx.Timeout(20.0, connect=5.0)
 LONGEST = 120  # seconds that a command may take
 SHOWN = 300

@@ -248,15 +248,18 @@ class SlackChat:
         here = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": True, "limit": 1}
         found = self.api.call("conversations.history", **here).get("messages") or ()
         raw = next((one for one in found if one.get("ts") == ts and events.is_spoken(one)), None)
-        return events.message(channel, raw, link=self.link(channel, ts)) if raw else None
+        return events.message(channel, raw, link=permalink(self.me, channel, ts)) if raw else None
 
     def link(self, channel: str, ts: str) -> str:
-        """The permalink, put together rather than asked for."""
-        return f"{self.me.url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if self.me.url else ""
+        """The permalink, put together rather than asked for; "" until Slack has said where we are.
+
+        It is wanted while the database is read, and Slack may be away: so nobody is asked here.
+        """
+        return permalink(self.identity, channel, ts)
 
     def address(self, channel: str) -> str:
         """Where the channel opens, "" where that is not known."""
-        return f"{self.me.url.rstrip('/')}/archives/{channel}" if channel and self.me.url else ""
+        return _archive(self.me, channel) if channel else ""
 
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]:
         """What people said, in the channel and in its threads, oldest first."""
@@ -277,7 +280,7 @@ class SlackChat:
 
     def hear(self, channel: str, raw: Mapping[str, Any], heard: dict[str, Message]) -> None:
         if events.is_spoken(raw) and not self.is_ours(raw):
-            message = events.message(channel, raw, link=self.link(channel, str(raw["ts"])))
+            message = events.message(channel, raw, link=permalink(self.me, channel, str(raw["ts"])))
             heard[message.ts] = message
 
     def pins(self, channel: str) -> list[dict[str, Any]]:
@@ -417,6 +420,15 @@ class SlackChat:
         change = {"operation": "replace", "document_content": content}
         self.api.call("canvases.edit", canvas_id=canvas, changes=[change])
         return canvas
+
+
+def permalink(me: Identity | None, channel: str, ts: str) -> str:
+    archive = _archive(me, channel)
+    return f"{archive}/p{ts.replace('.', '')}" if archive else ""
+
+
+def _archive(me: Identity | None, channel: str) -> str:
+    return f"{me.url.rstrip('/')}/archives/{channel}" if me and me.url and channel else ""
 
 
 def channel_name(name: str) -> str:

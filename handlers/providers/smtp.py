@@ -12,7 +12,10 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from email.header import Header
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage, Message
+from email.policy import EmailPolicy, Policy
 from email.utils import format_datetime, parseaddr
 
 from bot.errors import Away, ProviderError
@@ -103,8 +106,21 @@ def _refused(code: int, said: bytes | str) -> ProviderError:
     return ProviderError(NAME, f"{code} {clip(one_line(words), 200)}", permanent=500 <= code < 600)
 
 
+class Subject(UnstructuredHeader, BaseHeader):
+    """Python's own folding loses the blank between two encoded words that stand on two lines."""
+
+    def fold(self, *, policy: Policy[Message[str, str]]) -> str:
+        words = Header(str(self), None if self.isascii() else "utf-8", header_name=self.name)
+        return f"{self.name}: {words.encode(linesep=policy.linesep)}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("subject", Subject)
+POLICY = EmailPolicy(header_factory=HEADERS)
+
+
 def written(mail: Mail, sender: str) -> EmailMessage:
-    letter = EmailMessage()
+    letter = EmailMessage(policy=POLICY)
     letter["From"], letter["To"] = sender, mail.to
     letter["Subject"] = clip(one_line(mail.subject), SUBJECT)
     letter["Date"] = format_datetime(mail.at)

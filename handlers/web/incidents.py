@@ -15,7 +15,7 @@ from bot.errors import NotYet, ProviderError
 from bot.model import BOT, Severity
 from bot.text import NAME, clean, is_link
 from handlers import dossiers
-from handlers.dossiers import Names, Search
+from handlers.dossiers import Names, Plots, Search
 from handlers.templates import allowed, asset, render
 from handlers.web.guard import limited
 from handlers.web.signin import COOKIE, LASTS, SIGN_IN, Entrance, led_to
@@ -39,7 +39,7 @@ STATES = {"open": True, "resolved": False}
 
 
 def router(world: World, entrance: Entrance) -> APIRouter:
-    routes, names = APIRouter(), Names(world)
+    routes, names, plots = APIRouter(), Names(world), Plots(world)
 
     def known(request: Request) -> None:
         request.state.reader = entrance.admit(request, world.now())
@@ -80,7 +80,7 @@ def router(world: World, entrance: Entrance) -> APIRouter:
     @routes.get("/incidents/{id}/plot.png", summary="What was measured around it", dependencies=door)
     def plot(id: str) -> Response:
         try:
-            drawn = dossiers.plot(world, incident_id(id) or "")
+            drawn = plots.of(incident_id(id) or "")
         except (ProviderError, NotYet) as error:
             raise HTTPException(503, f"It cannot be drawn now: {error}.", headers={"Retry-After": "30"}) from None
         cached = {"cache-control": "private, max-age=60"}
@@ -99,15 +99,21 @@ def router(world: World, entrance: Entrance) -> APIRouter:
         return page("sign_in.html", "", next=led_to(next), wrong="")
 
     @routes.post(SIGN_IN, summary="Sign in", response_class=HTMLResponse)
-    def enter(body: Annotated[bytes, Depends(short)]) -> Response:
+    def enter(request: Request, body: Annotated[bytes, Depends(short)]) -> Response:
         fields = dict(parse_qsl(body.decode("utf-8", "replace")))
-        shown, next = fields.get("token", ""), fields.get("next", "")
-        if not entrance.opens(shown.strip()):
-            return page("sign_in.html", "", status=401, next=led_to(next), wrong="That is not the token.")
-        answer = RedirectResponse(led_to(next), 303)
+        shown, next = fields.get("token", ""), led_to(fields.get("next", ""))
+        try:
+            right = entrance.takes(shown.strip(), request, world.now())
+        except HTTPException as error:
+            answer = page("sign_in.html", "", status=error.status_code, next=next, wrong=error.detail)
+            answer.headers.update(error.headers or {})
+            return answer
+        if not right:
+            return page("sign_in.html", "", status=401, next=next, wrong="That is not the token.")
+        answer = RedirectResponse(next, 303)
         answer.set_cookie(
             COOKIE, entrance.pass_until(world.now() + LASTS), max_age=int(LASTS / timedelta(seconds=1)),
-            path="/", secure=entrance.secure, httponly=True, samesite="lax",
+            path="/", secure=entrance.is_secure(request), httponly=True, samesite="lax",
         )  # fmt: skip
         return answer
 

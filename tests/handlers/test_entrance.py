@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from handlers import app
 from handlers.providers.places import Bucket, Command, Folder
 from handlers.settings import Misconfigured, load
-from storage.store import Store
+from storage.store import Busy, Store
 from tests.databases import memory_store
 from tests.values import NOON
 
@@ -94,6 +95,20 @@ def test_a_bucket_without_keys_is_named(tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(Misconfigured, match=why):
         configured(tmp_path, text)
+
+
+def test_who_asks_whether_it_is_ready_learns_nothing_of_the_database() -> None:
+    class Gone:
+        def ping(self) -> None:
+            raise Busy("postgresql://bot:hush@db.shop.internal/bot refuses connections")
+
+    with capture_logs() as logged:
+        assert app.why_not(Gone()) == "the database does not answer; the log says more"  # type: ignore[arg-type]
+    assert "db.shop.internal" in logged[0]["error"]
+
+
+def test_the_salt_of_public_ids_is_made_once(store: Store) -> None:
+    assert app.status_salt(store) == app.status_salt(store) != ""
 
 
 def test_the_page_began_when_it_was_served_first(store: Store) -> None:

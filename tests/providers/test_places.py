@@ -21,7 +21,7 @@ from sandbox.bucket import Bucket as Stand
 from sandbox.clock import FrozenClock
 from tests.values import NOON
 
-PAGE = "incidents/2026-03-05-3fa2c1.html"
+PAGE = "incidents/2026-03-05-3fa2c1d4e5f6.html"
 FILES = {PAGE: b"<p>one", "status.json": b"{}", "feed.atom": b"<feed/>", "index.html": b"<h1>"}
 KEYS = Keys(access="SANDBOXACCESSKEY", secret="sandbox/secret+key", region="eu-west-1")
 

@@ -489,6 +489,15 @@ def test_who_we_are_is_asked_when_it_is_first_needed(desk: Desk) -> None:
     assert desk.calls("auth.test") == before + 1
 
 
+def test_a_link_is_wanted_while_the_database_is_read_and_asks_nobody(desk: Desk) -> None:
+    chat = SlackChat(desk.client, desk.store, desk.clock.now)
+    before = desk.calls("auth.test")
+    assert chat.link(INCIDENTS, "1.2") == ""
+    assert desk.calls("auth.test") == before
+    assert chat.me.url  # once it is known, it is a link
+    assert chat.link(INCIDENTS, "1.2") == desk.chat.link(INCIDENTS, "1.2") == f"{chat.me.url}archives/{INCIDENTS}/p12"
+
+
 def test_a_slack_on_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     assert connect(BOT_TOKEN, "http://127.0.0.1:1/api/").proxy is None

@@ -44,6 +44,17 @@ def test_a_letter_arrives_whole_and_its_subject_adds_no_header(mail: MailServer)
     assert letter.text.splitlines() == ["Checkout ist kaputt: 100 €", ".", "End"]
 
 
+def test_a_long_subject_keeps_its_blanks_whatever_letters_it_has(mail: MailServer) -> None:
+    plain = "checkout fails for many customers in Europe and elsewhere; see #inc-7-checkout for what is done"
+    odd = [
+        "–…e…“ea…“ ”ab–”öcaa…: ·béb “",
+        "INC-7 · Zahlungen schlagen fehl – für viele Kunden in Österreich, “überall”",
+    ]
+    for subject in (*odd, "é ö – " * 30 + "end", plain, "😀 " * 60 + "."):
+        smtp(mail).send(replace(LETTER, subject=subject))
+        assert mail.post.letters[-1].subject == subject
+
+
 def test_a_letter_whose_answer_was_lost_may_have_been_sent_and_is_known_for_the_same(mail: MailServer) -> None:
     mail.post.lose_answers = 1
     with pytest.raises(ProviderError) as lost:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -28,7 +30,9 @@ from bot.model import (
 )
 from bot.policy import Policy, Service
 from bot.signals import SIGNALS
+from handlers import dossiers
 from handlers.web import server
+from handlers.web.rates import Guesses
 from handlers.web.signin import Entrance, led_to, networks
 from handlers.world import World
 from storage.store import Store
@@ -38,6 +42,7 @@ from tests.storage.helpers import keep
 from tests.values import NOON, alert, change, incident, minutes
 
 TOKEN, PROXY = "the-pages-token", "X-Forwarded-Email"
+BEHIND = Entrance(header=PROXY, trusted=networks(["10.0.0.0/8"]))
 
 
 class Slack:
@@ -196,6 +201,52 @@ def test_a_made_token_is_known_by_its_hash_alone() -> None:
     assert "secret" not in repr(Entrance(token="secret"))
 
 
+def test_whoever_guesses_is_slowed_and_nobody_else(desk: Desk) -> None:
+    for _ in range(5):  # a right one is no guess
+        assert desk.http.get("/incidents", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert {desk.sign_in("wrong").status_code, desk.sign_in("other").status_code} == {401}
+    for token in ("wrong", TOKEN):
+        slowed = desk.sign_in(token)
+        assert (slowed.status_code, slowed.headers["retry-after"]) == (429, "6")
+        assert "Try again in 6 s" in slowed.text
+        bearer = desk.http.get("/incidents", headers={"authorization": f"Bearer {token}"})
+        assert (bearer.status_code, "Too many wrong tokens" in bearer.json()["detail"]) == (429, True)
+    with desk.open(desk.world, "203.0.113.10") as elsewhere:
+        assert elsewhere.post("/sign-in", data={"token": TOKEN}).status_code == 303
+    desk.time += timedelta(seconds=6)
+    assert desk.sign_in().status_code == 303
+
+
+def test_a_house_guesses_as_one_and_what_is_kept_of_guesses_is_bounded() -> None:
+    guesses = Guesses(per_minute=1, addresses=2)
+    assert guesses.wait("2001:db8::1", NOON) == 0
+    assert guesses.wait("2001:db8::2", NOON) > 0
+    assert guesses.wait("2001:db8:0:1::1", NOON) == guesses.wait("testclient", NOON) == 0
+    assert len(guesses.rates) == 2
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "secure"),
+    [
+        ("10.1.2.3", {"x-forwarded-proto": "https"}, True),
+        ("10.1.2.3", {"x-forwarded-proto": "https, http"}, False),
+        ("10.1.2.3", {}, False),
+        ("203.0.113.9", {"x-forwarded-proto": "https"}, False),
+    ],
+)
+def test_the_pass_of_who_came_by_https_goes_by_nothing_else(
+    store: Store, client: str, headers: dict[str, str], secure: bool
+) -> None:
+    with Desk(store, replace(BEHIND, token=TOKEN), client).http as http:
+        answer = http.post("/sign-in", data={"token": TOKEN}, headers=headers)
+        assert ("Secure" in answer.headers["set-cookie"]) is secure
+        far = {"x-forwarded-for": "198.51.100.7, 192.0.2.1"}
+        for _ in range(10):
+            http.post("/sign-in", data={"token": "wrong"}, headers=far)
+        here = http.post("/sign-in", data={"token": TOKEN}, headers={"x-forwarded-for": "192.0.2.2"})
+        assert here.status_code == (303 if client.startswith("10.") else 429), "who is behind the proxy is told apart"
+
+
 def test_machines_may_show_the_token_as_a_bearer(desk: Desk) -> None:
     assert desk.http.get("/incidents", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
@@ -214,9 +265,6 @@ def test_machines_may_show_the_token_as_a_bearer(desk: Desk) -> None:
 )
 def test_nobody_is_led_elsewhere(next: str, led: str) -> None:
     assert led_to(next) == led
-
-
-BEHIND = Entrance(header=PROXY, trusted=networks(["10.0.0.0/8"]))
 
 
 @pytest.mark.parametrize(
@@ -292,6 +340,44 @@ def test_the_plot_is_drawn_for_whoever_is_signed_in(desk: Desk) -> None:
     desk.sign_in()
     answer = desk.http.get("/incidents/INC-7/plot.png")
     assert (answer.status_code, answer.content, desk.drawn) == (200, b"\x89PNG", 1)
+    assert desk.http.get("/incidents/INC-7/plot.png").content == b"\x89PNG"
+    assert desk.drawn == 1, "a little later it is the same"
+    desk.time += timedelta(seconds=20)
+    desk.http.get("/incidents/INC-7/plot.png")
+    assert desk.drawn == 2
+
+
+def test_all_who_look_at_once_share_one_drawing(desk: Desk) -> None:
+    busy(desk.store)
+    begun, go = threading.Event(), threading.Event()
+
+    def draw(chart: Any) -> bytes:
+        begun.set()
+        assert go.wait(20)
+        return desk.draw(chart)
+
+    plots = dossiers.Plots(replace(desk.world, draw=draw))
+    with ThreadPoolExecutor(8) as crowd:
+        seen = [crowd.submit(plots.of, "INC-7") for _ in range(8)]
+        assert begun.wait(20)
+        go.set()
+        assert {one.result() for one in seen} == {b"\x89PNG"}
+    assert desk.drawn == 1
+
+
+def test_a_drawing_that_failed_is_tried_again(desk: Desk) -> None:
+    busy(desk.store)
+    answers: list[Any] = [Away("Prometheus", "no answer"), b"\x89PNG"]
+
+    def draw(chart: Any) -> bytes:
+        if isinstance(answer := answers.pop(0), Away):
+            raise answer
+        return bytes(answer)
+
+    plots = dossiers.Plots(replace(desk.world, draw=draw))
+    with pytest.raises(Away):
+        plots.of("INC-7")
+    assert plots.of("INC-7") == b"\x89PNG"
 
 
 @pytest.mark.parametrize(
