@@ -24,6 +24,7 @@ from slack_sdk import WebClient
 
 from bot.errors import ProviderError
 from bot.policy import GATES, Asked
+from bot.signals import ERRORS_BY_VERSION
 from handlers import heartbeats, providers, schedule
 from handlers.config import OnCall
 from handlers.intake import Source
@@ -442,11 +443,14 @@ def pods(settings: Settings) -> Pods | None:
     return reader
 
 
-def cast(clusters: Mapping[str, Access]) -> Cast:
-    """Who acts on the stage of a drill: those who act on a real cluster. Raises ProviderError."""
+def cast(clusters: Mapping[str, Access], prometheus: str) -> Cast:
+    """Who acts on the stage of a drill, and measures it: those who do so in a real cluster. Raises ProviderError."""
     try:
         acting = providers.load("argo").connect(clusters)
-        return Cast(rollouts={"argo": acting}, pods=providers.load("pods", providers.READERS).connect(clusters))
+        pods = providers.load("pods", providers.READERS).connect(clusters)
+        measured = providers.load("prometheus", providers.METRICS)(prometheus)
+        by_version = providers.load("errors by version", providers.METRICS)(measured, ERRORS_BY_VERSION)
+        return Cast(rollouts={"argo": acting}, pods=pods, metrics=measured, by_version=by_version)
     except providers.Missing as error:
         raise ProviderError("Drills", str(error), permanent=True) from None
 

@@ -28,7 +28,7 @@ from bot.decision import (
 from bot.drills import Scenery
 from bot.errors import ProviderError, Refused
 from bot.model import Drill, Incident, Story, is_stage, played_on, stage_of
-from bot.policy import Service, Target
+from bot.policy import Service, Target, Verification
 from handlers import sightings
 from handlers.world import Stages, Think, World, nothing
 from storage.store import Tx
@@ -138,10 +138,17 @@ def staged(world: World, drill: Drill) -> World:
     """The world of a drill: its one service, on its stage, and nothing real around it."""
     cast = stages(world).cast(drill.address)
     target = Target(provider="argo", cluster=CLUSTER, namespace=NAMESPACE, name=drill.service)
-    service = Service(name=drill.service, environment=stage_of(drill.id), rollout=target)
+    runs = Verification(build_info=f'build_info{{service="{drill.service}"}}')
+    service = Service(name=drill.service, environment=stage_of(drill.id), rollout=target, verification=runs)
     policy = replace(world.policy, services={service.name: service}, probes={}, vendors={}, signals=())
     return replace(
-        world, policy=policy, rollouts=cast.rollouts, pods=cast.pods, neighbourhood=None, metrics=None, by_version=None
+        world,
+        policy=policy,
+        rollouts=cast.rollouts,
+        pods=cast.pods,
+        metrics=cast.metrics,
+        by_version=cast.by_version,
+        neighbourhood=None,
     )
 
 

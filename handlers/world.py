@@ -280,7 +280,9 @@ class Cast:
     """Who acts on a stage: what a drill has in the place of the real cluster."""
 
     rollouts: Mapping[str, Rollouts]
-    pods: Pods | None = None
+    pods: Pods
+    metrics: Metrics
+    by_version: ByVersion
 
 
 class Stages(Protocol):

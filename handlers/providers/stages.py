@@ -38,11 +38,14 @@ class Access:
     in_cluster: bool = False
 
 
-Acting = Callable[[Mapping[str, Access]], Cast]
+Acting = Callable[[Mapping[str, Access], str], Cast]
 
 
 class Stages:
-    """`acting` makes those who act in a cluster, of its access. Nothing is loaded or started before the first drill."""
+    """`acting` makes those who act on a stage, of the way into its cluster and the address of its Prometheus.
+
+    Nothing is loaded or started before the first drill.
+    """
 
     def __init__(self, acting: Acting, command: tuple[str, ...] = (sys.executable, "-m", "sandbox.stage")) -> None:
         self.acting, self.command = acting, command
@@ -86,7 +89,9 @@ class Stages:
         """Also where there is none, or another replica has it: that one's ends with its replica, or after its hour."""
         with self.guard:
             process, address = self.running.pop(incident, None), self.addresses.pop(incident, "")
-            self.casts.pop(address, None)
+            cast = self.casts.pop(address, None)
+        if cast is not None:
+            cast.metrics.close()
         if process is not None:
             _let_go(process)
 
@@ -118,7 +123,7 @@ class Stages:
         with tempfile.TemporaryDirectory(prefix="watchkeeper-drill-") as folder:
             path = Path(folder) / "kubeconfig"
             path.write_text(json.dumps(_kubeconfig(f"{address}/cluster")), encoding="utf-8")
-            return self.acting({"drill": Access(kubeconfig=str(path))})
+            return self.acting({"drill": Access(kubeconfig=str(path))}, f"{address}/prometheus")
 
 
 def _line(process: subprocess.Popen[str]) -> Any:
