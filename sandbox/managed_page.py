@@ -30,6 +30,9 @@ class ManagedPage:
     incidents: dict[str, Json] = field(default_factory=dict)
     components: dict[str, str] = field(default_factory=lambda: dict.fromkeys(COMPONENTS, "operational"))
     lose_answers: int = 0  # so many changes are made, and the answer says that something went wrong
+    reopens: str = (
+        "yes"  # what becomes of a resolved incident: "yes", "refused", or "ignored" (only its words are taken)
+    )
     busy: int = 0  # so many requests are told to come more slowly
 
     def routes(self, at: str) -> list[BaseRoute]:
@@ -94,6 +97,11 @@ class ManagedPage:
     def change(self, incident: Json, sent: Json) -> Json:
         self.check(sent)
         now = stamp(self.clock.now())
+        if incident.get("status") == "resolved" and sent.get("status", "resolved") != "resolved":
+            if self.reopens == "refused":
+                raise Refusal(422, ["Status can't be changed: the incident is resolved"])
+            if self.reopens == "ignored":
+                sent = sent | {"status": "resolved"}
         incident["status"] = sent.get("status", incident.get("status"))
         incident["impact"] = sent.get("impact_override") or incident.get("impact", "none")
         incident["updated_at"] = now

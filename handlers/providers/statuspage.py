@@ -22,6 +22,8 @@ SECONDS = httpx.Timeout(10.0, connect=3.0)
 RECENT = 100  # incidents that are searched for ours; the most that a request answers
 OURS = "watchkeeper"
 THEY_AND_WE = timedelta(minutes=1)  # how far apart the two clocks may be
+OVER = frozenset({"resolved", "postmortem"})
+UNPROCESSABLE = "HTTP 422"
 TOO_MANY = frozenset({420, 429})  # the API allows a request a second
 PAUSE = 10.0  # seconds, where it does not say
 
@@ -43,9 +45,11 @@ class Statuspage:
     def publish(self, notice: Notice, reference: str) -> str:
         """The incident's id on the page. Raises ProviderError, NotYet."""
         there = self._known(reference) if reference else self._find(notice)
+        if there and _is_over(there) and notice.status not in OVER:
+            there = self._going_on(notice) or self._reopened(there, notice)
         if there is None:
-            return str(self._ask("POST", "/incidents", {"incident": _incident(notice, new=True)})["id"])
-        if not _says(there, notice):
+            there = self._ask("POST", "/incidents", {"incident": _incident(notice, new=True)})
+        elif not _says(there, notice):
             self._ask("PATCH", f"/incidents/{there['id']}", {"incident": _incident(notice, new=False)})
         return str(there["id"])
 
@@ -64,12 +68,34 @@ class Statuspage:
             raise
         return found
 
+    def _reopened(self, there: Json, notice: Notice) -> Json | None:
+        """Whether a page takes one back that it has resolved is documented nowhere: where it refuses to, or takes the
+        words and leaves it resolved, the answer is None, and a new one tells the readers.
+        """
+        if notice.body in [one.get("body") for one in (there.get("incident_updates") or ())[:1]]:
+            return None  # it took the words before, and the answer was lost
+        try:
+            told: Json = self._ask("PATCH", f"/incidents/{there['id']}", {"incident": _incident(notice, new=False)})
+        except ProviderError as error:
+            if not error.permanent or UNPROCESSABLE not in error.message:
+                raise
+            return None
+        return None if _is_over(told) else told
+
+    def _going_on(self, notice: Notice) -> Json | None:
+        """The one that was made in the place of one that stayed resolved."""
+        return next((one for one in self._ours(notice) if not _is_over(one)), None)
+
     def _find(self, notice: Notice) -> Json | None:
         """Ours, where the answer to its making was lost."""
+        return next(iter(self._ours(notice)), None)
+
+    def _ours(self, notice: Notice) -> list[Json]:
+        """The newest first."""
         recent = self._ask("GET", f"/incidents?limit={RECENT}")
         ours = (one for one in recent if (one.get("metadata") or {}).get(OURS, {}).get("incident") == notice.key)
         earliest = notice.since - THEY_AND_WE
-        return next((one for one in ours if datetime.fromisoformat(one["created_at"]) >= earliest), None)
+        return [one for one in ours if datetime.fromisoformat(one["created_at"]) >= earliest]
 
     def _ask(self, method: str, path: str, body: Json | None = None) -> Any:
         try:
@@ -93,6 +119,10 @@ def _incident(notice: Notice, *, new: bool) -> Json:
     if new:
         said |= {"name": notice.name, "metadata": {OURS: {"incident": notice.key}}}
     return said
+
+
+def _is_over(there: Json) -> bool:
+    return there.get("status") in OVER
 
 
 def _says(there: Json, notice: Notice) -> bool:

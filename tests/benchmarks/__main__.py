@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks.drafting import draft_of
 from tests.benchmarks.gates import asked_at_gates
+from tests.benchmarks.storm import ALERTS, OTHERS, SECONDS, blow, share
 from tests.processes import HOOK_TOKEN, ROOT, Process, bot, sandbox
 from tests.storage.server import NoServer, Server, new_folder
 
@@ -54,7 +55,7 @@ def load(server: Process, run: str, *words: str) -> dict[str, float]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=150,
     )
     if done.returncode:
         raise RuntimeError(f"The load generator failed:\n{done.stderr[-2000:]}\n{server.said()}")
@@ -107,6 +108,19 @@ def intake(server: Process, engine: str, promised: bool) -> Iterator[Row]:
     yield from rows if promised else (Row(row.what, "", row.measured) for row in rows)
 
 
+def storm(folder: Path) -> Iterator[Row]:
+    """What people and Slack see of ten thousand alerts in a minute, on SQLite."""
+    seen = blow(folder / "storm", load, f"sqlite:///{folder}/storm.db")
+    yield at_most(f"Storm: {ALERTS:,} alerts, due within {SECONDS:g} s", SECONDS + 2, seen.seconds, "s")
+    yield at_most("Storm: answer p99", 50, seen.p99 * 1000, "ms")
+    yield at_most("Storm: command ack p99", 250, share(seen.acks, 0.99) * 1000, "ms")
+    yield at_most("Storm: alert to card p95", 500, share(seen.cards, 0.95) * 1000, "ms")
+    yield at_most("Storm: Slack writes in a channel and minute", 60, seen.writes, "")
+    yield at_most("Storm: calls that Slack put off", 1, seen.limited, "")
+    yield at_most("Storm: accepted alerts that are lost", 1, ALERTS - seen.kept, "")
+    yield at_most("Storm: incidents of its alerts", 2, seen.incidents - OTHERS, "")
+
+
 def gates() -> Iterator[Row]:
     yield at_most(f"Gate asked, mean of {TICKS:,}", 10, 1000 * asked_at_gates(TICKS) / TICKS, "ms")
 
@@ -136,6 +150,7 @@ def rows(folder: Path) -> Iterator[Row]:
     slack = sandbox(folder)
     try:
         slack.until("/")
+        yield from storm(folder)
         with running(folder / "sqlite", slack, f"sqlite:///{folder}/bench.db") as (server, seconds):
             yield from start_and_idle(server, seconds)
             yield from intake(server, "SQLite", promised=True)

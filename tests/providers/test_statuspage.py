@@ -72,6 +72,36 @@ def test_an_incident_is_opened_goes_on_and_is_resolved(there: ManagedPage, page:
     assert there.components["c0checkout"] == "operational"
 
 
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(("reopens", "incidents"), [("yes", 1), ("refused", 2), ("ignored", 2)])
+def test_what_is_reopened_is_open_there_however_the_page_takes_it(
+    there: ManagedPage, page: Statuspage, reopens: str, incidents: int, lost: bool
+) -> None:
+    """Atlassian does not say which of the three it is."""
+    there.reopens = reopens
+    again = replace(NOTICE, body="It fails again.")
+    for notice in (NOTICE, OVER):
+        id = page.publish(notice, "")
+    if lost:
+        there.lose_answers = 1
+        with pytest.raises(ProviderError):
+            page.publish(again, id)
+    new = page.publish(again, id)
+    assert page.publish(again, id) == new
+    assert page.publish(BETTER, new) == new
+    assert page.publish(replace(OVER, body="Now it is."), new) == new
+    assert len(there.incidents) == incidents
+    assert [one["body"] for one in reversed(there.incidents[new]["incident_updates"])][-3:] == [
+        "It fails again.",
+        BETTER.body,
+        "Now it is.",
+    ]
+    assert {one["status"] for one in there.incidents.values()} == {"resolved"}
+    bodies = [update["body"] for one in there.incidents.values() for update in one["incident_updates"]]
+    assert bodies.count(BETTER.body) == 1
+    assert bodies.count("It fails again.") == 1 + (reopens == "ignored"), "the old one has it, too, where it took it"
+
+
 def test_where_the_answer_was_lost_it_is_found_and_not_said_again(there: ManagedPage, page: Statuspage) -> None:
     there.lose_answers = 1
     with pytest.raises(ProviderError, match="HTTP 502"):
