@@ -34,6 +34,7 @@ def enqueue(connection: Connection) -> Insert:
     return _enqueue(is_postgresql(connection))
 
 
+@cache
 def insert_on(postgres: bool, table: Table) -> Insert:
     new: Insert = postgresql.insert(table) if postgres else sqlite.insert(table)
     return new.execution_options(preserve_rowcount=True)  # without, it is known of UPDATE and DELETE only

@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, update
+from sqlalchemy import Connection, Executable, Table, bindparam, update
 
 from bot.decision import Decision, Noun
 from bot.model import Alert, Entry, Event, Heard, PublicUpdate, Update
@@ -26,7 +27,12 @@ from storage.types import fit
 
 COUNTER = table_of(CounterRow)
 INSERT_ONLY = (Event, Heard, PublicUpdate, Update)
-ENTRIES = update(COUNTER).where(COUNTER.c.name == "entry").returning(COUNTER.c.value)
+ENTRIES = (
+    update(COUNTER)
+    .where(COUNTER.c.name == "entry")
+    .values(value=COUNTER.c.value + bindparam("more", type_=COUNTER.c.value.type))
+    .returning(COUNTER.c.value)
+)
 
 
 def save(connection: Connection, nouns: Iterable[Noun], unseen: Collection[str]) -> None:
@@ -60,9 +66,13 @@ def _save_versioned(connection: Connection, into: Table, nouns: list[Any]) -> No
 
 
 def _replace(connection: Connection, into: Table, row: dict[str, Any], version: int) -> None:
-    same = (into.c.id == row["id"], into.c.version == version)
-    if connection.execute(update(into).where(*same).values(row)).rowcount != 1:
+    if connection.execute(_replacing(into), {**row, "same": row["id"], "before": version}).rowcount != 1:
         raise Conflict(f"{row['id']} is no longer at version {version}")
+
+
+@cache
+def _replacing(into: Table) -> Executable:
+    return update(into).where(into.c.id == bindparam("same"), into.c.version == bindparam("before"))
 
 
 def _save_alerts(connection: Connection, alerts: list[Alert], unseen: Collection[str]) -> None:
@@ -90,7 +100,7 @@ def note(connection: Connection, entries: tuple[Entry, ...], now: datetime) -> N
     """Numbers are taken in the transaction that saves the entries, so a number is never lost."""
     if not entries:
         return
-    last = connection.execute(ENTRIES.values(value=COUNTER.c.value + len(entries))).scalar_one()
+    last = connection.execute(ENTRIES, {"more": len(entries)}).scalar_one()
     numbered = enumerate(entries, last - len(entries) + 1)
     _insert(connection, table(Entry), [to_row(replace(entry, seq=seq, noted_at=now)) for seq, entry in numbered])
 
