@@ -14,11 +14,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, Update, bindparam, update
+from sqlalchemy import Connection, Executable, Table, bindparam, update
 
 from bot.decision import Decision, Noun
-from bot.model import Alert, Entry, Event, Heard, PublicUpdate
-from bot.model import Update as StatusUpdate
+from bot.model import Alert, Entry, Event, Heard, PublicUpdate, Update
 from storage import outbox
 from storage.engine import Conflict
 from storage.rows import VERSIONED, id_of, table, to_row
@@ -27,11 +26,11 @@ from storage.tables import CounterRow, table_of
 from storage.types import fit
 
 COUNTER = table_of(CounterRow)
-INSERT_ONLY = (Event, Heard, PublicUpdate, StatusUpdate)
-MORE_ENTRIES = (
+INSERT_ONLY = (Event, Heard, PublicUpdate, Update)
+ENTRIES = (
     update(COUNTER)
     .where(COUNTER.c.name == "entry")
-    .values(value=COUNTER.c.value + bindparam("more"))
+    .values(value=COUNTER.c.value + bindparam("more", type_=COUNTER.c.value.type))
     .returning(COUNTER.c.value)
 )
 
@@ -66,15 +65,14 @@ def _save_versioned(connection: Connection, into: Table, nouns: list[Any]) -> No
             _replace(connection, into, row, before)
 
 
-@cache
-def _replacing(into: Table) -> Update:
-    same = (into.c.id == bindparam("same"), into.c.version == bindparam("before"))
-    return update(into).where(*same).values({column.name: bindparam(column.name) for column in into.c})
-
-
 def _replace(connection: Connection, into: Table, row: dict[str, Any], version: int) -> None:
     if connection.execute(_replacing(into), {**row, "same": row["id"], "before": version}).rowcount != 1:
         raise Conflict(f"{row['id']} is no longer at version {version}")
+
+
+@cache
+def _replacing(into: Table) -> Executable:
+    return update(into).where(into.c.id == bindparam("same"), into.c.version == bindparam("before"))
 
 
 def _save_alerts(connection: Connection, alerts: list[Alert], unseen: Collection[str]) -> None:
@@ -102,7 +100,7 @@ def note(connection: Connection, entries: tuple[Entry, ...], now: datetime) -> N
     """Numbers are taken in the transaction that saves the entries, so a number is never lost."""
     if not entries:
         return
-    last = connection.execute(MORE_ENTRIES, {"more": len(entries)}).scalar_one()
+    last = connection.execute(ENTRIES, {"more": len(entries)}).scalar_one()
     numbered = enumerate(entries, last - len(entries) + 1)
     _insert(connection, table(Entry), [to_row(replace(entry, seq=seq, noted_at=now)) for seq, entry in numbered])
 

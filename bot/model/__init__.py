@@ -8,7 +8,7 @@ escaped until a card is made of it (`bot/text.py`).
 from __future__ import annotations
 
 from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
-from bot.model.drill import STAGE, Debrief, Drill, Goal, Story, is_stage, played_on, stage_of
+from bot.model.drill import Debrief, Drill, Goal, Story
 from bot.model.home import Home
 from bot.model.incident import (
     BOT,
@@ -51,6 +51,7 @@ from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
 from bot.model.rollout import (
     PRODUCTION,
+    STAGE,
     Freeze,
     Gate,
     Hold,
@@ -73,9 +74,12 @@ from bot.model.rollout import (
     Verb,
     Vigil,
     Vote,
+    is_stage,
     named,
+    played_on,
     rollout_id,
     spelled_out,
+    stage_of,
 )
 from bot.model.status import ComponentState, Export, Maintenance, PublicUpdate
 

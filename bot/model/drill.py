@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 from bot.model.incident import Entry
 
-STAGE = "drill:"  # before a drill's incident: the environment that is its stage, and nobody else's
-
 
 @dataclass(frozen=True, kw_only=True)
 class Drill:
@@ -60,17 +58,3 @@ class Debrief:
     story: str
     goals: tuple[Goal, ...]
     refused: tuple[Entry, ...] = ()
-
-
-def stage_of(incident: str) -> str:
-    """The environment in which a drill is played."""
-    return f"{STAGE}{incident}"
-
-
-def is_stage(environment: str) -> bool:
-    return environment.startswith(STAGE)
-
-
-def played_on(environment: str) -> str:
-    """The incident whose stage this is."""
-    return environment.removeprefix(STAGE)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.drill import is_stage
-
+STAGE = "drill:"  # before a drill's incident: the environment that is its stage, and nobody else's
 PRODUCTION = "production"  # goes without saying
 ABBREVIATED = {"prod": PRODUCTION, "prd": PRODUCTION, "live": PRODUCTION, "stg": "staging", "stage": "staging"}
 
@@ -20,6 +19,20 @@ def rollout_id(service: str, environment: str) -> str:
 def spelled_out(environment: str) -> str:
     """One word for one environment, whatever it is abbreviated to."""
     return ABBREVIATED.get(environment.lower(), environment.lower())
+
+
+def stage_of(incident: str) -> str:
+    """The environment in which a drill is played."""
+    return f"{STAGE}{incident}"
+
+
+def is_stage(environment: str) -> bool:
+    return environment.startswith(STAGE)
+
+
+def played_on(environment: str) -> str:
+    """The incident whose stage this is."""
+    return environment.removeprefix(STAGE)
 
 
 def named(service: str, environment: str) -> str:

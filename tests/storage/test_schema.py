@@ -12,12 +12,15 @@ from typing import get_args
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from bot.decision import Effect, Noun
 from bot.model import Alert, Entry
+from storage.migrating import configuration
 from storage.rows import ROWS, table
+from storage.schema import HEAD
 from storage.store import Store
 from storage.tables import Row
 from tests.databases import DATABASES, Databases
@@ -73,6 +76,12 @@ def test_migrating_twice_changes_nothing(empty: str) -> None:
     store.migrate()
     assert store.is_current()
     store.close()
+
+
+def test_the_newest_migration_is_known_without_alembic(store: Store) -> None:
+    with store.transactions.reading() as connection:
+        scripts = ScriptDirectory.from_config(configuration(connection))
+    assert scripts.get_heads() == [HEAD]
 
 
 def test_two_replicas_may_start_together(empty: str) -> None:
