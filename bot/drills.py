@@ -17,6 +17,7 @@ from bot.errors import Refused
 from bot.incidents import CHANNEL, channel_name, ended, must_be_open, open_, refresh
 from bot.model import (
     BOT,
+    Aim,
     Alert,
     Change,
     Debrief,
@@ -143,7 +144,7 @@ def begun(drill: Drill, incident: Incident, address: str, now: datetime) -> Deci
     """The stage is set: people are told what is normal, and wait."""
     text = (
         f"*{brief(drill.title, 100)}*. A pretend {code(drill.service)} serves pretend customers, and all is well. "
-        f"`/rollout show {drill.service}` here shows it. Act as you would: take a role, stop the harm, tell people. "
+        f"`/rollout show {drill.called}` here shows it. Act as you would: take a role, stop the harm, tell people. "
         "`/incident resolve` when it is over."
     )
     return _post(incident, "stage", text) + Decision(
@@ -284,11 +285,11 @@ def score(drill: Drill, entries: Sequence[Entry]) -> Debrief:
     undone, paused = _first(entries, _proven(Verb.ROLLBACK, Verb.ABORT)), _first(entries, _proven(Verb.PAUSE))
     at_once = undone is not None and paused is None  # what was undone at once need not be stopped first
     moments = [
-        ("Commander", 2, _first(entries, _commands)),
-        *([("Rollout paused", 3, paused)] if "pause" in drill.acts and not at_once else []),
-        ("First update", 5, _first(entries, lambda entry: entry.kind is EntryKind.UPDATE)),
-        *([("Rolled back", 5, undone)] if "rollback" in drill.acts else []),
-        ("Recovery proven", 10, _first(entries, _own(drill, RECOVERED))),
+        (Aim.COMMANDER, 2, _first(entries, _commands)),
+        *([(Aim.PAUSED, 3, paused)] if "pause" in drill.acts and not at_once else []),
+        (Aim.UPDATE, 5, _first(entries, lambda entry: entry.kind is EntryKind.UPDATE)),
+        *([(Aim.BACK, 5, undone)] if "rollback" in drill.acts else []),
+        (Aim.PROVEN, 10, _first(entries, _own(drill, RECOVERED))),
     ]
     took = [
         Goal(name, timedelta(minutes=n), None if at is None else max(timedelta(), at - began))

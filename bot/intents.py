@@ -143,7 +143,7 @@ def _must_have_a_pod_left(rollout: Rollout) -> None:
     all_new = rollout.in_flight and rollout.observed and rollout.updated >= rollout.desired
     if rollout.strategy == STATEFUL and all_new:
         why = f"Every pod of {code(rollout.service)} is at {shown(rollout.current)} by now"
-        raise Refused(f"{why}; nothing is left to hold back.", instead=f"/rollout rollback {rollout.service}")
+        raise Refused(f"{why}; nothing is left to hold back.", instead=f"/rollout rollback {rollout.called}")
 
 
 def _no_steps(verb: Verb, rollout: Rollout) -> Refused:

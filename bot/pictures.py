@@ -12,6 +12,7 @@ from bot.model import Alert, Change, Incident
 from bot.signals import AROUND, MOST_LINES, Chart, Line, Mark, MarkKind, Panel, Point, Signal, step_of
 from bot.text import clip, is_link
 
+LONGEST_URL = 3000
 QUERY = 110  # characters of it that stand above the plot
 
 
@@ -34,8 +35,13 @@ def of(alerts: Sequence[Alert]) -> Pictures:
 
 
 def is_shown(url: str | None) -> bool:
-    """Whether Slack may be asked to fetch it: over https, and without a password in the address."""
-    return is_link(url) and urlsplit(url or "").scheme == "https" and "@" not in urlsplit(url or "").netloc
+    """Whether Slack may be asked to fetch it: over https, without a password in the address, and no longer than it takes."""
+    return (
+        is_link(url)
+        and len(url or "") <= LONGEST_URL
+        and urlsplit(url or "").scheme == "https"
+        and "@" not in urlsplit(url or "").netloc
+    )
 
 
 def chart(alert: Alert, measure: Measure, incident: Incident, changes: Iterable[Change], now: datetime) -> Chart:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from bot.cards.kit import Block, actions, context, header, press, section
 from bot.decision import Card
-from bot.model import Debrief, Goal, Incident, Story
-from bot.text import brief, code, plural, span
+from bot.model import Aim, Debrief, Goal, Incident, Story
+from bot.text import brief, code, esc, plural, span
 
 SHOWN = 5  # refused lines
 PRACTICE = {
-    "Commander": "Somebody takes command first, and says so: `/incident role commander`.",
-    "Rollout paused": "Stop the harm before you look for its reason: `/rollout pause` asks nobody.",
-    "First update": "Tell people early, even that you know nothing yet: `/incident update`.",
-    "Rolled back": "Go back before you understand: `/rollout rollback`, and look for the reason afterwards.",
-    "Recovery proven": "It is over when the numbers say so: wait for the recovery before you resolve.",
+    Aim.COMMANDER: "Somebody takes command first, and says so: `/incident role commander`.",
+    Aim.PAUSED: "Stop the harm before you look for its reason: `/rollout pause` asks nobody.",
+    Aim.UPDATE: "Tell people early, even that you know nothing yet: `/incident update`.",
+    Aim.BACK: "Go back before you understand: `/rollout rollback`, and look for the reason afterwards.",
+    Aim.PROVEN: "It is over when the numbers say so: wait for the recovery before you resolve.",
 }
 
 
@@ -66,7 +66,7 @@ def _practise(debrief: Debrief) -> tuple[Block, ...]:
 def drill_list(stories: Sequence[Story], running: str = "") -> Card:
     """What can be played, each with a button."""
     line = "Drills: a story in this workspace, on a pretend cluster. Nobody is paged, nothing real is touched."
-    now = (context(f"{running} is being played. `/incident drill stop` ends it."),) if running else ()
+    now = (context(f"{esc(running)} is being played. `/incident drill stop` ends it."),) if running else ()
     told = tuple(
         section(
             f"*{brief(story.title, 100)}*  {code(story.name)}\n{brief(story.about, 600)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot import text
 from bot.decision import Card
 from bot.model import Alert
+from bot.pictures import is_shown
 from bot.text import plain
 
 TITLE, DESCRIPTION = 150, 300
@@ -19,4 +20,7 @@ def picture(alert: Alert) -> Card:
         "alt_text": plain(f"Picture of {words}", DESCRIPTION)["text"],
         "title": plain(words, TITLE),
     }
-    return Card(text=text.fallback(f":chart_with_upwards_trend: {text.brief(words, TITLE)}"), blocks=(image,))
+    return Card(
+        text=text.fallback(f":chart_with_upwards_trend: {text.brief(words, TITLE)}"),
+        blocks=(image,) if is_shown(alert.image) else (),
+    )

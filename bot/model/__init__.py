@@ -8,7 +8,7 @@ escaped until a card is made of it (`bot/text.py`).
 from __future__ import annotations
 
 from bot.model.broadcast import Audience, Delivery, DeliveryState, Subscription
-from bot.model.drill import Debrief, Drill, Goal, Story
+from bot.model.drill import Aim, Debrief, Drill, Goal, Story
 from bot.model.home import Home
 from bot.model.incident import (
     BOT,
@@ -87,6 +87,7 @@ __all__ = [
     "BOT",
     "PRODUCTION",
     "STAGE",
+    "Aim",
     "Alert",
     "Answer",
     "Assignment",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from bot.model.incident import Entry
+from bot.model.rollout import named, stage_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,10 @@ class Drill:
     ended_at: datetime | None = None
     version: int = 0
 
+    @property
+    def called(self) -> str:
+        return named(self.service, stage_of(self.id))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
@@ -39,11 +45,21 @@ class Story:
     acts: tuple[str, ...] = ()
 
 
+class Aim(StrEnum):
+    """What people do in an incident, in the order in which it helps."""
+
+    COMMANDER = "Commander"
+    PAUSED = "Rollout paused"
+    UPDATE = "First update"
+    BACK = "Rolled back"
+    PROVEN = "Recovery proven"
+
+
 @dataclass(frozen=True)
 class Goal:
     """What should happen `within` so long; `took` is None where it never did."""
 
-    name: str
+    name: Aim
     within: timedelta
     took: timedelta | None
 

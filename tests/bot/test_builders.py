@@ -28,7 +28,7 @@ import bot.cards
 from bot import text
 from bot.cards.kit import section
 from bot.decision import Card, Modal
-from bot.model import Page
+from bot.model import Page, Role
 from bot.policy import Policy, Service, StatusPage, Target
 from tests.blockkit import check, check_home
 from tests.bot.status_values import SHOP_PAGE
@@ -162,10 +162,16 @@ class Making:
         return among[next(self.turns) % len(among)]
 
 
-def policy(making: Making) -> Policy:
+def service(making: Making) -> Service:
+    """Where else it is would be services again, and so on for ever."""
     name = next(making.texts)
     target = Target(provider="argo", cluster=name, namespace=name, name=name)
-    return Policy(services={name: Service(name=name, rollout=target)}, status=SHOP_PAGE)
+    return Service(name=name, environment=next(making.texts), rollout=target)
+
+
+def policy(making: Making) -> Policy:
+    one = service(making)
+    return Policy(services={one.name: one}, status=SHOP_PAGE)
 
 
 FIXED: Mapping[Any, Callable[[Making], Any]] = {
@@ -174,6 +180,8 @@ FIXED: Mapping[Any, Callable[[Making], Any]] = {
     float: lambda making: making.choice([0.0, 0.25, 100.0]),
     datetime: lambda making: NOON + minutes(making.choice(range(7))),
     timedelta: lambda making: minutes(making.choice(range(7))),
+    Role: lambda making: making.choice([Role.COMMANDER, Role.SCRIBE, Role("surgeon")]),
+    Service: service,
     Policy: policy,
     StatusPage: lambda making: SHOP_PAGE,
     bytes: lambda making: next(making.texts).encode("utf-8", "replace"),
