@@ -16,8 +16,8 @@ from pathlib import Path
 from handlers.cli import main
 
 METHOD = get_context("forkserver")
-# The last two it would load itself, once it has read its configuration.
-METHOD.set_forkserver_preload(["handlers.cli", "tests.warm", "handlers.providers.argo", "psycopg"])
+# The last three it would load itself, once it has read its configuration.
+METHOD.set_forkserver_preload(["handlers.cli", "tests.warm", "handlers.providers.argo", "psycopg", "storage.migrating"])
 
 
 class Warm:
