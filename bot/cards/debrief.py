@@ -59,7 +59,7 @@ def _practise(debrief: Debrief) -> tuple[Block, ...]:
         lines.append(
             f"• {len(debrief.refused)} {was} refused. `/incident help` and `/rollout help` show what there is."
         )
-        lines += [f"    ◦ {brief(entry.text, 200)}" for entry in debrief.refused[:SHOWN]]
+        lines += [f"    ◦ {brief(entry.text.removeprefix('was refused '), 200)}" for entry in debrief.refused[:SHOWN]]
     return (section("\n".join(["*To practise:*", *lines])),) if lines else ()
 
 

@@ -44,7 +44,8 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
     assert story.timeline.count("deploy of checkout v42 started") == 1
     assert "*Suspect* `checkout v42`" in story.card
 
-    story.alert("CheckoutErrorRatioHigh", env="drill:INC-1")  # a real one, which would like to join
+    real = story.alertmanager("CheckoutErrorRatioHigh", "checkout", env="drill:INC-1")
+    story.hook("alertmanager", real | {"groupKey": "checkout/drill:INC-1"})  # it does what it can to join
     assert [(one.id, one.drill) for one in story.incidents] == [("INC-2", ""), ("INC-1", "amazon-checkout")]
     assert "v42" not in "".join(story.timeline)  # and what is on the stage is no suspect of it
     assert "stay apart" in story.types("/incident merge INC-1", channel=story.channel)
