@@ -10,6 +10,7 @@ from bot.errors import NotYet, ProviderError
 from bot.expressions import Measure
 from bot.model import Alert, Incident
 from bot.signals import AROUND
+from bot.text import clip, one_line
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 LOOKED_AT = 50  # alerts that fire, the oldest first
 SOON = 5.0  # seconds
+TITLE = 150  # characters
 
 
 def show(world: World, id: str) -> Think:
@@ -67,8 +69,7 @@ def plot(world: World, incident: Incident, alert: Alert, measure: Measure) -> No
     if chart.is_empty:
         return
     # Without the time of drawing: by its title it is found where it was put there before.
-    title = f"{chart.service}: {chart.title}, {chart.at:%H:%M:%S} UTC"
+    title = f"{chart.service}: {clip(one_line(chart.title), TITLE)}, {chart.at:%H:%M:%S} UTC"
     name = f"{incident.id.lower()}-alert.png"
-    world.chat.attach(
-        incident.channel, incident.card, name, title, world.draw(chart), since=incident.opened_at
-    )  # fmt: skip
+    drawing, since = world.draw(chart), incident.opened_at
+    world.chat.attach(incident.channel, incident.card, name, title, drawing, since=since)

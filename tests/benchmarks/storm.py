@@ -41,6 +41,7 @@ class Figures:
     cards: list[float] = field(default_factory=list)  # seconds from the 202 to the card
     writes: int = 0  # of one channel within a minute, the most
     limited: int = 0  # calls that Slack answered with 429
+    cpu: float = 0.0  # seconds that the bot computed
     kept: int = 0
     incidents: int = 0
 
@@ -49,8 +50,8 @@ def share(of: list[float], part: float) -> float:
     return sorted(of)[min(len(of) - 1, int(part * len(of)))] if of else float("inf")
 
 
-def blow(folder: Path, post: Post, engine_url: str) -> Figures:
-    """`post` runs the load generator against a bot."""
+def blow(folder: Path, post: Post, cpu: Callable[[Process], float], engine_url: str) -> Figures:
+    """`post` runs the load generator against a bot; `cpu` is how many seconds a process has computed."""
     folder.mkdir()
     config = folder / "config.yml"
     config.write_text(yaml.safe_dump({"storm": {"incidents": 50}, "channels_per_hour": 50}))
@@ -60,7 +61,9 @@ def blow(folder: Path, post: Post, engine_url: str) -> Figures:
         server = bot(folder, served.url, engine_url, config)
         try:
             server.until("/readyz")
+            before = cpu(server)
             figures = measured(server, world.workspace, post)
+            figures.cpu = cpu(server) - before
         finally:
             server.stop()
     with closing(Store(engine_url)) as store:
