@@ -131,7 +131,7 @@ class Fleet:
 
     @property
     def arrived(self) -> int:
-        """How many a release that is under way has reached; where nothing proves a build, the cluster's word counts."""
+        """How many a release has reached; where nothing proves a build, the cluster's word counts."""
         there = {State.OK} if self.known else {State.OK, State.UNKNOWN}
         return sum(server.state in there and not server.stray for server in self.servers)
 
@@ -425,7 +425,7 @@ def summary(fleet: Fleet) -> str:
     if fleet.uniform:
         alike = f"{len(fleet.servers)} of {fleet.expected.count} are of one build"
         return f"{alike}, tagged {fleet.approved.version}; no digest is approved to compare it with"
-    count = f"{fleet.matching} of {fleet.expected.count}"
+    count = f"{fleet.matching if fleet.known else fleet.arrived} of {fleet.expected.count}"
     odd = [f"{server.name} {server.why}" for server in fleet.odd[:2]]
     odd += [f"{len(fleet.odd) - 2} more"] if len(fleet.odd) > 2 else []
     if fleet.missing:

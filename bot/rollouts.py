@@ -378,8 +378,8 @@ def gave_up(request: Request, error: ProviderError, now: datetime) -> Decision:
         return Decision()
     refused = request.state is RequestState.CONFIRMED and error.permanent and not error.unknown
     if refused:
-        why = error.message if isinstance(error, Moved) else str(error)
-        return settle(request, Finding(RequestState.NOTHING, f"nothing was sent: {why}"), now)
+        why = f"nothing was sent: {error.message}" if isinstance(error, Moved) else str(error)
+        return settle(request, Finding(RequestState.NOTHING, why), now)
     return settle(request, failed(f"not known to be done; {error}"), now)
 
 

@@ -16,13 +16,14 @@ from bot.fleet import Fleet, State, summary
 from bot.incidents import CHANNEL
 from bot.model import BOT, Alert, Entry, EntryKind, Hold, Incident, Post, Skew, rollout_id
 from bot.policy import Policy
-from bot.text import brief, code
+from bot.text import brief, clip, code
 
 IN_A_ROW = 3
 LOOK_AGAIN = timedelta(seconds=10)
 LOOK_SELDOM = timedelta(minutes=1)  # after an hour
 LONG = timedelta(hours=1)
 HOLDER = "verify"
+HEADLINE = 150  # characters
 
 
 def hold_id(skew: str) -> str:
@@ -77,7 +78,7 @@ def looked(skew: Skew, fleet: Fleet, known: Known, policy: Policy, now: datetime
     unprovable = fleet.state is State.UNKNOWN and not fleet.known
     counted = replace(
         skew,
-        matching=fleet.matching,
+        matching=fleet.matching if fleet.known else fleet.arrived,
         seen=len(fleet.servers),
         expected=fleet.expected.count,
         text=summary(fleet),
@@ -148,13 +149,19 @@ def _spoken_up(skew: Skew, known: Known, policy: Policy, now: datetime, fleet: F
     return decision
 
 
+def _headline(skew: Skew) -> str:
+    if not skew.expected:
+        return f"not known whether all servers run {skew.approved}"
+    if skew.matching < skew.expected:
+        return f"{skew.matching} of {skew.expected} servers run {skew.approved}"
+    return clip(skew.text, HEADLINE)  # all of its own do, and there are others
+
+
 def _alert(skew: Skew, *, firing: bool, now: datetime) -> Alert:
     return Alert(
         key=alert_key(skew.id),
         group=skew.id,
-        title=f"{skew.called}: {skew.matching} of {skew.expected} servers run {skew.approved}"
-        if skew.expected
-        else f"{skew.called}: not known whether all servers run {skew.approved}",
+        title=f"{skew.called}: {_headline(skew)}",
         severity="critical",
         service=skew.service,
         environment=skew.environment,

@@ -20,7 +20,5 @@ def picture(alert: Alert) -> Card:
         "alt_text": plain(f"Picture of {words}", DESCRIPTION)["text"],
         "title": plain(words, TITLE),
     }
-    return Card(
-        text=text.fallback(f":chart_with_upwards_trend: {text.brief(words, TITLE)}"),
-        blocks=(image,) if is_shown(alert.image) else (),
-    )
+    blocks = (image,) if is_shown(alert.image) else ()
+    return Card(text=text.fallback(f":chart_with_upwards_trend: {text.brief(words, TITLE)}"), blocks=blocks)

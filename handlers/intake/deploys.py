@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import field_validator
 
+from bot.fleet import digest_of
 from bot.model import Change, ChangeKind, ChangeStatus, Migration
 from handlers.intake.fields import Body, Text, Time, Url, environment
 from handlers.intake.sender import Delivery, Sender, as_
@@ -33,6 +34,15 @@ class _Deploy(Body):
     def _named(cls, value: str) -> str:
         if not value:
             raise ValueError("name the service")
+        return value
+
+    @field_validator("digests")
+    @classmethod
+    def _comparable(cls, value: list[str]) -> list[str]:
+        """With a tag among them every server would be called wrong, and promotion held for it."""
+        for digest in filter(None, value):
+            if not digest_of(digest):
+                raise ValueError(f"{digest[:60]!r} is no digest; write sha256:… of the image, or leave it out")
         return value
 
     @field_validator("status", "change", mode="before")

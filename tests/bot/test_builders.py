@@ -40,6 +40,7 @@ PIECES = frozenset({"kit", "plain"})  # no cards: what they are made of, and wha
 # Parameters and fields that hold mrkdwn: who made it has escaped what is foreign in it.
 ESCAPED = frozenset(
     {
+        "Position.instructions",  # the configuration's own, with its own marks
         "forms.update_modal.readers",
         "consent.asked.why",
         "gates.preview.will",
@@ -70,7 +71,7 @@ OURS = {
     "audiences": "support, public",
     "command": "/incident",
 }
-UNIQUE = (".key", "Rollout.service")  # there is one of each name
+UNIQUE = ("Story.name", ".key", "Rollout.service")  # there is one of each name
 STATES: Mapping[str, Mapping[str, str]] = {"PublicUpdate.components": {"checkout": "major"}}
 
 

@@ -145,6 +145,11 @@ def test_a_stray_pod_behind_the_service_is_wrong_though_its_image_is_right() -> 
     assert (fleet.state, fleet.matching) == (State.WRONG, 1)
 
 
+def test_without_digests_a_stray_pod_does_not_make_the_others_run_something_else() -> None:
+    said = summary(compare(UNAPPROVED, EIGHT, [*pods(8), pod(9, stray=True)]))
+    assert said.startswith("8 of 8: checkout-9 gets its traffic, and is not one of its servers")
+
+
 def test_a_stray_pod_does_not_stand_in_for_one_that_is_missing() -> None:
     fleet = compare(APPROVED, EIGHT, [*pods(7), pod(8, stray=True)])
     assert fleet.missing == ("1 more",)

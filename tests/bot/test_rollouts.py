@@ -443,6 +443,21 @@ def test_a_moved_rollout_ends_as_nothing_done() -> None:
     assert "*changed nothing*" in posted(decision).text
 
 
+def test_what_the_cluster_refused_was_sent() -> None:
+    error = ProviderError("Kubernetes shop", "HTTP 403: may not patch", permanent=True)
+    decision = gave_up(acting(state=RequestState.CONFIRMED), error, NOON)
+    assert (saved(decision).state, saved(decision).outcome) == (
+        RequestState.NOTHING,
+        "Kubernetes shop: HTTP 403: may not patch",
+    )
+
+
+def test_a_proof_counts_the_pods_of_both_versions_as_such() -> None:
+    asked = request(intent=Intent.UNDO, from_revision=V42.hash, to_revision=V41.hash)
+    finding = judge(asked, idle(current=V41, stable=V41, available=20))
+    assert finding.why.endswith("healthy, 20 replicas available for 4 wanted, as both versions run")
+
+
 def test_half_of_it_sent_is_not_nothing() -> None:
     error = Moved("Argo Rollouts", "it is at v43 now", unknown=True)
     assert saved(gave_up(acting(state=RequestState.CONFIRMED), error, NOON)).state is RequestState.FAILED

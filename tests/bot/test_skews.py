@@ -74,6 +74,12 @@ def test_one_look_with_a_fault_begins_anew() -> None:
     assert saved(decision, Skew).in_a_row == 0
 
 
+def test_where_only_strays_are_wrong_the_alert_names_them() -> None:
+    for approved in (APPROVED, UNAPPROVED):
+        decision = look(fresh(), compare(approved, EIGHT, [*pods(8), pod(9, stray=True)]), DEADLINE)
+        assert saved(decision, Incident).title.startswith("checkout: 8 of 8: checkout-9 gets its traffic")
+
+
 def test_the_same_look_twice_counts_once() -> None:
     once = saved(look(fresh(), GOOD, NOON), Skew)
     assert look(once, GOOD, NOON) == Decision()

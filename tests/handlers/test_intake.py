@@ -115,13 +115,16 @@ def test_a_deploy_in_six_fields():
     assert shown(change)["at"] == "2026-11-21T01:18:00.000Z"
 
 
+INDEX, PLATFORM = f"sha256:{'1' * 64}", f"shop/checkout@sha256:{'a2' * 32}"
+
+
 def test_a_deploy_says_what_was_approved_and_what_it_does_to_the_data():
     body = {
-        "service": "checkout", "version": "v42", "status": "started", "digests": ["sha256:1", None, "sha256:2"],
+        "service": "checkout", "version": "v42", "status": "started", "digests": [INDEX, None, PLATFORM],
         "config_hash": "abc", "migration": "irreversible", "floor": "v40",
     }  # fmt: skip
     [change] = heard("deploys", json.dumps(body).encode())
-    assert (change.digests, change.config_hash) == (("sha256:1", "sha256:2"), "abc")
+    assert (change.digests, change.config_hash) == ((INDEX, PLATFORM), "abc")
     assert (change.migration, change.floor) == (Migration.IRREVERSIBLE, "v40")
 
 
@@ -200,13 +203,20 @@ def test_environments_have_one_name(word, meant):
 
 
 def test_a_deploy_says_what_it_does_to_the_data() -> None:
-    told = {"migration": "irreversible", "floor": "v41", "digests": ["sha256:aa", ""], "config_hash": "c0ffee"}
+    told = {"migration": "irreversible", "floor": "v41", "digests": [INDEX, ""], "config_hash": "c0ffee"}
     body = json.dumps({"service": "checkout", "version": "v42", "status": "started"} | told).encode()
     (change,) = heard("deploys", body)
     assert (change.migration, change.floor) == (Migration.IRREVERSIBLE, "v41")
-    assert (change.digests, change.config_hash) == (("sha256:aa",), "c0ffee")
+    assert (change.digests, change.config_hash) == ((INDEX,), "c0ffee")
     with pytest.raises(Malformed):
         heard("deploys", json.dumps({"service": "checkout", "status": "started", "migration": "maybe"}).encode())
+
+
+@pytest.mark.parametrize("odd", ["v42", "shop/checkout:v42", "sha256:1", "sha256:<!channel>"])
+def test_what_no_image_can_be_compared_with_is_no_digest(odd: str) -> None:
+    """Each server would be wrong by it, which holds promotion and raises an alert."""
+    with pytest.raises(Malformed, match="is no digest; write sha256"):
+        heard("deploys", json.dumps({"service": "checkout", "status": "started", "digests": [INDEX, odd]}).encode())
 
 
 @pytest.mark.parametrize(
