@@ -21,7 +21,7 @@ import yaml
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.decision import EscalatePage, PlotRollout, ShowPicture, ShowRollout, VerifyFleet, WatchRollout
+from bot.decision import EscalatePage, PlotRollout, RemindRole, ShowPicture, ShowRollout, VerifyFleet, WatchRollout
 from handlers.app import utc_now
 from handlers.manifest import manifest
 from sandbox.clock import Clock
@@ -42,8 +42,8 @@ READS = {
 }  # fmt: skip
 SECONDS = 90.0
 OUTBOX = table_of(OutboxRow)
-# They look again as long as there may be news, or in five minutes whether a page was answered.
-LOOKS = (ShowRollout, PlotRollout, ShowPicture, VerifyFleet, WatchRollout, EscalatePage)
+# They look again as long as there may be news, or in five minutes whether a page was answered and a role is filled.
+LOOKS = (ShowRollout, PlotRollout, ShowPicture, VerifyFleet, WatchRollout, EscalatePage, RemindRole)
 
 
 class Trigger:
@@ -163,6 +163,7 @@ def configuration(url: str, folder: Path) -> Path:
         "clusters": {"shop": {"kubeconfig": str(folder / "kubeconfig")}},
         "oncall": {"storefront": {"people": ["U0DANA"]}},
         "services": {"checkout": {"oncall": "storefront", "rollout": rollout}},
+        "roles": {"commander": {"instructions": ""}},  # one direct message, the page, is enough
     }
     path.write_text(yaml.safe_dump(content))
     return path
