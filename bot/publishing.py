@@ -48,10 +48,18 @@ def settings(policy: Policy) -> StatusPage:
     return policy.status
 
 
+def is_possible(incident: Incident, policy: Policy) -> bool:
+    """Whether customers could be told of it here."""
+    return policy.status is not None and not _secret(incident)
+
+
+def _secret(incident: Incident) -> str:
+    return "is private" if incident.private else "is a drill" if incident.drill else ""
+
+
 def may_be_told(incident: Incident) -> None:
     """Raises Refused for what customers must not hear of."""
-    secret = "is private" if incident.private else "is a drill" if incident.drill else ""
-    if secret:
+    if secret := _secret(incident):
         raise Refused(f"{incident.id} {secret}: nothing of it is ever published.")
 
 
@@ -103,9 +111,16 @@ def likely(incident: Incident, page: StatusPage) -> dict[str, ComponentState]:
 
 
 def publish(
-    incident: Incident, wanted: Wanted, before: Sequence[PublicUpdate], by: str, policy: Policy, now: datetime
+    incident: Incident,
+    wanted: Wanted,
+    before: Sequence[PublicUpdate],
+    by: str,
+    policy: Policy,
+    now: datetime,
+    *,
+    heard: bool = False,
 ) -> Decision:
-    """Allowed when the incident is resolved, too: customers are to hear that."""
+    """Allowed when the incident is resolved, too: customers are to hear that. `heard`: its channel has the words."""
     page = settings(policy)
     may_be_told(incident)
     text = told(wanted.text)
@@ -132,16 +147,15 @@ def publish(
         source=update.id,
         text=f"{_what(update)}: {update.text}",
     )
-    heading = f":mega: {mention(by)} told customers ({phase}): *{brief(update.title, TITLE)}*"
-    post = Post(
-        id=f"{update.id}/told",
-        incident=incident.id,
-        channel=incidents.CHANNEL,
-        text=f"{heading}\n{paragraph(update.text, TEXT)}",
-    )
-    return Decision(
-        save=(update, post), note=(entry,), do=(SendPost(post.id), *exports(policy)), say=_said(update, page)
-    )
+    decision = Decision(save=(update,), note=(entry,), do=exports(policy), say=_said(update, page))
+    return decision if heard else decision + _in_channel(incident, update)
+
+
+def _in_channel(incident: Incident, update: PublicUpdate) -> Decision:
+    heading = f":mega: {mention(update.by)} told customers ({update.phase}): *{brief(update.title, TITLE)}*"
+    words = f"{heading}\n{paragraph(update.text, TEXT)}"
+    post = Post(id=f"{update.id}/told", incident=incident.id, channel=incidents.CHANNEL, text=words)
+    return Decision(save=(post,), do=(SendPost(post.id),))
 
 
 def _touched(before: Mapping[str, str], wanted: Mapping[str, ComponentState], page: StatusPage) -> dict[str, str]:

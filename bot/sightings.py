@@ -39,6 +39,7 @@ from bot.text import clip, clock, one_line
 from bot.twins import deploy_key
 
 HANDED_OVER = timedelta(hours=2)  # from the beginning of a pipeline to that of its rollout, at most
+CARDS = timedelta(seconds=10)  # a rollout that only gets more traffic is shown by the next edit of an incident's card
 QUIET = ("set ", "pause")  # steps whose end is no news: where the rollout comes to rest after them is
 
 
@@ -315,7 +316,10 @@ def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy, now: date
     changed = tuple(moved.values())
     decision = Decision(save=changed)
     for incident in known.incidents:
-        if not _concerns(rollout, incident, policy):
+        near = _concerns(rollout, incident, policy)
+        if _is_on_card(rollout, incident, known, near=near):
+            decision += Decision(do=(PostCard(incident.id, due=now + CARDS),))
+        if not near:
             continue
         source = changed[0].url or "" if changed else ""
         lines = tuple(_entry(incident, at, text, source) for at, text in told.lines)
@@ -324,6 +328,13 @@ def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy, now: date
         decision += Decision(note=lines, do=(*suspects, *card))
         decision += news.told(incident, begun, known.minutes.get(incident.id), now)
     return decision
+
+
+def _is_on_card(rollout: Rollout, incident: Incident, known: Known, *, near: bool) -> bool:
+    """While it is under way, and as it ends; what was acted on in the incident stays there."""
+    before = known.before
+    going = rollout.in_flight or (before is not None and before.revision != before.stable)
+    return (near and going) or any(request.incident == incident.id for request in known.requests)
 
 
 def _concerns(rollout: Rollout, incident: Incident, policy: Policy) -> bool:

@@ -6,18 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import broadcasts, incidents
+from bot import broadcasts, incidents, publishing
+from bot.audiences import headline, plain, tell
 from bot.cadence import Promise
+from bot.cards.forms import OPENLY
 from bot.cards.update import BROADCAST, update_card
 from bot.commands import Invalid
 from bot.decision import Broadcast, Card, Decision, Deliver, SendPost
 from bot.linting import OUTSIDE, Words
-from bot.model import BOT, Audience, Delivery, DeliveryState, Entry, EntryKind, Incident, Phase, Post, Update
+from bot.model import (
+    BOT,
+    Audience,
+    Delivery,
+    DeliveryState,
+    Entry,
+    EntryKind,
+    Incident,
+    Phase,
+    Post,
+    PublicUpdate,
+    Update,
+)
 from bot.policy import Policy
 from bot.publishing import NAMES_OURS, OURS
 from bot.text import span
 
 DRAFTED = 3  # lines of the timeline that the form begins with
+NOT_ALONE = "The commander has to agree to what the public reads: leave this box, or let them publish it."
 TOLD_BY_THEMSELVES = (EntryKind.ACTION, EntryKind.INCIDENT)
 
 
@@ -97,6 +112,31 @@ def publish(
         ),
         say=_said(update, [post.channel for post in outside if post.channel.startswith("#")], going),
     )
+
+
+def may_be_public(incident: Incident, by: str, commander: str, policy: Policy) -> bool:
+    """Whether who writes an update may put it on the status page with it."""
+    agreed = by == commander or Audience.PUBLIC not in policy.approved
+    return publishing.is_possible(incident, policy) and agreed
+
+
+def openly(
+    told: Decision, before: Sequence[PublicUpdate], by: str, commander: str, policy: Policy, now: datetime
+) -> Decision:
+    """What `publish` has decided, and the public's words of it on the status page. Raises Refused."""
+    incident = next(noun for noun in told.save if isinstance(noun, Incident))
+    update = next(noun for noun in told.save if isinstance(noun, Update))
+    publishing.may_be_told(incident)
+    if not may_be_public(incident, by, commander, policy):
+        raise Invalid({OPENLY: f"{NOT_ALONE} Nothing was published."})
+    titled = before or publishing.likely(incident, publishing.settings(policy))
+    wanted = publishing.Wanted(
+        text=plain(tell(incident, update, Audience.PUBLIC)),
+        title="" if titled else headline(update),
+        phase=update.phase,
+    )
+    public = publishing.publish(incident, wanted, before, by, policy, now, heard=True)
+    return told + replace(public, say=f"{told.say} {public.say}")
 
 
 def _impact(incident: Incident, said: Words) -> str:

@@ -12,8 +12,10 @@ from bot import (
     catchup,
     incidents,
     links,
+    news,
     pages,
     probes,
+    publishing,
     roles,
     text,
     timeline,
@@ -23,13 +25,27 @@ from bot.case import Case
 from bot.commands import Ask, Invalid, Submission, incident_id, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
-from bot.model import Assignment, Change, Entry, EntryKind, Incident, Link, Phase, Role
+from bot.model import (
+    Assignment,
+    Change,
+    Entry,
+    EntryKind,
+    Incident,
+    Link,
+    Phase,
+    RequestState,
+    Role,
+    Sighting,
+    rollout_id,
+)
 from bot.pages import Ways
+from bot.policy import Policy
 from handlers import authority, oncalls, targets
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
 REPEATED = 60  # characters of what was typed that a refusal repeats
+UNTOUCHED = frozenset({RequestState.PROPOSED, RequestState.CANCELLED, RequestState.NOTHING})  # so the rollout is
 READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
@@ -130,8 +146,17 @@ def card_of(tx: Tx, incident: Incident, world: World) -> Card:
     looks = probes.standing(tx.findings(incident.service, incident.environment), world.policy)
     kept = cadence.score(cadence.ledger(incident, tx.updates(incident.id)), world.now())
     return cards.incident_card(
-        incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks, others, kept
-    )
+        incident, roles, suspects, entries, world.policy, troubles, tasks, firing, looks, others, kept,
+        rollouts_of(tx, incident, world.policy), publishing=publishing.is_possible(incident, world.policy),
+    )  # fmt: skip
+
+
+def rollouts_of(tx: Tx, incident: Incident, policy: Policy) -> list[Sighting]:
+    """What is under way of its service and of its neighbours, and what was acted on here."""
+    going = [s for s in tx.sightings_under_way() if news.near(s.service, s.environment, incident, policy)]
+    acted = [rollout_id(r.service, r.environment) for r in tx.requests(incident.id) if r.state not in UNTOUCHED]
+    seen = [*going, *filter(None, map(tx.sighting, dict.fromkeys(acted)))]
+    return list({one.id: one for one in seen}.values())
 
 
 def linked(tx: Tx, incident: str) -> list[tuple[Link, Change]]:

@@ -19,6 +19,7 @@ from bot import (
 )
 from bot.cards import consent as consent_cards
 from bot.cards import incident as cards
+from bot.cards.forms import OPENLY
 from bot.cards.marking import marked
 from bot.cards.outage import written_at
 from bot.commands import Ask, Invalid, Submission
@@ -157,15 +158,22 @@ def update(world: World, ask: Ask) -> Decision:
     incidents.must_be_open(incident)
     if not ask.trigger:
         raise Refused("An update needs words.", instead="/incident update Payments fail for one user in four. …")
-    return Decision(say=world.read(lambda tx: form(world, tx, incident)))
+    return Decision(say=world.read(lambda tx: form(world, tx, incident, ask.by)))
 
 
-def form(world: World, tx: Tx, incident: Incident) -> Modal:
+def form(world: World, tx: Tx, incident: Incident, by: str) -> Modal:
     """With the last words, and what the timeline says has changed since."""
     given, entries = tx.updates(incident.id), tx.entries(incident.id, limit=RECENT)
     others = targets.vendor_troubles(world, tx, incident.service, world.now())
     draft = updates.draft(incident, given, entries, vendors.template(incident, others))
-    return cards.update_modal(incident, given[-1] if given else None, draft, readers=readers(world, incident))
+    last, told = given[-1] if given else None, readers(world, incident)
+    return cards.update_modal(incident, last, draft, readers=told, openly=_box(world, tx, incident, by, ticked=False))
+
+
+def _box(world: World, tx: Tx, incident: Incident, by: str, *, ticked: bool) -> bool | None:
+    """Whether it is ticked; None where this person gets none."""
+    commander = before(tx, incident).commander
+    return ticked if updates.may_be_public(incident, by, commander, world.policy) else None
 
 
 def readers(world: World, incident: Incident) -> str:
@@ -185,9 +193,9 @@ def typed(world: World, id: str, words: Words, by: str) -> Decision:
 
 
 def advise(
-    world: World, tx: Tx, incident: Incident, words: Words, given: tuple[Update, ...]
+    world: World, tx: Tx, incident: Incident, words: Words, given: tuple[Update, ...], *, openly: bool = False
 ) -> tuple[linting.Advice, ...]:
-    there = broadcasts.audiences(incident, world.policy)
+    there = broadcasts.audiences(incident, world.policy) | ({Audience.PUBLIC} if openly else frozenset())
     names = [page.title or name for name in world.policy.vendors if (page := tx.vendor_page(name))]
     return linting.lint(words, there, given, (*world.policy.vendors, *names))
 
@@ -202,28 +210,38 @@ def submit(world: World, form: Submission) -> Decision:
     minutes = form.values.get("next", "")
     next_in = int(minutes) if minutes.isdigit() else (0 if minutes == "none" else None)
     words = Words(**{name: form.values.get(name, "") for name in FIELDS})
-    if not advised and words.text.strip():
-        incident, given, advice = world.read(lambda tx: _looked_through(world, tx, id, words))
-        if advice:
-            last = given[-1] if given else None
-            told = readers(world, incident)
-            again = cards.update_modal(incident, last, words, advice, phase=phase, next_=minutes, readers=told)
+    openly = OPENLY in form.values.get(OPENLY, "")
+    looked_through = advised == OPENLY or (bool(advised) and not openly)
+    if not looked_through and words.text.strip():
+        again = world.read(lambda tx: _advised(world, tx, id, words, phase, minutes, form.by, openly=openly))
+        if again:
             return Decision(say=again)
-    return publish(world, id, words, phase, next_in, form.by)
+    return publish(world, id, words, phase, next_in, form.by, openly=openly)
 
 
-def _looked_through(
-    world: World, tx: Tx, id: str, words: Words
-) -> tuple[Incident, tuple[Update, ...], tuple[linting.Advice, ...]]:
+def _advised(
+    world: World, tx: Tx, id: str, words: Words, phase: Phase, next_: str, by: str, *, openly: bool
+) -> Modal | None:
+    """The form once more, with what could be better; None where nothing could."""
     incident, given = tx.incident(id), tx.updates(id)
-    return incident, given, advise(world, tx, incident, words, given) if incident.is_open else ()
+    advice = advise(world, tx, incident, words, given, openly=openly) if incident.is_open else ()
+    if not advice:
+        return None
+    last, told = given[-1] if given else None, readers(world, incident)
+    box = _box(world, tx, incident, by, ticked=openly)
+    return cards.update_modal(incident, last, words, advice, phase=phase, next_=next_, readers=told, openly=box)
 
 
-def publish(world: World, id: str, words: Words, phase: Phase | None, next_in: int | None, by: str) -> Decision:
+def publish(
+    world: World, id: str, words: Words, phase: Phase | None, next_in: int | None, by: str, *, openly: bool = False
+) -> Decision:
     def think(tx: Tx, now: datetime) -> Decision:
         incident = tx.incident(id)
-        at = phase or incident.phase
-        return updates.publish(incident, words, at, next_in, by, world.policy, now, before(tx, incident))
+        at, known = phase or incident.phase, before(tx, incident)
+        decision = updates.publish(incident, words, at, next_in, by, world.policy, now, known)
+        if not openly:
+            return decision
+        return updates.openly(decision, tx.published(id), by, known.commander, world.policy, now)
 
     return world.decide(think)
 

@@ -20,6 +20,7 @@ GUIDE: Mapping[Severity, str] = {
     Severity.SEV4: "A nuisance; few notice",
     Severity.SEV5: "Nobody outside notices",
 }
+ADVISED, OPENLY = "advised", "openly"  # what the words of a form were looked through for: colleagues, or everybody
 NO_WORDS = Words(text="")
 LABELS: Mapping[str, str] = {  # of the fields of an update that advice is about
     "text": "What users see",
@@ -120,10 +121,12 @@ def update_modal(
     phase: Phase | None = None,
     next_: str = "",
     readers: str = "",
+    openly: bool | None = None,
 ) -> Modal:
     """`draft`: words to begin with. `advice`: what could be better; submitted again, it is published as it is.
 
     Without a choice for the next update, the policy of phase and severity decides. `readers`: where it goes.
+    `openly`: whether the box for the status page is ticked; None where there is no such box.
     """
     before = (
         f"Last, at {text.when(last.at)}: {text.brief(last.text, 300)}" if last else "This will be the first update."
@@ -134,7 +137,7 @@ def update_modal(
     return Modal(
         view=form(
             "incident.update",
-            f"{incident.id}|advised" if advice else incident.id,
+            f"{incident.id}|{OPENLY if openly else ADVISED}" if advice else incident.id,
             f"Update of {incident.id}",
             "Publish anyway" if advice else "Publish",
             (
@@ -174,9 +177,16 @@ def update_modal(
                 ),
                 field("phase", "Phase", select("phase", "Choose", phases, wanted.value)),
                 field("next", "Next update", select("next", "As usual for this phase", choices, next_), optional=True),
+                *(() if openly is None else (_openly(ticked=openly),)),
             ),
         )
     )
+
+
+def _openly(*, ticked: bool) -> Block:
+    box = option("Put it on the status page", OPENLY, "Customers read all of it but what changed.")
+    element = checkboxes(OPENLY, [box]) | ({"initial_options": [box]} if ticked else {})
+    return field(OPENLY, "Customers, too?", element, optional=True)
 
 
 def _advice(advice: Sequence[Advice]) -> Iterator[Block]:

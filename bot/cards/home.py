@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bot import text
+from bot.cards import sighting as sightings
 from bot.cards.incident import LAMP
 from bot.cards.kit import Block, actions, context, header, press, section, visit
 from bot.home import Facts
@@ -121,11 +122,9 @@ def _task(task: Task) -> str:
 
 
 def _rollout(sighting: Sighting) -> Block:
-    name = text.code(f"{sighting.service} {sighting.revision_version}", 100)
-    left = f"from {text.code(sighting.stable_version, 60)}" if sighting.stable_version else ""
-    state = "*paused*" if sighting.paused else f"*{sighting.phase}*"
-    line = text.dotted([f":package: {name}", left, f"{sighting.weight} % of the traffic", state])
-    return section(line, press("Show", f"rollout show {sighting.service}", f"rollout.{sighting.id}"), 500)
+    return section(
+        sightings.line(sighting), press("Show", f"rollout show {sighting.service}", f"rollout.{sighting.id}"), 500
+    )
 
 
 def _freeze(freeze: Freeze) -> Block:

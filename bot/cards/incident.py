@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import text
-from bot.cards import probe, task
+from bot.cards import probe, sighting, task
 from bot.cards.forms import OPEN_PHASES
 from bot.cards.forms import declare_modal as declare_modal
 from bot.cards.forms import handoff_modal as handoff_modal
@@ -44,13 +44,14 @@ from bot.model import (
     Link,
     Role,
     Severity,
+    Sighting,
     Task,
     Verdict,
 )
 from bot.policy import Policy
 from bot.vendors import Trouble, on_card
 
-SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS = 3, 5, 3, 20, 3, 3, 2
+SUSPECTS, ENTRIES, TROUBLES, LISTED, TASKS, ALERTS, VENDORS, ROLLOUTS = 3, 5, 3, 20, 3, 3, 2, 3
 TOPIC = 250
 LINE = 100  # of a menu, whose lines count for the same
 LONG_URL = 400  # a message holds about 13,000 characters of blocks, and these are the least of them
@@ -102,10 +103,14 @@ def incident_card(
     probes: Sequence[Finding] = (),
     vendors: Sequence[Trouble] = (),
     kept: tuple[int, int] = (0, 0),
+    rollouts: Sequence[Sighting] = (),
+    *,
+    publishing: bool = False,
 ) -> Card:
     """The pinned card, edited in place. `suspects` come as `links.shown` has them, `entries` latest last.
 
-    `kept`: how many promised updates came on time, of how many.
+    `kept`: how many promised updates came on time, of how many. `rollouts`: those under way near it, and those acted on
+    here. `publishing`: there is a page on which customers could be told.
     """
     if not incident.is_open:
         return _resolved_card(incident, suspects, troubles, tasks)
@@ -116,10 +121,11 @@ def incident_card(
         *_firing(firing),
         *_suspects(incident, suspects[:SUSPECTS], policy),
         *_judging(incident, suspects[:SUSPECTS]),
+        *_rollouts(rollouts),
         *_vendors(incident, vendors),
         *_troubles(troubles),
         *_tasks(tasks),
-        _steering(incident),
+        _steering(incident, publishing=publishing),
         actions(*(_role_button(incident, role, holders) for role in Role)),
     ]
     if latest := [entry for entry in entries if entry.kind is not EntryKind.SUSPECT][-ENTRIES:]:  # those stand above
@@ -161,12 +167,13 @@ def _role_button(incident: Incident, role: Role, holders: Mapping[Role, str]) ->
     return press(f"Take {role}", f"incident role {incident.id} {role}", f"role.{role}", style)
 
 
-def _steering(incident: Incident) -> Block:
+def _steering(incident: Incident, *, publishing: bool) -> Block:
     lines = {phase: f"incident status {incident.id} {phase}" for phase in OPEN_PHASES}
     choices = [option(phase.capitalize(), line) for phase, line in lines.items()]
     return actions(
         press("Update", f"incident update {incident.id}", "update"),
         select("ask.phase", "Phase", choices, lines[incident.phase]),
+        press("Publish", f"incident publish {incident.id}", "publish") if publishing else None,
         press("Resolve", f"incident resolve {incident.id}", "resolve"),
     )
 
@@ -254,6 +261,13 @@ def _suspect(link: Link, change: Change, *, linked: bool = False) -> str:
 
 def _short(url: str | None) -> bool:
     return text.is_link(url) and len(url or "") <= LONG_URL
+
+
+def _rollouts(rollouts: Sequence[Sighting]) -> Iterator[Block]:
+    """Where they are; what can be done about each is on its own card."""
+    if rollouts:
+        more = [f"and {len(rollouts) - ROLLOUTS} more: `/rollout list`"] if len(rollouts) > ROLLOUTS else []
+        yield section("\n".join([*map(sighting.line, rollouts[:ROLLOUTS]), *more]), n=1200)
 
 
 def _vendors(incident: Incident, vendors: Sequence[Trouble]) -> Iterator[Block]:

@@ -259,7 +259,7 @@ class SlackChat:
 
     def address(self, channel: str) -> str:
         """Where the channel opens, "" where that is not known."""
-        return _archive(self.identity, channel)
+        return _archive(self.me, channel) if channel else ""
 
     def history(self, channel: str, since: datetime) -> tuple[Message, ...]:
         """What people said, in the channel and in its threads, oldest first."""

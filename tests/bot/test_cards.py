@@ -34,7 +34,9 @@ from bot.model import (
     Poll,
     Question,
     Role,
+    RolloutPhase,
     Severity,
+    Sighting,
     Task,
     Update,
     VendorState,
@@ -205,11 +207,33 @@ POLL = Poll(
     votes={"U0BOB": True, "U0EVE": False},
 )
 
+ROLLING = Sighting(
+    id="checkout/production",
+    service="checkout",
+    environment="production",
+    revision="b",
+    revision_version="v42",
+    stable="a",
+    stable_version="v41",
+    phase=RolloutPhase.PROGRESSING,
+    step=1,
+    weight=20,
+    paused=False,
+    aborted=False,
+    at=NOON,
+)
+PAUSED = replace(ROLLING, id="prices/production", service="prices", paused=True, weight=5)
+ABORTED = replace(ROLLING, id="search/production", service="search", aborted=True)
+THROUGH = replace(ROLLING, id="shop/production", service="<!here>", stable=ROLLING.revision)
+
 GALLERY = {
     "incident_open": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY),
     "incident_probed": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, probes=PROBED),
     "incident_vendor": cards.incident_card(OPEN, ROLES, SUSPECTS, ENTRIES, POLICY, vendors=(PAYBRIDGE,)),
     "incident_kept": cards.incident_card(OPEN, ROLES, (), (), POLICY, kept=(2, 3)),
+    "incident_rolling": cards.incident_card(
+        OPEN, ROLES, (link(),), (), POLICY, rollouts=(ROLLING, THROUGH, ABORTED, PAUSED), publishing=True
+    ),
     "incident_bare": cards.incident_card(incident(service="", severity=Severity.SEV4), (), (), (), POLICY),
     "incident_alerts": cards.incident_card(OPEN, (), (), (), POLICY, firing=cards.Firing(FIRING, 42, 5)),
     "question": question_card(QUESTION, FIRING, 2, [OPEN, incident(8, service="search")]),
@@ -265,6 +289,7 @@ GALLERY = {
     "form_task": task_modal(OPEN, "C0INC7/1.2", "can somebody look at the payment logs?"),
     "form_update_first": cards.update_modal(OPEN, None),
     "form_update_vendor": cards.update_modal(OPEN, None, Words(text=template(OPEN, (PAYBRIDGE,)))),
+    "form_update_openly": cards.update_modal(OPEN, None, Words(text="Nobody can pay."), openly=True),
     "form_update": cards.update_modal(
         OPEN,
         UPDATE,

@@ -11,7 +11,7 @@ import pytest
 from bot.decision import Decision, NameSuspects, PostCard, VerifyFleet, VerifyRollout, WatchRollout
 from bot.model import Change, ChangeStatus, Hold, Migration, RequestState, Rollout, RolloutPhase, Sighting, Stable, Verb
 from bot.policy import Policy, Service
-from bot.sightings import Known, seen
+from bot.sightings import CARDS, Known, seen
 from tests.bot.rollout_values import V41, V42, V43, idle, in_flight, request, stable
 from tests.bot.test_gates import HOLD
 from tests.values import NOON, change, incident, minutes
@@ -148,7 +148,11 @@ def test_a_release_that_went_through_between_two_looks_is_told_whole() -> None:
 def test_more_weight_and_more_pods_are_no_news() -> None:
     """Noise is a bug: a line for every weight would bury what matters."""
     climbing = [in_flight(weight=weight, updated=weight // 10) for weight in (20, 25, 30, 40)]
-    assert lines(looks(idle(), *climbing)) == []
+    decision = looks(idle(), *climbing)
+    assert lines(decision) == []
+    assert [effect for effect in decision.do if isinstance(effect, PostCard)] == [
+        PostCard("INC-7", due=NOON + minutes(4) + CARDS)  # the card has the weight, edited no more often than that
+    ]
     assert lines(looks(idle(), in_flight(step=0), in_flight(step=1))) == []
 
 

@@ -14,11 +14,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
-from bot.commands import Ask
-from bot.decision import Decision, ExportStatus, Proclaim
+from bot.commands import Ask, Invalid, Submission
+from bot.decision import Decision, ExportStatus, Modal, Proclaim
 from bot.errors import ProviderError, Refused
 from bot.model import (
     Assignment,
+    Audience,
     Entry,
     EntryKind,
     Link,
@@ -120,6 +121,43 @@ def test_what_is_published_is_served_and_copied(desk: Desk) -> None:
     assert set(copy) == {f"incidents/{told['id']}.html", "status.json", "feed.atom", "index.html"}
     assert list(copy)[-1] == "index.html", "what it links to is there before it"
     assert f'href="incidents/{told["id"]}.html"'.encode() in copy["index.html"]
+
+
+def test_an_update_may_be_put_on_the_page_with_the_form_that_it_is_written_in(desk: Desk) -> None:
+    keep(desk.store, incident(7, version=0))
+    form = Ask(command="incident", text="update INC-7", by=DANA, trigger="t")
+    view = commands.run(desk.world, form).say.view  # type: ignore[union-attr]
+    assert "openly" in [block.get("block_id") for block in view["blocks"]]
+    words = {
+        "text": "Fixed soon.",
+        "scope": "All cards",
+        "changed": "secret",
+        "phase": "identified",
+        "openly": "openly",
+    }
+
+    def submits(subject: str, world: World = desk.world, **other: str) -> Any:
+        sent = Submission(callback="incident.update", subject=subject, values=words | other, by=DANA)
+        return commands.submit(world, sent).say
+
+    seen = submits("INC-7|advised")  # what colleagues may read was looked through, and this is for everybody
+    assert isinstance(seen, Modal)
+    assert seen.view["private_metadata"] == "INC-7|openly"
+    assert desk.json()["incidents"] == []
+    with pytest.raises(Invalid) as named:
+        submits("INC-7|openly", text="<@U0DANA> looks into it")
+    assert "text" in named.value.errors
+    careful = replace(desk.world, policy=replace(POLICY, approved=frozenset({Audience.PUBLIC})))
+    with pytest.raises(Invalid, match="The commander has to agree"):
+        submits("INC-7|openly", careful)
+    assert "openly" not in str(commands.run(careful, form).say)
+    assert desk.json()["incidents"] == [], "nothing was published by halves"
+    assert "Customers can read it now." in submits("INC-7|openly")
+    (told,) = desk.json()["incidents"]
+    assert (told["title"], told["phase"]) == ("Trouble with Checkout", "identified")
+    assert "Who is affected: All cards" in str(told)
+    assert "secret" not in str(told)
+    assert desk.store.read(lambda tx: tx.find_post("INC-7/public/1/told")) is None, "the channel has it already"
 
 
 def test_resolving_tells_customers_nothing_until_somebody_does(desk: Desk) -> None:

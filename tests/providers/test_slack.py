@@ -492,7 +492,7 @@ def test_who_we_are_is_asked_when_it_is_first_needed(desk: Desk) -> None:
 def test_a_link_is_wanted_while_the_database_is_read_and_asks_nobody(desk: Desk) -> None:
     chat = SlackChat(desk.client, desk.store, desk.clock.now)
     before = desk.calls("auth.test")
-    assert chat.link(INCIDENTS, "1.2") == chat.address(INCIDENTS) == ""
+    assert chat.link(INCIDENTS, "1.2") == ""
     assert desk.calls("auth.test") == before
     assert chat.me.url  # once it is known, it is a link
     assert chat.link(INCIDENTS, "1.2") == desk.chat.link(INCIDENTS, "1.2") == f"{chat.me.url}archives/{INCIDENTS}/p12"
