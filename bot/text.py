@@ -61,6 +61,12 @@ def code(text: str, n: int = 200) -> str:
     return f"`{inside}`" if inside else NOTHING
 
 
+def fenced(text: str, n: int) -> str:
+    """Foreign text with its lines as a block of code; "" where there is none."""
+    inside = BROADCAST.sub(f"@{JOINER}", entities(clip(text, n)).replace("```", "'''"))
+    return f"```{cut(inside, SECTION - 6)}```" if inside.strip() else ""
+
+
 def brief(text: str, n: int) -> str:
     """Foreign text on one line, cut and escaped."""
     return esc(clip(one_line(text), n))

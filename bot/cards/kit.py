@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from bot.text import SECTION, clean, mrkdwn, plain
@@ -11,6 +13,7 @@ Block = dict[str, Any]
 
 # Slack's limits, in characters or pieces
 BUTTON, HEADER, TITLE, LABEL, LINE, OPTION, OPTIONS = 75, 150, 24, 2000, 2000, 150, 100
+MESSAGE = 12_000  # of all blocks: Slack was seen to refuse some 13,000
 TYPED = 500  # a button takes 2,000, but a message 13,000 in all: what nobody could type gets no button
 
 
@@ -29,7 +32,11 @@ def context(text: str, n: int = SECTION) -> Block:
 
 
 def actions(*elements: Block | None) -> Block:
-    return {"type": "actions", "elements": [element for element in elements if element]}
+    """Slack refuses a row without a button."""
+    held = [element for element in elements if element]
+    return (
+        {"type": "actions", "elements": held} if held else context("No button can hold these names: type the command.")
+    )
 
 
 def press(label: str, line: str, id: str, style: str = "") -> Block | None:
@@ -108,6 +115,16 @@ def form(callback: str, subject: str, title: str, submit: str, blocks: Iterable[
         "close": plain("Cancel", TITLE),
         "blocks": list(blocks),
     }
+
+
+def size(blocks: Sequence[Block]) -> int:
+    return len(json.dumps(blocks, ensure_ascii=False))
+
+
+def fitting(blocks: Sequence[Block], room: int) -> list[Block]:
+    """The first of them, as many as there is room for."""
+    ends = accumulate(size([block]) for block in blocks)
+    return [block for block, end in zip(blocks, ends, strict=True) if end <= room]
 
 
 def paged(lines: Sequence[str], n: int = SECTION) -> list[Block]:

@@ -8,7 +8,22 @@ from datetime import datetime, timedelta
 
 from bot.canaries import FLAGGER
 from bot.cards import canary
-from bot.cards.kit import LINE, OPTION, Block, actions, context, header, option, paged, press, section, select
+from bot.cards.kit import (
+    LINE,
+    MESSAGE,
+    OPTION,
+    Block,
+    actions,
+    context,
+    fitting,
+    header,
+    option,
+    paged,
+    press,
+    section,
+    select,
+    size,
+)
 from bot.decision import Card
 from bot.errors import Refused
 from bot.intents import (
@@ -33,7 +48,7 @@ BAR = 10  # characters
 IMAGES = 3  # shown of each side
 NEAR = 3  # steps shown before and after the current one
 ROWS = 40  # a message has at most 50 blocks
-FEW = 4  # of them for freezes, and for rollouts that only ask
+FEW = 1  # of them for freezes, and for rollouts that only ask
 LABELS: Mapping[Verb, str] = {
     Verb.PAUSE: "Pause",
     Verb.RESUME: "Resume",
@@ -231,10 +246,10 @@ def rollout_list(
         return words("No service has a rollout. Add `rollout` (cluster, namespace, name) to a service's configuration.")
     rows = [_row(summary(rollout), rollout.service) for rollout in rollouts]
     rows += [_row(f"{code(name)} :warning: {brief(why, 300)}", name) for name, why in troubles.items()]
-    blocks = rows[:ROWS]
-    if len(rows) > ROWS:
-        blocks.append(context(f"… and {len(rows) - ROWS} more"))
     above, below = paged([f":snowflake: {text}" for text in frozen])[:FEW], paged(asking)[:FEW]
+    blocks = fitting(rows[:ROWS], MESSAGE - size(above) - size(below))
+    if left := len(rows) - len(blocks):
+        blocks.append(context(f"… and {left} more: `/rollout show` and the name of the service"))
     return Card(text=plural(len(rows) + len(asking), "rollout"), blocks=(*above, *blocks, *below))
 
 

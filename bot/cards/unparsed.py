@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.cards.kit import Block, actions, context, header, press, section
 from bot.decision import Card
 from bot.model import Unparsed
-from bot.text import ago, brief, clip, code, entities, fallback, plural
+from bot.text import ago, brief, code, fallback, fenced, plural
 
 ROWS = 20  # a message has at most 50 blocks
 BODY = 2000  # characters
@@ -38,12 +38,12 @@ def _line(one: Unparsed, now: datetime) -> str:
 
 def one_card(one: Unparsed, now: datetime) -> Card:
     """With the beginning of its body. Its headers are in `watchkeeper unparsed show`."""
-    body = entities(clip(one.body.decode("utf-8", "replace"), BODY)).replace("```", "'''")
+    body = fenced(one.body.decode("utf-8", "replace"), BODY)
     again = press("Replay", f"incident unparsed replay {one.id}", f"replay {one.id}", "primary")
     why = "Only its beginning was kept, so it cannot be replayed." if one.truncated else ""
     blocks: list[Block] = [
         section(_line(one, now)),
-        section(f"```{body}```" if body.strip() else "_Its body is empty._"),
+        section(body or "_Its body is empty._"),
         context(f"{len(one.body)} bytes. {why or 'Replayed, it is taken in as when it came.'}"),
     ]
     if not one.truncated:

@@ -506,7 +506,7 @@ def test_the_longest_cards_are_within_the_size_of_a_message(words, n):
     check(cards.timeline_card(hurt, entries * 5))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LONG, min_size=1, max_size=3))
 def test_whatever_is_written_every_card_is_taken_by_slack(texts):
     turns = cycle(texts)

@@ -272,3 +272,12 @@ def marked_up(node: Any) -> Iterator[str]:
     if isinstance(node, list | tuple):
         for inner in node:
             yield from marked_up(inner)
+
+
+def test_a_list_of_many_rollouts_is_one_message_and_says_how_many_it_leaves_out() -> None:
+    many = [replace(in_flight(), service=f"service-{number:03}") for number in range(60)]
+    card = cards.rollout_list(many, {}, ["all of production until noon"] * 50, ["`cart` has not asked yet"] * 50)
+    check(card)
+    rows = [block for block in card.blocks if "accessory" in block]
+    (more,) = [block["elements"][0]["text"] for block in card.blocks if block["type"] == "context"]
+    assert more.startswith(f"… and {60 - len(rows)} more")
