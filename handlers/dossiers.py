@@ -37,6 +37,7 @@ from storage.store import Tx
 log = structlog.get_logger(__name__)
 
 MOST = 100  # incidents of one list
+AT_ONCE = 4  # incidents whose plots are made at the same time
 FRESH = timedelta(seconds=20)  # a plot, for whoever looks at it next
 PATIENCE = timedelta(minutes=1)  # before Slack is asked for names again, when it did not answer
 
@@ -183,7 +184,7 @@ class Plots:
 
     def __init__(self, world: World) -> None:
         self.world, self.guard = world, threading.Lock()
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="plots")  # two are not drawn at the same time anyway
+        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plots")
         self.drawn: dict[str, tuple[datetime, Future[bytes | None]]] = {}
 
     def of(self, id: str) -> bytes | None:

@@ -265,7 +265,7 @@ def tray(rollouts: Sequence[str]) -> Card:
     if not rollouts:
         return rollout_list((), {})
     lines = [(called, f"rollout show {called}") for called in rollouts]
-    options = [option(called, line) for called, line in lines if len(line) <= OPTION]
+    options = [option(called, line) for called, line in lines if len(line) <= OPTION and line == clean(line)]
     pick = select("ask.show", "Show a rollout", options) if options else None
     intro = section("*Rollouts*: look at one, then pause, promote or roll it back.")
     return Card(text="Rollouts", blocks=(intro, actions(pick, _ask("List all", "list"))))
