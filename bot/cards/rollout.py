@@ -43,7 +43,7 @@ from bot.intents import (
 )
 from bot.model import Request, RequestState, Revision, Rollout, Stable, Verb
 from bot.preflight import Preflight, Reason, Safety
-from bot.text import brief, code, fallback, mrkdwn, plural, span, when, when_exactly
+from bot.text import brief, clean, code, fallback, mrkdwn, plural, span, when, when_exactly
 
 BAR = 10  # characters
 IMAGES = 3  # shown of each side
