@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +201,18 @@ class Story:
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
+        self.rooms.close()
+        vars(self).pop("http", None)
+        return world
+
+    @cached_property
+    def http(self) -> TestClient:
+        """The pages, hooks and API of the bot as it is wired now; made when somebody comes."""
         sources = {name: Source(name=name, sender=sender, secrets=(TOKEN,)) for name, sender in SENDERS.items()}
         web = server.build(
-            world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=Entrance(token=TOKEN)
+            self.world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=Entrance(token=TOKEN)
         )
-        self.rooms.close()
-        self.http = self.rooms.enter_context(TestClient(web, raise_server_exceptions=False))
-        return world
+        return self.rooms.enter_context(TestClient(web, raise_server_exceptions=False))
 
     def probe(self, service: str = "search", every: timedelta = timedelta(seconds=5), **other: Any) -> None:
         """From now on a page of the shop is looked at, to see whether it has prices."""

@@ -56,7 +56,7 @@ def test_a_private_incident_is_known_to_those_in_its_channel_alone(story: Story)
 def test_what_cannot_be_private_is_not_made_public(story: Story) -> None:
     story.slack.app = replace(story.slack.app, scopes=story.slack.app.scopes - {"groups:write"})
     story.types("/incident declare it leaks --private", channel=ELSEWHERE)
-    story.passes(3600)
+    story.passes(1200)
     assert story.channels == []
     assert story.announcements() == 0
     assert [letter["kind"] for letter in story.dead] == ["OpenChannel"]

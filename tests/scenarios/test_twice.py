@@ -1,6 +1,6 @@
 """Every effect of a whole story performed twice: the second time changes nothing, neither here nor outside."""
 
-from copy import deepcopy
+import pickle
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ def workspace(story: Story) -> Any:
     """What people see in Slack. When a message was last edited makes no difference to them."""
     rooms = {}
     for id, channel in story.slack.channels.items():
-        rooms[id] = deepcopy(vars(channel))
+        rooms[id] = pickle.loads(pickle.dumps(vars(channel)))  # a copy in a fifth of the time of a deepcopy
         for message in rooms[id]["messages"].values():
             message.pop("edited", None)
             message.pop("metadata", None)  # which an edit takes away

@@ -260,10 +260,10 @@ def test_stables_newest_first(store: Store) -> None:
 
 
 def test_the_live_cards_of_a_rollout_are_those_that_nobody_stopped(store: Store) -> None:
-    card = live.new("INC-7/card/checkout", "production", NOON)
-    elsewhere = replace(live.new("C1/card/checkout", "production", NOON), stopped_at=later(1))
-    stopped = replace(live.new("C2/card/checkout", "production", NOON), stopped_by="U0BOB")
-    keep(store, card, elsewhere, stopped, live.new("C1/card/payments", "production", NOON))
+    card = live.new("INC-7/card/checkout", NOON)
+    elsewhere = replace(live.new("C1/card/checkout", NOON), stopped_at=later(1))
+    stopped = replace(live.new("C2/card/checkout", NOON), stopped_by="U0BOB")
+    keep(store, card, elsewhere, stopped, live.new("C1/card/payments", NOON))
     found = store.read(lambda tx: tx.live_cards("checkout", "production"))
     assert [one.id for one in found] == ["C1/card/checkout", "INC-7/card/checkout"]
     assert store.read(lambda tx: tx.live_card("C9/card/checkout")) is None
