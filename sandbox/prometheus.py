@@ -64,8 +64,9 @@ class Prometheus:
         result = {labelled({"__name__": "up"} | TARGET): float(up)}
         for labels, value in exposition(self.shop, at) if up else ():
             result[labelled(dict(labels) | TARGET)] = value
-        # Pods keep no past: a scrape that nobody asked for when it was new has none of them.
-        if up and self.clock.now() - at < timedelta(seconds=EVERY):
+        # Pods keep no past: a scrape that nobody asked for when it was new has none of them. While it is asked for, the
+        # next one may fall due.
+        if up and self.clock.now() - at < timedelta(seconds=2 * EVERY):
             result |= dict(pods(self.shop))
         self._scrapes[number] = result
         if len(self._scrapes) > KEPT_SCRAPES:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.clock import FrozenClock
 from sandbox.evaluation import Labels, evaluate, extrapolated
-from sandbox.prometheus import Prometheus, metrics_text, number
+from sandbox.prometheus import EVERY, Prometheus, metrics_text, number
 from sandbox.promql import BadQuery, Parser
 from sandbox.server import application, serve
 from sandbox.shop import Shop
@@ -84,6 +84,14 @@ def test_what_is_gone_is_stale_at_once_and_remembered_in_ranges(
     clock.advance(seconds=45)
     assert prometheus.query('http_requests_total{track="canary"}') == {}
     assert prometheus.query('sum(increase(http_requests_total{track="canary"}[2m]))') != {}
+
+
+def test_a_scrape_that_is_read_as_the_next_one_falls_due_has_its_pods(
+    prometheus: Prometheus, clock: FrozenClock
+) -> None:
+    number = int(clock.now().timestamp()) // EVERY
+    clock.advance(seconds=EVERY + 0.1)
+    assert any(dict(labels)["__name__"] == "build_info" for labels in prometheus.scrape(number))
 
 
 def test_a_shop_that_cannot_be_scraped_gives_no_data(prometheus: Prometheus, clock: FrozenClock) -> None:
