@@ -24,7 +24,7 @@ from bot.model import (
     Update,
 )
 from bot.positions import TITLES
-from bot.timeline import Line
+from bot.timeline import Line, claims
 
 CALM = (Phase.MONITORING.value, Phase.RESOLVED.value)
 CITED = 6  # lines for one claim
@@ -85,8 +85,8 @@ class Case:
 
     @property
     def first_commander(self) -> Line | None:
-        title = self.titles[Role.COMMANDER].lower()
-        return next((line for line in self.of(EntryKind.ROLE) if title in line.text), None)
+        title = self.titles[Role.COMMANDER]
+        return next((line for line in self.of(EntryKind.ROLE) if claims(line.text, title)), None)
 
     @property
     def promises(self) -> tuple[int, int]:

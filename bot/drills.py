@@ -28,6 +28,7 @@ from bot.model import (
     Incident,
     Phase,
     Post,
+    Role,
     Severity,
     Story,
     Verb,
@@ -35,7 +36,9 @@ from bot.model import (
     stage_of,
 )
 from bot.policy import Policy
+from bot.positions import TITLES
 from bot.text import brief, code, mention
+from bot.timeline import claims
 from bot.twins import deploy_key
 
 LOOK = timedelta(seconds=5)  # between two looks at the stage
@@ -177,9 +180,13 @@ def looked(drill: Drill, incident: Incident, known: Sequence[Alert], seen: Scene
     return kept + decision + Decision(do=(_again(drill, now),))
 
 
+def is_lost(drill: Drill, now: datetime) -> bool:
+    return now - (drill.seen_at or drill.at) >= LOST
+
+
 def unseen(drill: Drill, incident: Incident, now: datetime) -> Decision:
     """A stage lives as long as the process that set it: where that has ended, so has the drill."""
-    if now - (drill.seen_at or drill.at) < LOST:
+    if not is_lost(drill, now):
         return Decision(do=(_again(drill, now),))
     text = "The stage is gone: the bot that had set it was started anew. The drill ends here; nothing real was touched."
     return _post(incident, "gone", text) + over(incident, "its stage is gone", BOT, now)
@@ -191,11 +198,11 @@ def not_set(incident: Incident, why: str, now: datetime) -> Decision:
     return _post(incident, "gone", text) + over(incident, "its stage could not be set", BOT, now)
 
 
-def debriefed(drill: Drill, incident: Incident, entries: Sequence[Entry], now: datetime) -> Decision:
-    """What went well and what to practise, once."""
+def debriefed(drill: Drill, incident: Incident, entries: Sequence[Entry], title: str, now: datetime) -> Decision:
+    """What went well and what to practise, once. `title` is what a commander is called here."""
     if drill.ended_at is not None:
         return Decision()
-    scored = score(drill, entries)
+    scored = score(drill, entries, title)
     card = debrief_card(incident, scored)
     post = Post(id=f"{incident.id}/debrief", incident=incident.id, channel=CHANNEL, text=card.text, blocks=card.blocks)
     met = [goal for goal in scored.goals if goal.is_met]
@@ -275,7 +282,7 @@ def _line(id: str, what: str, now: datetime, text: str, by: str = BOT) -> Entry:
 # ---------------------------------------------------------------- scored
 
 
-def score(drill: Drill, entries: Sequence[Entry]) -> Debrief:
+def score(drill: Drill, entries: Sequence[Entry], title: str = TITLES[Role.COMMANDER]) -> Debrief:
     """By the timeline alone, from the first alert on; what was done before it took no time at all.
 
     The goals: facts of the field say that a commander is there in two minutes and that people hear in five; harm that
@@ -285,7 +292,7 @@ def score(drill: Drill, entries: Sequence[Entry]) -> Debrief:
     undone, paused = _first(entries, _proven(Verb.ROLLBACK, Verb.ABORT)), _first(entries, _proven(Verb.PAUSE))
     at_once = undone is not None and paused is None  # what was undone at once need not be stopped first
     moments = [
-        (Aim.COMMANDER, 2, _first(entries, _commands)),
+        (Aim.COMMANDER, 2, _first(entries, _takes(title))),
         *([(Aim.PAUSED, 3, paused)] if "pause" in drill.acts and not at_once else []),
         (Aim.UPDATE, 5, _first(entries, lambda entry: entry.kind is EntryKind.UPDATE)),
         *([(Aim.BACK, 5, undone)] if "rollback" in drill.acts else []),
@@ -307,8 +314,8 @@ def _own(drill: Drill, what: str) -> Callable[[Entry], bool]:
     return lambda entry: entry.source == f"{drill.id}/drill/{what}"
 
 
-def _commands(entry: Entry) -> bool:
-    return entry.kind is EntryKind.ROLE and "commander" in entry.text
+def _takes(title: str) -> Callable[[Entry], bool]:
+    return lambda entry: entry.kind is EntryKind.ROLE and claims(entry.text, title)
 
 
 def _proven(*verbs: Verb) -> Callable[[Entry], bool]:

@@ -189,7 +189,7 @@ def find(word: str, freezes: Sequence[Freeze], policy: Policy) -> tuple[Freeze, 
         found = tuple(f for f in freezes if f.id == f"FRZ-{int(match[1])}")
     else:
         scope = _scope_of(word.strip(), policy)
-        found = tuple(f for f in freezes if f.scope == scope)
+        found = tuple(f for f in freezes if scope in (f.scope, where(f.scope)))
     if not found:
         raise Refused(f"No freeze {code(word, 60)} stands; nothing was changed.", instead="/rollout freezes")
     return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from bot.decision import Decision
-from bot.model import STAGE, Alert, Change, Entry, EntryKind, Heard, Unparsed, VendorStatus
+from bot.model import STAGE, Alert, Change, Entry, EntryKind, Heard, Unparsed, VendorStatus, off_stage
 from bot.text import plural
 
 KEPT = 1024 * 1024  # bytes; a body up to this size is kept whole
@@ -37,14 +37,12 @@ def from_outside(fact: Alert | Change | VendorStatus) -> Alert | Change | Vendor
     """No sender reaches the stage of a drill, whatever it calls its environment."""
     match fact:
         case Alert() if STAGE in f"{fact.environment}{fact.group}{fact.key}":
-            return replace(fact, environment=_off(fact.environment), group=_off(fact.group), key=_off(fact.key))
+            return replace(
+                fact, environment=off_stage(fact.environment), group=off_stage(fact.group), key=off_stage(fact.key)
+            )
         case Change() if STAGE in f"{fact.environment}{fact.key}":
-            return replace(fact, environment=_off(fact.environment), key=_off(fact.key))
+            return replace(fact, environment=off_stage(fact.environment), key=off_stage(fact.key))
     return fact
-
-
-def _off(words: str) -> str:
-    return words.replace(STAGE, "drill-")
 
 
 def unheard(ids: Iterable[str], known: set[str], now: datetime) -> Decision:

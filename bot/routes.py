@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.matching import fits, in_words, shown, why_not
-from bot.model import BOT, Alert, Incident, Severity
+from bot.model import BOT, Alert, Incident, Severity, off_stage
 from bot.policy import Policy, Route, Then
 
 NO_ROUTE = Route()
@@ -42,10 +42,11 @@ def _routed(alert: Alert, route: Route, number: int) -> Taken:
     read = replace(
         alert,
         service=filled(route.service, alert) or alert.service,
-        environment=filled(route.environment, alert) or alert.environment,
+        environment=off_stage(filled(route.environment, alert)) or alert.environment,
         severity=str(route.severity).lower() if route.severity else alert.severity,
     )
-    return Taken(alert=read, group=filled(route.group, read) or group_of(read), route=route, number=number)
+    group = off_stage(filled(route.group, read)) or group_of(read)  # labels are the sender's words, too
+    return Taken(alert=read, group=group, route=route, number=number)
 
 
 def filled(template: str, alert: Alert) -> str:

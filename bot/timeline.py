@@ -148,6 +148,11 @@ class Roles:
 CLAIM = re.compile(r"(?:is|takes over as) (.+?)(?: by on-call)?")  # as bot/roles.py writes it
 
 
+def claims(text: str, title: str) -> bool:
+    """Whether a line says that somebody has this role now; that nobody has it yet is another line."""
+    return bool(re.search(rf"(?:^|\s)(?:is|takes over as) {re.escape(title.lower())}(?: by on-call)?$", text))
+
+
 def _role_in(entry: Entry, called: Mapping[str, Role]) -> Role | None:
     match = CLAIM.fullmatch(entry.text) if entry.kind is EntryKind.ROLE else None
     return called.get(match[1]) if match else None

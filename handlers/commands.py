@@ -50,6 +50,7 @@ def _run(world: World, ask: Ask) -> Decision:
     if verb not in COMMANDS[ask.command]:
         raise unknown_verb(ask.command, verb)
     authority.admit(world, ask)
+    drills.must_stay_inside(world, ask, verb)
     match ask.command, verb:
         case "rollout", _:
             place, drilled = drills.world_of(world, ask)

@@ -205,7 +205,7 @@ def _still_good(at: datetime, drawing: Future[bytes | None], now: datetime) -> b
 
 def _chart(world: World, tx: Tx, id: str) -> Chart | None:
     incident = shown(world, tx, id)
-    if incident is None or not incident.service:
+    if incident is None or not incident.service or incident.drill:  # whose figures are those of its stage
         return None
     now = world.now()
     ended = incident.resolved_at or now

@@ -26,8 +26,8 @@ from bot.decision import (
     WatchRollout,
 )
 from bot.drills import Scenery
-from bot.errors import ProviderError, Refused
-from bot.model import Drill, Incident, Story, is_stage, played_on, stage_of
+from bot.errors import NotYet, ProviderError, Refused
+from bot.model import Drill, Incident, Role, Story, is_stage, played_on, stage_of
 from bot.policy import Service, Target, Verification
 from handlers import sightings
 from handlers.world import Stages, Think, World, nothing
@@ -35,9 +35,11 @@ from storage.store import Tx
 
 log = structlog.get_logger(__name__)
 
+AGAIN = 1.0  # second after which the one that has the stage may have its turn
 CLUSTER, NAMESPACE = "drill", "shop"  # the only one on a stage, and where its shop is
 OF_REQUESTS = frozenset({"confirm", "cancel", "approve", "object"})  # verbs of /rollout that name a request
 REAL = frozenset({"freeze", "thaw", "freezes", "gates", "suspend", "restore"})  # verbs that reach beyond a stage
+OUTSIDE = frozenset({"silence", "unsilence", "maintenance"})  # those of /incident
 STAGED = (ActOnRollout, VerifyRollout, WatchRollout, ExpireRequest, ShowRollout, PlotRollout, VerifyFleet, PostCard)
 
 # ---------------------------------------------------------------- commands
@@ -92,6 +94,15 @@ def world_of(world: World, ask: Ask) -> tuple[World, Incident | None]:
     return _sent(world, incident, verb)
 
 
+def must_stay_inside(world: World, ask: Ask, verb: str) -> None:
+    """What is typed in a drill's channel silences no real alert. Raises Refused."""
+    if ask.command != "incident" or verb not in OUTSIDE:
+        return
+    incident = world.read(lambda tx: tx.incident_in(ask.channel))
+    if incident is not None and incident.drill:
+        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+
+
 def world_of_request(world: World, request: str) -> World:
     """The same for a form about a request."""
     return _sent(world, world.read(lambda tx: _meant(tx, "confirm", request, "")), "confirm")[0]
@@ -140,7 +151,7 @@ def staged(world: World, drill: Drill) -> World:
     target = Target(provider="argo", cluster=CLUSTER, namespace=NAMESPACE, name=drill.service)
     runs = Verification(build_info=f'build_info{{service="{drill.service}"}}')
     service = Service(name=drill.service, environment=stage_of(drill.id), rollout=target, verification=runs)
-    policy = replace(world.policy, services={service.name: service}, probes={}, vendors={}, signals=())
+    policy = replace(world.policy, services={service.name: service}, probes={}, vendors={}, signals=(), announce="")
     return replace(
         world,
         policy=policy,
@@ -180,7 +191,8 @@ def play(world: World, id: str) -> Think:
         return nothing
     if not incident.is_open:
         stages(world).end(id)
-        return lambda tx, now: _debriefed(tx, id, now)
+        title = world.policy.title(Role.COMMANDER)
+        return lambda tx, now: drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), title, now)
     if not drill.address:
         address = stages(world).begin(id, drill.story)
         return lambda tx, now: drills.begun(_need(tx, id), tx.incident(id), address, now)
@@ -190,6 +202,8 @@ def play(world: World, id: str) -> Think:
         sightings.look(stage, stage.policy.own(drill.service))
     except ProviderError as error:
         log.info("a drill's stage does not answer", drill=id, error=str(error))
+        if not stages(world).holds(id) and not drills.is_lost(drill, world.now()):
+            raise NotYet(AGAIN, "another replica may have the stage") from None
         return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
     return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
 
@@ -204,10 +218,6 @@ def _looked(tx: Tx, id: str, seen: Scenery, now: datetime) -> Decision:
 def _while_open(tx: Tx, id: str, decision: Decision) -> Decision:
     """Somebody may have ended it while we looked; then it is debriefed at the next turn, which is due."""
     return decision if tx.incident(id).is_open else Decision()
-
-
-def _debriefed(tx: Tx, id: str, now: datetime) -> Decision:
-    return drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), now)
 
 
 def _need(tx: Tx, id: str) -> Drill:

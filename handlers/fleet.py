@@ -16,7 +16,7 @@ from bot.consent import must_be_allowed
 from bot.decision import Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Approved, Authority, Expected, Fleet, Instance, Listing, compare, digest_of
-from bot.model import Alert, Change, Revision, Rollout, RolloutPhase, Verb, rollout_id
+from bot.model import BOT, Alert, Change, Revision, Rollout, RolloutPhase, Verb, is_stage, rollout_id
 from bot.policy import Service, Verification
 from bot.skews import Known
 from bot.text import code
@@ -96,6 +96,8 @@ def verify(world: World, id: str) -> Think:
 
     def think(tx: Tx, now: datetime) -> Decision:
         known = _known(world, tx, service, now)
+        if is_stage(environment) and known.incident is None:  # the drill was ended while we looked
+            return Decision()
         if found is None:
             under_way = known.skew is not None and known.skew.settled_at is None
             return skews.overtaken(known.skew, now) if known.skew and under_way else Decision()
@@ -110,6 +112,8 @@ def verify(world: World, id: str) -> Think:
 def _unseen(world: World, service: Service, error: ProviderError) -> Think:
     def think(tx: Tx, now: datetime) -> Decision:
         known = _known(world, tx, service, now)
+        if is_stage(service.environment) and known.incident is None:
+            return Decision()
         approved = known.skew.approved if known.skew else "the approved version"
         skew = skews.begun(service.name, service.environment, approved, known.skew, now)
         return skews.unseen(skew, str(error), known, world.policy, now)
@@ -140,8 +144,10 @@ def _triage(world: World, tx: Tx, service: Service, now: datetime) -> Seen:
         environment=service.environment,
         firing=True,
         starts_at=now,
+        source=BOT,  # as the alert itself: no route takes it elsewhere
     )
-    return alerts.seen(world, tx, now, [probe])
+    seen = alerts.seen(world, tx, now, [probe])
+    return replace(seen, silences=()) if is_stage(service.environment) else seen
 
 
 # ---------------------------------------------------------------- one look

@@ -159,7 +159,8 @@ def rollouts_of(tx: Tx, incident: Incident, policy: Policy) -> list[Sighting]:
     """What is under way of its service and of its neighbours, and what was acted on here."""
     going = [s for s in tx.sightings_under_way() if news.near(s.service, s.environment, incident, policy)]
     acted = [rollout_id(r.service, r.environment) for r in tx.requests(incident.id) if r.state not in UNTOUCHED]
-    seen = [*going, *filter(None, map(tx.sighting, dict.fromkeys(acted)))]
+    here = [rollout_id(incident.service, incident.environment)] if incident.drill else []  # on its stage
+    seen = [*going, *filter(None, map(tx.sighting, dict.fromkeys([*here, *acted])))]
     return list({one.id: one for one in seen}.values())
 
 

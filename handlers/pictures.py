@@ -57,6 +57,8 @@ def plot(world: World, incident: Incident, alert: Alert, measure: Measure) -> No
         return
     now, service = world.now(), alert.service or incident.service
     near = world.read(lambda tx: tx.changes(alert.starts_at - AROUND, now, [service] if service else []))
+    place = alert.environment or incident.environment
+    near = tuple(change for change in near if change.environment == place)
     chart = pictures.chart(alert, measure, incident, near, now)
     try:
         found = world.metrics.range(measure.query, chart.start, chart.end, chart.step)

@@ -91,5 +91,5 @@ def remind(world: World, subject: str) -> Think:
 
 def on_calls(incident: Incident, role: Role, policy: Policy) -> tuple[str, ...]:
     """Whom one would page for it: the role's own on-call, or else the incident's."""
-    wanted = roles.wanted(incident, policy)
+    wanted = {} if incident.drill else roles.wanted(incident, policy)  # a drill calls nobody
     return (wanted[role],) if role in wanted else pages.in_order(wanted)

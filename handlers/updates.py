@@ -132,7 +132,7 @@ def remind(world: World, id: str) -> Think:
         incident, given = tx.incident(id), tx.updates(id)
         roles_ = {a.role: a.user for a in tx.assignments(id) if a.user}
         called = roles.responders(incident, world.policy, members, now).values()
-        oncall = () if incident.private else tuple(called)  # they are not in its channel
+        oncall = () if incident.private or incident.drill else tuple(called)  # they are not in its channel
         return nudges.nudge(
             incident,
             roles_,
@@ -149,7 +149,7 @@ def remind(world: World, id: str) -> Think:
 def groups_of(world: World, incident: Incident) -> dict[str, tuple[str, ...]]:
     """Who is on call, asked only when it has come to that; a group that cannot be read must silence nobody."""
     promised = incident.next_update_at
-    if promised is None or nudges.stage(promised, world.now()) is not nudges.Stage.OVERDUE:
+    if promised is None or incident.drill or nudges.stage(promised, world.now()) is not nudges.Stage.OVERDUE:
         return {}
     return oncalls.ask_all(world, roles.wanted(incident, world.policy).values())[0]
 

@@ -6,8 +6,10 @@ Without a story it prints those that there are. What is played here is only what
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from sandbox.stories import Stories, Story
 from sandbox.world import Sandbox
 
 FOLDER = Path(__file__).with_name("drills")
+LASTS = 2 * 3600.0  # seconds, if everybody has forgotten it
 
 
 def build(clock: Clock) -> Sandbox:
@@ -61,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with serve(staged(world)) as served:
         world.stories.start(given[0])
         say({"url": served.url})
+        forgotten = threading.Timer(LASTS, os._exit, (0,))
+        forgotten.daemon = True
+        forgotten.start()
         sys.stdin.read()
         world.stories.stop()
     return 0

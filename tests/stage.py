@@ -35,6 +35,9 @@ class HereStages(Stages):
             self.served[incident] = serve(staged(self.worlds[incident]))
         return self.served[incident].url
 
+    def holds(self, incident: str) -> bool:
+        return incident in self.served
+
     def look(self, address: str) -> Scenery:
         self.world.shop.tick()
         return super().look(address)

@@ -30,6 +30,11 @@ def is_stage(environment: str) -> bool:
     return environment.startswith(STAGE)
 
 
+def off_stage(words: str) -> str:
+    """What a sender calls a stage is none."""
+    return words.replace(STAGE, "drill-")
+
+
 def played_on(environment: str) -> str:
     """The incident whose stage this is."""
     return environment.removeprefix(STAGE)

@@ -73,6 +73,10 @@ class Stages:
                 self.addresses[incident] = str(_line(process)["url"])
             return self.addresses[incident]
 
+    def holds(self, incident: str) -> bool:
+        """Whether its stage is of this process."""
+        return incident in self.running
+
     def look(self, address: str) -> Scenery:
         state = self._state(address)
         alerts = (Signal(title=a["alertname"], severity=a["severity"], summary=a["summary"]) for a in state["alerts"])

@@ -102,10 +102,10 @@ def test_who_stops_it_ends_it():
 
 
 def test_it_is_debriefed_once():
-    first = drills.debriefed(DRILL, INCIDENT, (), NOON)
+    first = drills.debriefed(DRILL, INCIDENT, (), "Commander", NOON)
     assert SendPost("INC-7/debrief") in first.do
     assert saved(first, Drill)[0].ended_at == NOON
-    assert not drills.debriefed(saved(first, Drill)[0], INCIDENT, (), NOON).save
+    assert not drills.debriefed(saved(first, Drill)[0], INCIDENT, (), "Commander", NOON).save
 
 
 def test_after_an_hour_it_is_over():
@@ -195,6 +195,12 @@ PUBLISHED = replace(TOLD, at=NOON + minutes(3))
 WELL = line(480, EntryKind.NOTE, "recovered", "INC-7/drill/recovered")
 WRONG = line(90, EntryKind.NOTE, "was refused /rollout undo: I do not know it", "INC-7/drill/refused")
 ALL = (SHOWN, COMMANDER, PAUSED, ROLLED, TOLD, WELL, WRONG)
+
+
+def test_that_nobody_leads_is_no_commander_and_the_title_is_ones_own():
+    nobody, lead = line(90, EntryKind.ROLE, "nobody is commander yet"), line(95, EntryKind.ROLE, "is incident lead")
+    assert goals(SHOWN, nobody)["Commander"] == (None, False)
+    assert drills.score(DRILL, (SHOWN, nobody, lead), "Incident lead").goals[0].is_met
 
 
 def goals(*entries, drill=DRILL):

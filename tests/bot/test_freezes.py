@@ -114,6 +114,11 @@ def test_a_freeze_is_found_by_number_or_scope() -> None:
         freezes.find("FRZ-9", (FREEZE,), POLICY)
 
 
+def test_what_was_frozen_and_has_left_the_configuration_is_found_by_its_name() -> None:
+    gone = replace(FREEZE, scope="checkout/staging")
+    assert freezes.find("checkout staging", (gone,), Policy()) == (gone,)
+
+
 def test_what_names_no_freeze_is_not_answered_with_how_to_freeze() -> None:
     """A service may have left the configuration since it was frozen."""
     assert freezes.find("gone", (replace(FREEZE, scope="gone"),), POLICY)

@@ -93,6 +93,11 @@ def test_a_route_says_service_environment_severity_and_who_is_called() -> None:
     assert roles.wanted(made, policy) == {Role.COMMANDER: "payments", Role.OPS: "storefront"}
 
 
+def test_no_label_leads_to_the_stage_of_a_drill() -> None:
+    for route in (Route(group="{service}/{env}"), Route(environment="{env}")):
+        assert "drill:" not in take(alert(labels={"service": "checkout", "env": "drill:INC-7"}), routed(route)).group
+
+
 def test_the_first_that_fits_counts() -> None:
     policy = routed(Route(match={"team": ("x",)}, service="x"), Route(service="first"), Route(service="second"))
     assert [i.service for i in opened(policy)] == ["first"]

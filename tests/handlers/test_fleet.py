@@ -15,7 +15,7 @@ from bot.decision import Card, Decision
 from bot.errors import ProviderError, Refused
 from bot.fleet import Instance
 from bot.model import Hold, Rollout, Silence, Skew, Verb
-from bot.policy import Policy, Service
+from bot.policy import Policy, Route, Service
 from handlers import fleet, silences
 from handlers.providers.pods import Pods
 from handlers.world import World
@@ -129,6 +129,17 @@ def test_one_server_that_was_left_behind_is_named_after_the_deadline_and_held(wo
     decision = checks(world)
     assert [noun.holder for noun in decision.save if isinstance(noun, Hold)] == ["verify"]
     assert "Verdict bad" in asks(world)
+
+
+def test_a_route_that_groups_its_service_elsewhere_takes_no_hold_away(world: World, shop: Shop) -> None:
+    routed = replace(POLICY, routes=(Route(match={"service": ("payments",)}, group="shop"),))
+    elsewhere = replace(world, policy=routed)
+    shop.cluster.stray("debug", "shop/payments:v39", service="payments")
+    for _ in range(2):
+        checks(elsewhere)
+        shop.passes(POLICY.verify_within.total_seconds())
+    assert [hold.holder for hold in world.read(lambda tx: tx.holds("payments", "production"))] == ["verify"]
+    assert [incident.group for incident in world.read(lambda tx: tx.incidents())] == [ID]
 
 
 def test_in_a_silence_it_opens_nothing_holds_all_the_same_and_is_news_when_that_ends(world: World, shop: Shop) -> None:

@@ -56,6 +56,7 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
     story.types("/incident role commander", by=BOB, channel=room)
     story.types("/incident update We go back to v41", by=BOB, channel=room)
     assert "reach beyond it" in story.types("/rollout freeze all --why drill", by=BOB, channel=room)
+    assert "reach beyond it" in story.types("/incident silence checkout --for 2h --why noise", by=BOB, channel=room)
     assert "pages nobody" in story.types("/incident page @dana", by=BOB, channel=room)
     assert "DRILL" in story.types("/rollout rollback checkout", by=BOB, channel=room)
     story.presses("ask.confirm", by=BOB, channel=room)
@@ -68,7 +69,7 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
 
     said = "\n".join(story.said(room))
     assert "Debrief of INC-1: 5 of 5 goals met" in said
-    assert "3 lines were refused" in said
+    assert "4 lines were refused" in said
     assert "Recovered, and proven" in said
     assert stages.worlds == {}
     assert "it is over" in story.types("/rollout pause checkout", by=BOB, channel=room)
