@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.errors import Refused
@@ -149,6 +149,23 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
 def nearest(word: str, known: list[str] | tuple[str, ...], alike: float = 0.6) -> str:
     """The known word that was probably meant, or ""."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), "")
+
+
+OPTION = re.compile(r"(?<!\S)(?:--|[—–]|-)([A-Za-z]+)")
+
+
+def must_be_known(words: str, options: Collection[str], example: str) -> None:
+    """Raises Refused for what was probably meant as one of these options, or begins as one and is none.
+
+    What has been understood is not in `words` any more. A word after a dash may be prose, unless it is like an option.
+    """
+    for found in OPTION.finditer(words):
+        if nearest(found[1].lower(), list(options)) or found[0].startswith("--"):
+            raise Refused(
+                f"{code(found[0], 40)} is no option that I know, or lacks its value: "
+                f"{', '.join(code(f'--{one}') for one in options)}. Nothing was changed.",
+                instead=example,
+            )
 
 
 def unknown_verb(command: str, verb: str) -> Refused:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 
+from bot.commands import must_be_known
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.incidents import channel_name, open_
@@ -40,6 +41,7 @@ def parse(text: str, policy: Policy) -> Declaration:
     """Severity and service are taken from the words; what is left out gets a default and can be changed."""
     flags = {flag.lower() for flag in FLAG.findall(text)}
     text = FLAG.sub("", text)
+    must_be_known(text, ("new", "private"), "/incident declare --private checkout is down sev2")
     severity = SEVERITY_IN_TEXT.search(text)
     title = " ".join(SEVERITY_IN_TEXT.sub("", text).split())
     words = re.findall(r"[\w.-]+", title.lower())

@@ -315,7 +315,7 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
         )
     although = f"although {'; '.join(doubts)}: {why}" if doubts else ""
     done = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, summary=summary)
-    after = f"{incident.id} is resolved after {span(now - incident.opened_at)}."
+    after = f"{incident.id} is resolved after {span(now - incident.began)}."
     follows = "The debrief follows." if incident.drill else "I am drafting the postmortem."
     draft = "The debrief" if incident.drill else "The draft of the postmortem"
     post = Post(
@@ -337,7 +337,9 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
 
 
 def _said(summary: str, although: str) -> tuple[str, str]:
-    return paragraph(summary, 2000), f"It is so {brief(although, 600)}." if although else ""
+    words = paragraph(summary, 2000)
+    ended = words if not words or words[-1] in ".!?…" else f"{words}."
+    return ended, f"It is so {brief(although, 600)}." if although else ""
 
 
 def note(incident: Incident, text: str, by: str, now: datetime) -> Decision:

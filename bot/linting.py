@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model import Audience, Update
-from bot.text import clip, one_line
+from bot.text import brief, clip, one_line
 
 OUTSIDE = frozenset({Audience.SUPPORT, Audience.PUBLIC})
 COLLEAGUES = frozenset({Audience.EXECUTIVES, Audience.SUPPORT, Audience.PUBLIC})
@@ -149,6 +149,12 @@ RULES: Sequence[Rule] = (
 NO_SCOPE = "Who is affected, and who is not? “All”, “one in four”, “only in Europe”; or that you do not know yet."
 SAME = "The last two updates said the same. Say what is new, or what was tried."
 VENDOR = "{found} comes first. Begin with what users see; it is ours to solve, whoever has the trouble."
+
+
+def afterwards(said: str, advice: Sequence[Advice]) -> str:
+    """An answer to what is out already, with what could be better the next time."""
+    words = " ".join(one.words for one in advice)
+    return f"{said} :bulb: For the next one: {brief(words, 600)}" if advice else said
 
 
 def lint(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot import incidents
-from bot.commands import Invalid, nearest
+from bot.commands import Invalid, must_be_known, nearest
 from bot.decision import Decision, ExportStatus, SendPost
 from bot.errors import Refused
 from bot.model import ComponentState, Entry, EntryKind, Incident, Phase, Post, PublicUpdate, Severity
@@ -66,9 +66,13 @@ def may_be_told(incident: Incident) -> None:
 def parse(words: str, page: StatusPage) -> Wanted:
     """`[--on checkout=partial,search=degraded] [--title "…"] [--phase monitoring] text`. Raises Refused."""
     said = {name: value.strip("\"'“”") for name, value in OPTION.findall(words)}
+    left = OPTION.sub("", words).strip()
+    must_be_known(
+        left, ("title", "on", "phase"), '/incident publish --title "Payments fail" --on checkout=partial text'
+    )
     pairs = [pair for pair in re.split(r"[,\s]+", said.get("on", "")) if pair]
     return Wanted(
-        text=OPTION.sub("", words).strip(),
+        text=left,
         title=said.get("title", ""),
         phase=_phase(said["phase"]) if "phase" in said else None,
         components=dict(_pair(pair, page) for pair in pairs),

@@ -15,7 +15,7 @@ from bot.incidents import CHANNEL
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role, Verdict
 from bot.policy import Policy, Rota
 from bot.positions import POSITIONS
-from bot.text import clip, code, mention, one_line, paragraph
+from bot.text import clip, code, is_person, mention, one_line, paragraph
 
 ALIASES: Mapping[str, Role] = {
     "lead": Role.COMMANDER,
@@ -159,6 +159,11 @@ def assign(
     role = parse_role(word, policy)
     title = policy.title(role)
     user = person(who.strip()) if who.strip() else by
+    if not is_person(user):
+        raise Refused(
+            f"{code(user, 40)} is nobody in Slack, so it can hold no role; nothing was changed.",
+            instead=f"/incident role {role} @who",
+        )
     held = current.get(role)
     if handing_off and not who.strip() and held and held.user == by:
         raise Refused("Say to whom.", instead=f"/incident handoff {role} @who")

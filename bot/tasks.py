@@ -71,10 +71,12 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 def parse(words: str, verb: str, by: str) -> tuple[str, str]:
     """What is to be done and by whom, of `check the logs @bob`; without a name by who says so. Raises Refused."""
-    *said, last = words.split() or [""]
-    if said and PERSON.match(last):
-        return " ".join(said), person(last)
-    if not words:
+    first, *more = words.split() or [""]
+    if more and PERSON.match(more[-1]):
+        return " ".join((first, *more[:-1])), person(more[-1])
+    if more and PERSON.match(first):
+        return " ".join(more), person(first)
+    if not words or PERSON.match(first):
         raise Refused("Say what is to be done.", instead=f"/incident {verb} look at the payment logs @who")
     return words, by
 

@@ -48,6 +48,7 @@ from storage.store import Job, Tx
 
 REPEATED = 60  # characters of what was typed that a refusal repeats
 UNTOUCHED = frozenset({RequestState.PROPOSED, RequestState.CANCELLED, RequestState.NOTHING})  # so the rollout is
+TOLD = frozenset({"update", "note", "task", "followup", "impact", "publish", "resolve"})  # verbs whose words are read
 READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
@@ -379,10 +380,17 @@ def _handing(world: World, incident: Incident, words: str, by: str) -> str:
 def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
     """The incident that is meant, and the words that remain: one named first, or the one of this channel."""
     first, _, rest = words.partition(" ")
+    here = tx.incident_in(ask.channel) if ask.channel else None
     if id := incident_id(first) if not first.isdigit() else None:
+        if here is not None and here.id != id and rest.strip() and ask.split()[0] in TOLD:
+            raise Refused(
+                f"This is the channel of {here.id}, and your words begin with {id}: which of the two is meant? "
+                "Nothing was changed.",
+                instead=f"/incident {ask.split()[0]} {here.id} {words if len(words) <= REPEATED else ''}".rstrip(),
+            )
         return tx.incident(id), rest.strip()
-    if incident := tx.incident_in(ask.channel) if ask.channel else None:
-        return incident, words
+    if here is not None:
+        return here, words
     newest = next(
         (one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not (one.private or one.drill)), None
     )

@@ -8,17 +8,19 @@ from datetime import datetime
 
 from bot import pages, roles
 from bot.cards import page as cards
-from bot.commands import Ask, person
+from bot.commands import Ask, nearest, person
 from bot.decision import Card, Decision, SendPage
 from bot.errors import ProviderError, Refused
 from bot.model import Incident, Page, PageState, Role
 from bot.pages import Meant
+from bot.text import code
 from handlers import oncalls, outages
 from handlers.incidents import edited, find, paging
 from handlers.world import Alarm, Mail, Think, World, nothing
 from storage.store import Job, Tx
 
 WAITING = (PageState.CALLING, PageState.UNANSWERED)
+CLOSE = 0.8  # how much a word is like a name that it was probably meant to be
 
 
 # ---------------------------------------------------------------- commands
@@ -75,11 +77,20 @@ def whom(world: World, incident: Incident, words: str) -> Meant:
         return Meant(people=(person(first),), why=why)
     if role := roles.named(first, world.policy):
         return of_role(world, incident, role, why)
+    known = {name.lower(): name for name in (*world.policy.services, *world.policy.oncall)}
+    first = known.get(first.lower(), first)
     if first in world.policy.services:
         there = replace(incident, service=first, roles={})
         return Meant(oncalls=pages.in_order(roles.wanted(there, world.policy)), why=why)
     if first in world.policy.oncall:
         return Meant(oncalls=(first,), why=why)
+    close = nearest(first.lower(), [*map(str, world.policy.roles), *known], CLOSE)
+    if first.startswith("@") or close:
+        raise Refused(
+            f"I do not know whom {code(first, 60)} means; nobody was paged. Pick a person from Slack's @ list, or name "
+            "a role, a service or an on-call.",
+            instead=f"/incident page {close} {why}".strip() if close else "/incident page",
+        )
     return Meant(oncalls=pages.in_order(roles.wanted(incident, world.policy)), why=words)
 
 

@@ -8,12 +8,13 @@ from datetime import datetime
 import structlog
 from prometheus_client import Counter, Gauge
 
-from bot import copies, maintenances, publishing, status
+from bot import copies, linting, maintenances, publishing, status
 from bot.cards.publishing import AS_BEFORE, publish_modal
 from bot.commands import Ask, Invalid, Submission
 from bot.decision import Decision
 from bot.errors import ProviderError
-from bot.model import ComponentState, Maintenance, Phase
+from bot.linting import Words
+from bot.model import Audience, ComponentState, Maintenance, Phase
 from bot.policy import StatusPage
 from bot.status import HISTORY, Page
 from handlers import status_files
@@ -68,7 +69,10 @@ def publish(world: World, ask: Ask, words: str) -> Decision:
     publishing.may_be_told(incident)
     if not rest and ask.trigger:
         return Decision(say=publish_modal(incident, world.read(lambda tx: tx.published(incident.id)), settings))
-    return _publish(world, incident.id, publishing.parse(rest, settings), ask.by)
+    wanted = publishing.parse(rest, settings)
+    decision = _publish(world, incident.id, wanted, ask.by)
+    advice = linting.lint(Words(text=wanted.text), frozenset({Audience.PUBLIC}), (), tuple(world.policy.vendors))
+    return Decision(say=linting.afterwards(str(decision.say), advice))
 
 
 def submit(world: World, form: Submission) -> Decision:

@@ -29,7 +29,7 @@ from bot.errors import NotYet, Refused
 from bot.linting import Words
 from bot.model import Audience, Incident, Phase, Post, Reach, Role, Update
 from bot.outages import SLACK, came_late
-from bot.text import brief, fallback
+from bot.text import fallback
 from handlers import consent, oncalls, targets
 from handlers.broadcasts import place
 from handlers.incidents import edited, find
@@ -194,10 +194,7 @@ def typed(world: World, id: str, words: Words, by: str) -> Decision:
     """Published at once; what could be better is said for the next one."""
     decision = publish(world, id, words, None, None, by)
     advice = world.read(lambda tx: advise(world, tx, tx.incident(id), words, tx.updates(id)[:-1]))
-    if not advice:
-        return decision
-    for_next = " ".join(one.words for one in advice)
-    return Decision(say=f"{decision.say} :bulb: For the next one: {brief(for_next, 600)}")
+    return Decision(say=linting.afterwards(str(decision.say), advice))
 
 
 def advise(

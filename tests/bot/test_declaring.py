@@ -25,6 +25,12 @@ def test_flags_may_stand_anywhere(text, title, new, private):
     assert (what.title, what.new, what.private) == (title, new, private)
 
 
+@pytest.mark.parametrize("text", ["--privat x y", "-private x", "it leaks —privte", "--private=yes it leaks"])
+def test_what_may_have_meant_private_is_never_opened_for_all(text):
+    with pytest.raises(Refused, match="no option that I know"):
+        declaring.parse(text, POLICY)
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

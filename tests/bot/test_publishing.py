@@ -115,6 +115,8 @@ def test_a_link_is_the_address_that_it_leads_to() -> None:
         ("--on checkuot=major x", "Did you mean `checkout`"),
         ("--on checkout=bad x", "no state of a component"),
         ("--phase over x", "not a phase"),
+        ("--titel Hello text", "no option that I know"),
+        ("all is well —titel Hello", "no option that I know"),
     ],
 )
 def test_a_mistake_is_explained_and_publishes_nothing(words: str, why: str) -> None:

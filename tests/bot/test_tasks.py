@@ -19,12 +19,16 @@ def made(kind, **other):
     [
         ("check the logs", "check the logs", "U0DANA"),
         ("check the logs <@U0BOB|bob>", "check the logs", "U0BOB"),
-        ("<@U0BOB> checks", "<@U0BOB> checks", "U0DANA"),
-        ("<@U0BOB>", "<@U0BOB>", "U0DANA"),
+        ("<@U0BOB|bob> checks the logs", "checks the logs", "U0BOB"),
     ],
 )
-def test_the_name_at_the_end_is_the_owner(words, text, owner):
+def test_the_name_at_either_end_is_the_owner(words, text, owner):
     assert tasks.parse(words, "task", "U0DANA") == (text, owner)
+
+
+def test_a_name_alone_is_no_task():
+    with pytest.raises(Refused, match="what is to be done"):
+        tasks.parse("<@U0BOB|bob>", "task", "U0DANA")
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def test_what_is_published_is_served_and_copied(desk: Desk) -> None:
     keep(desk.store, incident(7, version=0))
     assert desk.json()["status"] == {"state": "operational", "text": "All systems operational"}
     said = desk.types('publish INC-7 --title "Payments fail" --on checkout=major Nobody can pay. We are on it.')
-    assert said == "Customers can read it now. Checkout: major outage."
+    assert said.startswith(
+        "Customers can read it now. Checkout: major outage. :bulb: For the next one: Who is affected"
+    )
     served = desk.json()
     (told,) = served["incidents"]
     assert (served["status"]["state"], told["title"], told["phase"]) == ("major", "Payments fail", "investigating")

@@ -30,6 +30,11 @@ def test_an_incident_is_steered_and_turns_out_to_be_another(story: Story) -> Non
     assert "objects: roll back checkout now" in told
 
     story.alert("PaymentsSlow", service="payments")
+    for line in ("update INC-1 is the same, all customers", "note INC-1 looks related", "task INC-1 owners must look"):
+        assert "which of the two is meant?" in story.types(f"/incident {line}", by=BOB)
+    for line in ("@nobdy db is down", "cmmander help"):
+        assert "nobody was paged" in story.types(f"/incident page {line}", by=BOB)
+    assert "nobody in Slack" in str(story.asks("/incident role INC-1 scribe", by="cli"))
     assert "is merged into INC-1" in story.types("/incident merge INC-1", by=BOB)
     assert any("Please go on" in text for text in story.said())
     assert story.incident.phase is Phase.RESOLVED
