@@ -68,7 +68,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
             "[--on COMPONENT=STATE] [--title …] [--phase …] [text]", "Tell customers on the status page; or a form"
         ),
         "maintenance": Usage(
-            "[COMPONENT --from 22:00 --for 2h text | end MNT-n]", "Announce maintenance to customers, or see what is"
+            "[COMPONENT --from 22:00 --for 2h text | end MNT-n]",
+            "Announce maintenance to customers, or list what is planned",
         ),
         "snooze": Usage("[10m]", "No reminder of the promised update for a while; the promise stands"),
         "approve": Usage("[n]", "The commander lets update n go to those who read only what is agreed to"),

@@ -293,6 +293,8 @@ def _human_risks(meant: Plan, rollout: Rollout, around: Surroundings) -> tuple[s
 
 def _landed_since(change: Change, incident: Incident, rollout: Rollout) -> bool:
     """A deploy after the onset cannot have caused it: rolling back may undo the repair."""
+    if incident.drill and incident.onset_at is None:  # it was opened before anything was wrong
+        return False
     onset = incident.began
     alive = change.status in (ChangeStatus.STARTED, ChangeStatus.SUCCEEDED)
     mine = (change.service, change.environment) == (rollout.service, rollout.environment)

@@ -231,6 +231,11 @@ def draft(incident: Incident, updates: Sequence[Update], entries: Sequence[Entry
     )
 
 
+def _is_ours(entry: Entry) -> bool:
+    """What changed nothing for those who read: a poll, the channel, and the impact, which has a field of its own."""
+    return "/poll/" in entry.source or entry.text.startswith(("channel #", "impact: "))
+
+
 def _drafted(entries: Sequence[Entry], since: datetime) -> str:
-    told = [entry for entry in entries if entry.kind in TOLD_BY_THEMSELVES and entry.at > since]
+    told = [entry for entry in entries if entry.kind in TOLD_BY_THEMSELVES and entry.at > since and not _is_ours(entry)]
     return "\n".join(f"{entry.at:%H:%M} {' '.join(entry.text.split())}" for entry in told[-DRAFTED:])

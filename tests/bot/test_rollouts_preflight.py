@@ -353,6 +353,8 @@ def test_a_newer_deploy_that_landed_since_the_onset() -> None:
     assert "v43 landed after the onset" in verdict(Verb.ROLLBACK, in_flight(), around)[1]
     failed = replace(around, changes=(replace(late, status=ChangeStatus.FAILED),))
     assert verdict(Verb.ROLLBACK, in_flight(), failed)[0] is Safety.SAFE
+    played = replace(around, incident=incident(7, drill="amazon-checkout"))  # opened before anything was wrong
+    assert verdict(Verb.ROLLBACK, in_flight(), played)[0] is Safety.SAFE
 
 
 def test_trap_a_retry_of_the_suspect_is_no_repair() -> None:

@@ -316,6 +316,8 @@ def test_the_form_begins_with_what_still_holds_and_what_happened_since():
         Entry(at=NOON - minutes(1), kind=EntryKind.ACTION, text="before"),
         Entry(at=NOON + minutes(2), kind=EntryKind.NOTE, text="a thought"),
         Entry(at=NOON + minutes(3), kind=EntryKind.ACTION, text="rollback of checkout: v42 → v41"),
+        Entry(at=NOON + minutes(4), kind=EntryKind.ACTION, text="nobody objected, 2 agreed", source="INC-7/poll/1"),
+        Entry(at=NOON + minutes(5), kind=EntryKind.INCIDENT, text="channel #inc-7-checkout opened"),
     ]
     last = update(scope="Europe", workaround="PayPal", ahead="We watch", changed="old")
     draft = updates.draft(incident(), [last], entries)
