@@ -68,7 +68,7 @@ class _Table:
         alert = settled(alert, before)
         if before and before.incident:
             self.stays_in_the_storm(self.taken(alert).group, before.incident)
-        if before and is_stale(alert, before):
+        if before and is_stale(alert, before, self.now):
             return
         if self.goes_on(alert, before):
             return

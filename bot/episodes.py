@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.model import Alert
 from bot.policy import Policy
 from bot.text import clip, one_line
 
 SEVERITY = ("severity", "priority", "level")  # labels that say how bad it is, and nothing of what it is
+LATE = timedelta(minutes=2)  # a copy that was held up
 VALUE = 60  # characters of what was measured, on a line
 
 
@@ -31,9 +32,14 @@ def settled(alert: Alert, before: Alert | None) -> Alert:
     )
 
 
-def is_stale(alert: Alert, before: Alert) -> bool:
-    """An old copy of an episode that has ended since: senders repeat themselves, and not in order."""
-    return alert.firing and not before.firing and alert.starts_at <= before.starts_at
+def is_stale(alert: Alert, before: Alert, now: datetime) -> bool:
+    """An old copy of an episode that has ended since: senders repeat themselves, and not in order.
+
+    What says so long after the end fires again, whenever it says that it began: Alertmanager names the first time
+    again for what it had lost sight of.
+    """
+    ended = before.ends_at or before.starts_at
+    return alert.firing and not before.firing and alert.starts_at <= before.starts_at and now - ended < LATE
 
 
 def is_worse(alert: Alert, before: Alert, policy: Policy) -> bool:

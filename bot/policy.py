@@ -19,9 +19,8 @@ SEVERITY_WORDS: Mapping[str, Severity] = MappingProxyType(
     | {f"sev-{s.value}": s for s in Severity}
     | {f"p{s.value}": s for s in Severity}
     | {
-        "critical": Severity.SEV2,
-        "page": Severity.SEV2,
-        "error": Severity.SEV3,
+        **dict.fromkeys(("critical", "crit", "page", "fatal", "emergency", "disaster"), Severity.SEV2),
+        **dict.fromkeys(("error", "high", "major", "urgent"), Severity.SEV3),
         "warning": Severity.SEV4,
         "warn": Severity.SEV4,
         "info": Severity.SEV5,

@@ -11,12 +11,13 @@ from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_text
 from handlers.intake.sender import Delivery, Sender, inside
 
 # The other events (a note, a status update, a ping) say nothing of whether it still fires.
+REOPENED = "incident.reopened"
 FIRING = frozenset(
     {
         "incident.triggered",
         "incident.acknowledged",
         "incident.unacknowledged",
-        "incident.reopened",
+        REOPENED,
         "incident.escalated",
         "incident.reassigned",
         "incident.delegated",
@@ -72,6 +73,7 @@ def _alert(event: _Event, delivery: Delivery) -> Alert:
     incident = event.data
     firing = event.event_type != RESOLVED
     priority = incident.priority.summary if incident.priority else ""
+    created = None if event.event_type == REOPENED else incident.created_at  # which stays what it was at first
     return facts.alert(
         "pagerduty",
         incident.id,
@@ -80,7 +82,7 @@ def _alert(event: _Event, delivery: Delivery) -> Alert:
         now=delivery.now,
         severity=priority or URGENCY.get(incident.urgency, incident.urgency),
         service=incident.service.summary if incident.service else "",
-        starts_at=incident.created_at or event.occurred_at,
+        starts_at=created or event.occurred_at,
         ends_at=None if firing else event.occurred_at,
         url=incident.html_url,
     )

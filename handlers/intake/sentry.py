@@ -71,7 +71,7 @@ def parse(delivery: Delivery) -> list[Alert]:
                 now=now,
                 severity=issue.level,
                 service=issue.project.slug,
-                starts_at=issue.first_seen,
+                starts_at=None if action == "unresolved" else issue.first_seen,  # which is when it was new
                 url=issue.permalink,
             )
         ]

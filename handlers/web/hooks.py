@@ -38,6 +38,7 @@ STRANGERS = Counter("watchkeeper_hook_untrusted_total", "Deliveries without the 
 
 SOME = 8  # names in a sentence
 WITHIN = 8.0  # seconds for an answer: Alertmanager gives up after ten, and posts all of it again
+TAKEN = ("POST", "PUT")
 QUICK = 32 * 1024  # bytes; what is no larger is read sooner than another thread would begin to
 
 
@@ -162,10 +163,10 @@ class Door:
 
 
 class Straight(Route):
-    """A post without a query: for what FastAPI would look for, and not find, an alert could be taken in."""
+    """A post or put without a query: for what FastAPI would look for, and not find, an alert could be taken in."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
+        if scope["type"] != "http" or scope["method"] not in TAKEN or scope["query_string"]:
             return Match.NONE, {}
         return super().matches(scope)
 
@@ -177,7 +178,7 @@ def straight(door: Door) -> list[BaseRoute]:
         named = request.path_params
         return await door.answer(named["source"], request, named.get("token", ""))
 
-    return [Straight(path, hook, methods=["POST"]) for path in ("/hooks/{source}", "/hooks/{source}/{token}")]
+    return [Straight(path, hook, methods=TAKEN) for path in ("/hooks/{source}", "/hooks/{source}/{token}")]
 
 
 def router(door: Door) -> APIRouter:

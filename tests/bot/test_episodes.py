@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.alerts import triage
 from bot.decision import Decision, FurnishChannel, PostCard
+from bot.episodes import is_stale
 from bot.model import Alert, Entry, Incident, Severity
 from bot.policy import Policy
 from tests.bot.test_alerts import NOTHING, alerts, incidents, seen, texts
@@ -181,3 +182,10 @@ def test_when_it_is_calm_it_is_told_as_before() -> None:
 def test_how_often_is_configured() -> None:
     said, _ = flapping(12, every=1, policy=Policy(flaps_after=2, flaps_within=minutes(60)))
     assert said[-1] == "HighErrorRate is flapping: it fired 3 times within 1 h, and is only counted until calm"
+
+
+def test_long_after_its_end_an_old_beginning_is_no_old_copy() -> None:
+    """Alertmanager names the first time again for what it had lost sight of."""
+    again, ended = alert(), alert(firing=False, ends_at=NOON + minutes(5))
+    assert is_stale(again, ended, NOON + minutes(6))
+    assert not is_stale(again, ended, NOON + minutes(8))

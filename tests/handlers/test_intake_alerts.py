@@ -85,3 +85,12 @@ def test_how_many_were_left_out(sender: str, said: Any, meant: int) -> None:
     body = json.dumps({"alerts": [], "truncatedAlerts": said}).encode()
     assert ALL[sender].left_out(Delivery(body=body, now=NOW)) == meant
     assert ALL[sender].left_out(Delivery(body=b"[]", now=NOW)) == 0
+
+
+def test_what_is_opened_again_begins_anew() -> None:
+    """PagerDuty's and Sentry's own time of the beginning stays what it was at first."""
+    event = json.loads((SENDERS / "pagerduty" / "triggered.json").read_bytes())["event"]
+    reopened = event | {"event_type": "incident.reopened", "occurred_at": "2030-01-01T00:00:00Z"}
+    assert sample("pagerduty", "triggered.json", event=reopened).starts_at.year == 2030
+    again = sample("sentry", "issue-resolved.json", action="unresolved")
+    assert (again.firing, again.starts_at) == (True, NOW)

@@ -325,6 +325,12 @@ def test_too_much_is_asked_to_come_again_and_nothing_accepted_is_lost(door: Door
     assert {change.version for change in door.changes} == {"v0", "v1", "v2"}
 
 
+def test_a_put_is_taken_like_a_post(door: Door) -> None:
+    """Grafana's contact point has both."""
+    answer = door.http.put("/hooks/deploys", json=DEPLOY, headers={"authorization": f"Bearer {SECRET}"})
+    assert answer.status_code == 202, answer.text
+
+
 def test_a_stranger_uses_up_nobodys_share(door: Door) -> None:
     door.let(Source(name="deploys", sender=SENDERS["deploys"], secrets=(SECRET,), per_minute=1))
     for _ in range(5):
