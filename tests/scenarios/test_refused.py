@@ -72,8 +72,8 @@ def test_a_delivery_that_cannot_be_taken_is_one_sentence(
 
 def test_a_method_that_an_address_does_not_take_is_one_sentence(still: Story) -> None:
     answer = still.http.get("/hooks/deploys", headers=still.bearer())
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert answer.json()["detail"] == "/hooks/deploys takes POST only; see /docs. Nothing was stored."
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT")
+    assert answer.json()["detail"] == "/hooks/deploys takes POST and PUT only; see /docs. Nothing was stored."
 
 
 def test_a_dry_run_answers_what_was_understood_and_stores_nothing(still: Story) -> None:
