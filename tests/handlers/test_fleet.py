@@ -23,6 +23,7 @@ from storage.store import Store
 from tests.bot.rollout_values import hold, idle, in_flight, skew
 from tests.providers.shops import Front, Shop, target
 from tests.storage.helpers import keep
+from tests.values import incident
 
 ID = "payments/production"
 POLICY = Policy(
@@ -134,6 +135,7 @@ def test_one_server_that_was_left_behind_is_named_after_the_deadline_and_held(wo
 def test_a_route_that_groups_its_service_elsewhere_takes_no_hold_away(world: World, shop: Shop) -> None:
     routed = replace(POLICY, routes=(Route(match={"service": ("payments",)}, group="shop"),))
     elsewhere = replace(world, policy=routed)
+    keep(world.store, incident(1, version=0, service="payments", group=ID))  # as somebody declared it
     shop.cluster.stray("debug", "shop/payments:v39", service="payments")
     for _ in range(2):
         checks(elsewhere)
