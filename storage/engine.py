@@ -99,15 +99,15 @@ def _sqlite(url: URL, patience: timedelta) -> Engine:
         _write_ahead(connection, patience)
         connection.execute("PRAGMA synchronous = FULL")  # in WAL mode, NORMAL loses the last commits with the power
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", True)
-        # A writer that begins as a reader can fail in the middle, when another has written since.
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA query_only = {not writes:d}")
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-
     return engine
+
+
+def _begin(connection: Connection, *, writes: bool) -> None:
+    """What the driver leaves to us; not as the engine's event, since then every statement looks for more of them."""
+    # A writer that begins as a reader can fail in the middle, when another has written since.
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA query_only = {not writes:d}")
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _write_ahead(connection: sqlite3.Connection, patience: timedelta) -> None:
@@ -192,20 +192,22 @@ class Transactions:
         self.one_by_one: AbstractContextManager[Any] = threading.RLock() if in_memory(engine) else nullcontext()
         self.guard = threading.Lock()
         self.open = 0
-        options: dict[str, Any] = {"writes": False}
-        if not self.is_sqlite:
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self.reader = engine.execution_options(**options)
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self.reader = engine.execution_options(**options) if options else engine
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One snapshot, whatever others commit meanwhile."""
         with self.counted(), plainly(), self.one_by_one, self.reader.begin() as connection:
+            if self.is_sqlite:
+                _begin(connection, writes=False)
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         with self.counted(), plainly(), self.one_by_one, self.engine.begin() as connection:
+            if self.is_sqlite:
+                _begin(connection, writes=True)
             yield connection
 
     @contextmanager

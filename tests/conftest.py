@@ -3,7 +3,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from bot.policy import Policy
 from handlers.app import console
 from tests.databases import Shelf, database, databases, postgres, shelf, sqlite_template
-from tests.story import SHOP, Story, told
+from tests.story import SHOP, Lobby, Story, told
 
 # How long an example takes says more of the machine than of the code. Other examples come with every run; for many at
 # once: make test ARGS="--hypothesis-profile=thorough".
@@ -72,10 +72,16 @@ Tell = Callable[..., AbstractContextManager[Story]]
 
 
 @contextmanager
-def opened(shelf: Shelf, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
+def opened(shelf: Shelf, lobby: Lobby, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
     """On SQLite; what differs between the engines is tested in tests/storage."""
-    with shelf.lend() as store, told(store, folder, policy) as story:
+    with shelf.lend() as store, told(store, folder, lobby, policy) as story:
         yield story
+
+
+@pytest.fixture(scope="session")
+def lobby() -> Iterator[Lobby]:
+    with closing(Lobby()) as lobby:
+        yield lobby
 
 
 @pytest.fixture
@@ -87,9 +93,9 @@ def quietly() -> Iterator[None]:
 
 
 @pytest.fixture
-def tell(quietly: None, tmp_path: Path, shelf: Shelf) -> Tell:
+def tell(quietly: None, tmp_path: Path, shelf: Shelf, lobby: Lobby) -> Tell:
     """Opens a story under a policy: `with tell(POLICY) as story`."""
-    return partial(opened, shelf, tmp_path)
+    return partial(opened, shelf, lobby, tmp_path)
 
 
 @pytest.fixture
@@ -99,7 +105,7 @@ def story(tell: Tell) -> Iterator[Story]:
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf) -> Iterator[Callable[[], Story]]:
+def lasting(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf, lobby: Lobby) -> Iterator[Callable[[], Story]]:
     """Opens stories that the tests of a module share, where each has to leave them as they were."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(opened(shelf, tmp_path_factory.mktemp("lasting")))
+        yield lambda: stack.enter_context(opened(shelf, lobby, tmp_path_factory.mktemp("lasting")))

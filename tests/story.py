@@ -13,9 +13,9 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from fastapi.testclient import TestClient
@@ -143,12 +143,48 @@ class Spoiler:
         self.left -= 1
 
 
+class Standing:
+    """The world that a web app works for: another one with each story."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world, name)
+
+
+class Lobby:
+    """Web apps, lent again when a story has ended: to build one takes longer than many a story."""
+
+    def __init__(self) -> None:
+        self.free: list[tuple[Standing, TestClient]] = []
+        self.rooms = ExitStack()  # their event loops
+
+    def lend(self, world: World) -> tuple[Standing, TestClient]:
+        return self.free.pop() if self.free else self.build(Standing(world))
+
+    def build(self, standing: Standing) -> tuple[Standing, TestClient]:
+        sources = {name: Source(name=name, sender=sender, secrets=(TOKEN,)) for name, sender in SENDERS.items()}
+        world = cast(World, standing)
+        entrance = Entrance(token=TOKEN)
+        web = server.build(world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=entrance)
+        return standing, self.rooms.enter_context(TestClient(web, raise_server_exceptions=False))
+
+    def close(self) -> None:
+        self.rooms.close()
+
+
+@cache
+def app_manifest() -> dict[str, Any]:
+    return manifest({})
+
+
 class Story:
-    def __init__(self, store: Store, folder: Path, policy: Policy = SHOP) -> None:
+    def __init__(self, store: Store, folder: Path, lobby: Lobby, policy: Policy = SHOP) -> None:
         self.clock = FrozenClock(NOON)
         self.sandbox = Sandbox.build(self.clock)
         self.slack, self.cluster, self.shop = self.sandbox.workspace, self.sandbox.cluster, self.sandbox.shop
-        self.slack.install(manifest({}))
+        self.slack.install(app_manifest())
         self.served = serve(application(self.sandbox))
         self.store = store
         self.policy = policy
@@ -165,7 +201,8 @@ class Story:
         self.alarms: Alarms | None = None
         self.away_webhook = AwayWebhook(f"{self.served.url}/phone")
         self.vendor_pages = VendorSites()
-        self.rooms = ExitStack()  # the web server's event loop
+        self.lobby = lobby
+        self.desk: tuple[Standing, TestClient] | None = None
         self.world = self.wire()
         self.drain: Callable[[World], int] = outbox.drain
         self.spoilers: list[Spoiler] = []
@@ -201,18 +238,15 @@ class Story:
         for transport in list(self.slack.courier.transports):
             self.slack.disconnect(transport)
         self.slack.connect(over(bolt.build(world, client, identity, executor=Inline())))
-        self.rooms.close()
-        vars(self).pop("http", None)
         return world
 
-    @cached_property
+    @property
     def http(self) -> TestClient:
-        """The pages, hooks and API of the bot as it is wired now; made when somebody comes."""
-        sources = {name: Source(name=name, sender=sender, secrets=(TOKEN,)) for name, sender in SENDERS.items()}
-        web = server.build(
-            self.world, sources, API_TOKEN, ready=lambda: "", gate_tokens=(TOKEN,), entrance=Entrance(token=TOKEN)
-        )
-        return self.rooms.enter_context(TestClient(web, raise_server_exceptions=False))
+        """The pages, hooks and API of the bot as it is wired now."""
+        self.desk = self.desk or self.lobby.lend(self.world)
+        standing, client = self.desk
+        standing.world = self.world
+        return client
 
     def probe(self, service: str = "search", every: timedelta = timedelta(seconds=5), **other: Any) -> None:
         """From now on a page of the shop is looked at, to see whether it has prices."""
@@ -250,7 +284,9 @@ class Story:
             spoiler.see(method, self.slack.faults)
 
     def close(self) -> None:
-        self.rooms.close()
+        if self.desk:
+            self.desk[1].cookies.clear()
+            self.lobby.free.append(self.desk)
         self.served.close()
         self.cluster.close()
         self.kubernetes.close()
@@ -538,9 +574,9 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 @contextmanager
-def told(store: Store, folder: Path, policy: Policy = SHOP) -> Iterator[Story]:
+def told(store: Store, folder: Path, lobby: Lobby, policy: Policy = SHOP) -> Iterator[Story]:
     """`store` is without a row, and stays the lender's."""
-    story = Story(store, folder, policy)
+    story = Story(store, folder, lobby, policy)
     try:
         yield story
     finally:
