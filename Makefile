@@ -7,8 +7,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 STAMP := .venv/.installed
-# One more than there are cores: many tests wait for a server, a lock or a browser now and then.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# More than there are cores: many tests wait for a server, a lock or a browser now and then.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 LOCK := .venv-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
@@ -41,7 +41,7 @@ test: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -p tests.forks --workers $(WORKERS) $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## format, lint, types, layers

@@ -23,6 +23,7 @@ import psycopg
 import pytest
 
 from storage.store import Store
+from tests.forks import WORKER
 from tests.required import missing
 from tests.storage import server
 
@@ -123,7 +124,7 @@ def held(store: Store) -> sqlite3.Connection:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """The server that all processes of this run share."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = base.parent if WORKER in os.environ else base
     try:
         with locked(shared / "postgres.lock"):
             folder, guest = join(shared / "postgres")
