@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from bot import incidents, storms
 from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
@@ -74,17 +75,17 @@ class _Table:
             return
         if before and self.is_repeat(alert, before):
             silence = self.silence_of(alert) if before.silenced and alert.firing else before.silenced
-            known = replace(alert, incident=before.incident, asked=before.asked, silenced=silence)
-            self.remember(replace(known, count=before.count + 1))
+            count, incident = before.count + 1, before.incident
+            self.remember(alert, incident=incident, asked=before.asked, silenced=silence, count=count)
         elif alert.firing and (silence := self.silence_of(alert)):
-            self.remember(replace(alert, silenced=silence))
+            self.remember(alert, silenced=silence)
         elif alert.firing:
             flapped = flaps(alert, self.policy, self.now)
             alert = fires_again(alert, self.policy, self.now)
             taken = self.taken(alert)
             incident = self.incident_for(taken, flapped=flapped)
             asked = "" if incident else self.question_for(taken)
-            self.remember(replace(alert, incident=incident, asked=asked, silenced=""))
+            self.remember(alert, incident=incident, asked=asked, silenced="")
         else:
             self.remember(self.ended(alert, before) if before else alert)
             if before and before.incident:
@@ -103,11 +104,11 @@ class _Table:
         if was is None or incident is None or was.incident != incident.id:
             return False
         if alert.key in self.turned and not alert.firing:
-            self.remember(replace(alert, incident=incident.id))
+            self.remember(alert, incident=incident.id)
             return True
         if not (alert.key in self.turned or self.is_worse(alert, was)):
             return False
-        self.remember(replace(alert, incident=incident.id, count=was.count + 1))
+        self.remember(alert, incident=incident.id, count=was.count + 1)
         words = moved(self.taken(alert).alert, self.taken(was).alert, self.policy)
         self.moved[incident.id].append((alert, words))
         self.raise_(incident, alert)
@@ -145,8 +146,9 @@ class _Table:
         group = self.taken(alert).group
         return not (alert.firing and before.incident) or group in self.open or group in self.recent
 
-    def remember(self, alert: Alert) -> None:
-        self.known[alert.key] = self.alerts[alert.key] = replace(alert, last_at=self.now)
+    def remember(self, alert: Alert, **known: Any) -> None:
+        """With what is `known` of it now."""
+        self.known[alert.key] = self.alerts[alert.key] = replace(alert, last_at=self.now, **known)
 
     def tell(self, incident: str, alert: Alert, lines: dict[str, list[Alert]], *, flapped: bool) -> None:
         """A line of its own, one that it flaps, or none: `flapped` is whether it did before this."""

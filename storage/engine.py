@@ -89,7 +89,8 @@ def _sqlite(url: URL, patience: timedelta) -> Engine:
     if url.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     else:
-        options |= {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS}
+        # The one that was used last has its pages at hand; in turn, each would hold up to 2 MB of them.
+        options |= {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS, "pool_use_lifo": True}
     engine = create_engine(url, **options)
 
     @event.listens_for(engine, "connect")

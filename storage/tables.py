@@ -32,6 +32,7 @@ def where(condition: str) -> dict[str, Any]:
 
 
 class Row(SQLModel):
+    model_config = {"defer_build": True}  # rows are read and written as tables: nothing is validated here
     metadata = MetaData(
         naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
     )

@@ -12,6 +12,7 @@ from sqlalchemy import DateTime, Dialect, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 NUL = "\N{SYMBOL FOR NULL}"
+WRITER = json.JSONEncoder(separators=(",", ":"))  # made once: json.dumps makes one for each value
 LONGEST_KEY = 600  # bytes; PostgreSQL indexes rows of up to 2,704
 
 
@@ -79,7 +80,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        return json.dumps(value, separators=(",", ":"))
+        return WRITER.encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

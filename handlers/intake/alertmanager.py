@@ -62,7 +62,8 @@ def title(item: Item) -> str:
 
 def link(item: Item, names: tuple[str, ...]) -> str | None:
     """The first annotation of these that leads somewhere."""
-    return next((url for name in names if (url := to_url(item.annotations.get(name)))), None)
+    given = (item.annotations[name] for name in names if name in item.annotations)
+    return next((url for text in given if (url := to_url(text))), None)
 
 
 SENDER = Sender(title="Prometheus Alertmanager, and what copies its webhook", parse=parse, left_out=truncated)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import httpx
 
 from bot.errors import Away, ProviderError
+from handlers.providers.http import client
 
 SECONDS = httpx.Timeout(5.0, connect=3.0)
 LARGEST = 1024 * 1024
@@ -14,7 +17,12 @@ class Fetch:
     """A redirect is not followed: whoever checked the address checked this one."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._client = httpx.Client(timeout=SECONDS, transport=transport, follow_redirects=False)
+        self._transport = transport
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Most bots never need one."""
+        return client(timeout=SECONDS, transport=self._transport, follow_redirects=False)
 
     def __call__(self, url: str) -> bytes:
         """Raises ProviderError."""

@@ -21,6 +21,7 @@ from bot.errors import ProviderError
 from bot.model import Story
 from handlers.intake import deploys
 from handlers.intake.sender import Delivery
+from handlers.providers.http import client
 from handlers.world import Cast
 
 ROOT = Path(__file__).resolve().parents[2]  # where the packages stand
@@ -54,7 +55,6 @@ class Stages:
         self.casts: dict[str, Cast] = {}  # by address
         self.known: tuple[Story, ...] = ()
         self.guard = threading.Lock()
-        self.client = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
 
     def stories(self) -> tuple[Story, ...]:
         """Asked of the sandbox once."""
@@ -102,7 +102,6 @@ class Stages:
     def close(self) -> None:
         for incident in list(self.running):
             self.end(incident)
-        self.client.close()
 
     def _spawn(self, *words: str) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if name in KEPT}
@@ -118,7 +117,8 @@ class Stages:
 
     def _state(self, address: str) -> Any:
         try:
-            return self.client.get(f"{address}/stage").raise_for_status().json()
+            with client(trust_env=False, timeout=ANSWER_SECONDS) as here:
+                return here.get(f"{address}/stage").raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise ProviderError("the drill's stage", f"it does not answer ({type(error).__name__})") from None
 

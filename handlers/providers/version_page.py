@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import httpx
 
 from bot.errors import Away, ProviderError
@@ -16,8 +18,12 @@ LARGEST = 64 * 1024  # a page that says a version is small
 
 class VersionPage:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        # Servers are asked each by itself, so neither a proxy nor a redirect may answer for them.
-        self._client = client(timeout=SECONDS, transport=transport, trust_env=False, follow_redirects=False)
+        self._transport = transport
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Servers are asked each by itself, so neither a proxy nor a redirect may answer for them."""
+        return client(timeout=SECONDS, transport=self._transport, trust_env=False, follow_redirects=False)
 
     def version(self, url: str, field: str) -> str:
         """What stands under `field` of the JSON object, or the whole text without one. Raises ProviderError."""

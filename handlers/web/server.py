@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from slack_bolt import App
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -20,6 +21,8 @@ from handlers.world import World
 from storage.store import Busy, Conflict
 
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+# The framework would look for OpenTelemetry at each request, and write addresses, which hold tokens, into its spans.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,12 @@ def build(
     """
     door = hooks.Door(world, sources)
     app = FastAPI(
-        title="Watchkeeper", docs_url="/docs", redoc_url=None, redirect_slashes=False, routes=hooks.straight(door)
+        title="Watchkeeper",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        routes=hooks.straight(door),
+        telemetry=SILENT,
     )
     app.include_router(hooks.router(door), tags=["hooks"])
     for source in sources.values():

@@ -504,6 +504,11 @@ def test_a_slack_on_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.Mo
     assert connect(BOT_TOKEN).proxy == "http://proxy.example:3128"
 
 
+def test_whom_this_system_trusts_is_read_once_and_not_for_every_call() -> None:
+    assert connect(BOT_TOKEN).ssl is not None
+    assert connect(BOT_TOKEN).ssl is connect(BOT_TOKEN).ssl
+
+
 def test_nothing_is_kept_for_longer_than_it_is_true(desk: Desk) -> None:
     kept = slack.Kept[str](timedelta(seconds=10), desk.clock.now, most=2)
     for key in ("a", "b", "c"):
