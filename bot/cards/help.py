@@ -46,11 +46,11 @@ def help_card(command: str, verbs: Mapping[str, Usage], about: str = "", name: s
     if not word:
         return _now(command, name, shown, known)
     if word == ALL:
-        return _lines(f"What {name} can do", name, shown, tuple(shown))
+        return _lines(command, f"What {name} can do", name, shown, tuple(shown))
     if word in known:
-        return _lines(f"{name}: {word}", name, shown, known[word])
+        return _lines(command, word.capitalize(), name, shown, known[word])
     if verb in shown:
-        return _lines(f"{name} {verb}", name, shown, (verb,))
+        return _lines(command, f"{name} {verb}", name, shown, (verb,))
     close = nearest(word, [*known, *shown])
     meant = f" Did you mean {text.code(f'{name} help {close}')}?" if close else ""
     return _now(command, name, shown, known, f"I have no help on {text.code(word, 40)}.{meant}")
@@ -69,7 +69,7 @@ def _now(
 ) -> Card:
     """`instead`: why it is this that is shown; mrkdwn."""
     needed = NOW.get(command, ())
-    rest = [f"*{topic}*  {text.brief(', '.join(several), 300)}" for topic, several in known.items()]
+    rest = [f"*{topic.capitalize()}*  {text.brief(', '.join(several), 300)}" for topic, several in known.items()]
     buttons = [press(topic.capitalize(), f"{command} help {topic}", f"help.{topic}") for topic in known]
     everything = press("Everything", f"{command} help {ALL}", f"help.{ALL}")
     blocks: list[Block] = [
@@ -83,8 +83,10 @@ def _now(
     return Card(text=f"What {text.brief(name, 80)} can do", blocks=tuple(blocks))
 
 
-def _lines(title: str, name: str, verbs: Mapping[str, Usage], several: tuple[str, ...]) -> Card:
-    return Card(text=text.brief(title, 150), blocks=tuple(paged([_line(name, verb, verbs[verb]) for verb in several])))
+def _lines(command: str, title: str, name: str, verbs: Mapping[str, Usage], several: tuple[str, ...]) -> Card:
+    title = text.brief(title, 150)
+    lines = paged([f"*{title}*", *(_line(name, verb, verbs[verb]) for verb in several)])
+    return Card(text=title, blocks=(*lines, actions(press("All topics", f"{command} help", "help"))))
 
 
 def _line(name: str, verb: str, usage: Usage) -> str:
