@@ -190,10 +190,11 @@ def _openly(*, ticked: bool) -> Block:
     return field(OPENLY, "Customers, too?", element, optional=True)
 
 
-def before_it_goes(advice: Sequence[Advice]) -> Iterator[Block]:
-    """What could be better, at the top of a form that comes back."""
+def before_it_goes(advice: Sequence[Advice], labels: Mapping[str, str] = LABELS) -> Iterator[Block]:
+    """What could be better, at the top of a form that comes back. `labels` of its fields, where it has several."""
     if advice:
-        lines = [f"• *{LABELS.get(one.field, one.field)}*: {text.brief(one.words, 250)}" for one in advice]
+        about = [f"*{labels[one.field]}*: " if one.field in labels else "" for one in advice]
+        lines = [f"• {label}{text.brief(one.words, 250)}" for label, one in zip(about, advice, strict=True)]
         yield section("\n".join([":bulb: *Before it goes out*", *lines]), n=2900)
 
 

@@ -50,7 +50,7 @@ def publish_modal(
             f"Publish {incident.id}",
             "Publish anyway" if advice else "Publish",
             (
-                *before_it_goes(advice),
+                *before_it_goes(advice, {}),
                 context(f":mega: Everybody can read this. {said}"),
                 field("title", "Title", title, "In the customers' words.", optional=bool(states)),
                 field("text", "What should customers know?", text, "No names, no hosts, no promise of when it ends."),
