@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
-from bot.commands import Ask
+from bot.commands import Ask, incident_id
 from bot.consent import in_words, who_may
 from bot.errors import Refused
 from bot.model import Assignment, Phase
@@ -49,11 +49,17 @@ def of(ask: Ask) -> Act | None:
     verb, words = ask.split()
     if ask.command != "incident":
         return None
-    if verb == "status" and words.lower().split()[-1:] == [Phase.RESOLVED]:
+    if verb == "status" and _phase(words) == Phase.RESOLVED:
         return Act.RESOLVE
     if verb == "maintenance" and not words:
         return None  # shows what is planned
     return VERBS.get(verb)
+
+
+def _phase(words: str) -> str:
+    """The first word, or that behind the incident."""
+    first, *more = words.lower().split() or [""]
+    return next(iter(more), "") if incident_id(first) and not first.isdigit() else first
 
 
 def is_open(act: Act, policy: Policy) -> bool:

@@ -67,8 +67,8 @@ def _addresses(destination: Destination) -> tuple[str, ...]:
     return destination.to.addresses if isinstance(destination.to, Mailbox) else ("",)
 
 
-def closing(told: Sequence[Delivery], update: Update, policy: Policy, now: datetime) -> tuple[Delivery, ...]:
-    """The end, for all who were told of the incident; it says nothing that somebody would have to agree to."""
+def to_those_told(told: Sequence[Delivery], update: Update, policy: Policy, now: datetime) -> tuple[Delivery, ...]:
+    """The end, or that it was none, for all who were told of the incident; nobody would have to agree to that."""
     known = {destination.name for destination in policy.broadcasts}
     routes = {one.route: one for one in told if one.state in REACHED and one.destination in known}
     return tuple(

@@ -11,7 +11,36 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.errors import Refused
-from bot.text import code
+from bot.text import code, is_person
+
+# What other tools, and people in a hurry, call a verb: it is done as if the verb had been typed.
+CALLED: Mapping[str, Mapping[str, str]] = {
+    "incident": {
+        "new": "declare",
+        "create": "declare",
+        "open": "declare",
+        "start": "declare",
+        "close": "resolve",
+        "severity": "sev",
+        "phase": "status",
+        "assign": "role",
+        "escalate": "page",
+        "tasks": "task",
+        "todo": "task",
+        "followups": "followup",
+        "summary": "catchup",
+    },
+    "rollout": {
+        "stop": "pause",
+        "hold": "pause",
+        "halt": "pause",
+        "continue": "resume",
+        "unpause": "resume",
+        "undo": "rollback",
+        "revert": "rollback",
+        "status": "show",
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +54,9 @@ class Ask:
     trigger: str = ""  # Slack's permission to open a modal, good for 3 s
 
     def split(self) -> tuple[str, str]:
-        """The verb and the rest, verb in lower case; both may be ""."""
+        """The verb and the rest, verb in lower case and by our name for it; both may be ""."""
         verb, _, rest = self.text.strip().partition(" ")
-        return verb.lower(), rest.strip()
+        return CALLED.get(self.command, {}).get(verb.lower(), verb.lower()), rest.strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +91,8 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "list": Usage("", "Open incidents"),
         "show": Usage("[INC-n]", "The card, for you alone"),
         "sev": Usage("1-5 [why]", "Change the severity"),
-        "status": Usage("investigating|identified|mitigating|monitoring|resolved", "Change the phase"),
-        "update": Usage("[text]", "Publish a status update; without text, a form"),
+        "status": Usage("investigating|identified|mitigating|monitoring|resolved [why]", "Change the phase"),
+        "update": Usage("[--phase …] [text]", "Publish a status update; without text, a form"),
         "publish": Usage(
             "[--on COMPONENT=STATE] [--title …] [--phase …] [text]", "Tell customers on the status page; or a form"
         ),
@@ -111,13 +140,13 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "answer": Usage("ASK-n open|join INC-n|dismiss", "Say whether what was asked is an incident", hidden=True),
         "timeline": Usage("[INC-n]", "The last lines of the timeline"),
         "postmortem": Usage("[INC-n]", "Draft the postmortem anew"),
-        "help": Usage("", "This list"),
+        "help": Usage("[all|TOPIC|VERB]", "What you need now, and where the rest is"),
     },
     "rollout": {
         "list": Usage("", "Every configured rollout"),
         "show": Usage("SERVICE [ENVIRONMENT]", "One rollout: steps, weight, versions, replicas"),
         "check": Usage("SERVICE [verb] [--to REV]", "Would it be safe? Every reason named; nothing is changed"),
-        "pause": Usage("SERVICE", "Stop it where it is, at once"),
+        "pause": Usage("SERVICE [why]", "Stop it where it is, at once"),
         "resume": Usage("SERVICE", "Go on after a pause"),
         "promote": Usage("SERVICE [--full]", "Go one step on; --full skips all that remain"),
         "abort": Usage("SERVICE", "In flight: traffic back to the stable version, the spec as it is"),
@@ -142,7 +171,7 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
         "gates": Usage("SERVICE", "The URLs that a controller or a pipeline asks before it moves"),
         "confirm": Usage("ID [SERVICE]", "Do what was previewed", hidden=True),
         "cancel": Usage("ID", "Forget what was previewed", hidden=True),
-        "help": Usage("", "This list"),
+        "help": Usage("[all|TOPIC|VERB]", "What you need now, and where the rest is"),
     },
 }
 
@@ -170,11 +199,19 @@ def must_be_known(words: str, options: Collection[str], example: str) -> None:
 
 
 def unknown_verb(command: str, verb: str) -> Refused:
+    if command == "incident" and (id := incident_id(verb)):
+        return Refused(f"Say what about {id}.", instead=f"/incident show {id}")
     close = nearest(verb, [v for v, usage in COMMANDS[command].items() if not usage.hidden])
     return Refused(f"I do not know {code(verb, 40)}.", instead=f"/{command} {close}" if close else f"/{command} help")
 
 
 PERSON = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>$")
+BARE_ID = re.compile(r"[UW][A-Z0-9]{4,}")
+
+
+def is_mention(word: str) -> bool:
+    """Whether it is written as a person is: a mention, a bare id, or a name behind an @."""
+    return bool(word.startswith("@") or PERSON.match(word) or BARE_ID.fullmatch(word))
 
 
 def person(word: str) -> str:
@@ -182,9 +219,33 @@ def person(word: str) -> str:
 
     Raises Refused where the word is neither.
     """
-    if match := PERSON.match(word) or re.fullmatch(r"([UW][A-Z0-9]{4,})", word):
+    if match := PERSON.match(word):
         return match[1]
+    if BARE_ID.fullmatch(word):
+        return word
     raise Refused(f"I do not know who {code(word, 40)} is: pick the person from Slack's @ list.")
+
+
+NAMED = re.compile(r"<([@#])[A-Z0-9]+\|([^<>|]+)>")
+
+
+def again(words: str, n: int = 200) -> str:
+    """Somebody's words in a line to type: names as one types them, and nothing that Slack reads as markup."""
+    return code(as_typed(words), n)[1:-1]
+
+
+def as_typed(words: str) -> str:
+    """With "@bob" for a mention of Bob: what is not to be a mention, and not read as markup either."""
+    return NAMED.sub(r"\1\2", words)
+
+
+def must_be_somebody(by: str, otherwise: str, instead: str = "") -> None:
+    """Raises Refused for who is nobody in Slack, such as the command line without `--as`: `otherwise` says why."""
+    if not is_person(by):
+        raise Refused(
+            f"{code(by, 40)} is nobody in Slack, and {otherwise}: say who with `--as`. Nothing was changed.",
+            instead=instead,
+        )
 
 
 INCIDENT_ID = re.compile(r"^(?:inc-?)?(\d{1,9})$", re.IGNORECASE)

@@ -194,6 +194,10 @@ class TellResolved(_Effect):
     """Tell all who heard of incident `subject` that it is over."""
 
 
+class TellReopened(_Effect):
+    """Tell all who heard that incident `subject` is over that it is not."""
+
+
 class ActOnRollout(_Effect):
     """Do what rollout request `subject` asks, if the rollout is still where it was reviewed."""
 
@@ -485,6 +489,7 @@ Effect = (
     | Broadcast
     | Deliver
     | TellResolved
+    | TellReopened
     | ActOnRollout
     | VerifyRollout
     | WatchRollout

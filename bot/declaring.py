@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from bot.commands import must_be_known
+from bot.commands import Invalid, again, as_typed, must_be_known, must_be_somebody
 from bot.decision import Decision
 from bot.errors import Refused
-from bot.incidents import channel_name, open_
+from bot.incidents import UNNAMED, channel_name, open_
 from bot.model import Assignment, Entry, EntryKind, Incident, Role, Severity
 from bot.policy import Policy, Service
 from bot.roles import instructed
-from bot.text import brief, code, one_line
+from bot.text import brief, code, is_person, mention, one_line
 
 NEW, PRIVATE = "--new", "--private"
+OTHER = "other"  # the form's word for a service that it does not list
 FLAG = re.compile(r"(?<!\S)(?:--|[—–])(new|private)(?!\S)", re.IGNORECASE)  # some keyboards make one dash of two
-SEVERITY_IN_TEXT = re.compile(r"(?<!\w)sev-?([1-5])(?!\w)", re.IGNORECASE)
+# "sev2", "SEV-2", "sev 2", "severity: 2", "P1", "(sev2)", "--sev=2". P6 to P9, p50 and p99 are other words.
+SEVERITY = re.compile(
+    r"(?<![\w.-])(?:--|[—–])?(?:(?:sev|severity)[\s:=#-]{0,2}(\d+)|p-?([0-5]))(?![\w-]|\.\d)", re.IGNORECASE
+)
+EMPTIED = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}")
+EDGES = " \t\n,;:·–—-"
+LEVELS = frozenset(map(int, Severity))
 ALIKE = 0.75  # of 1.0: how much two titles have in common
 SHORT = 3  # words of fewer letters say little
 
@@ -38,23 +45,63 @@ class Declaration:
 
 
 def parse(text: str, policy: Policy) -> Declaration:
-    """Severity and service are taken from the words; what is left out gets a default and can be changed."""
+    """A typed line: severity and service are taken from the words; what is left out gets a default and can be changed.
+
+    Raises Refused.
+    """
     flags = {flag.lower() for flag in FLAG.findall(text)}
     text = FLAG.sub("", text)
-    must_be_known(text, ("new", "private"), "/incident declare --private checkout is down sev2")
-    severity = SEVERITY_IN_TEXT.search(text)
-    title = " ".join(SEVERITY_IN_TEXT.sub("", text).split())
+    must_be_known(SEVERITY.sub("", text), ("new", "private"), "/incident declare --private checkout is down sev2")
+    what = replace(read(text, policy), new="new" in flags, private="private" in flags)
+    must_be_severity(text, what)
+    return what
+
+
+def read(text: str, policy: Policy) -> Declaration:
+    """What stands in a title. Of two severities it is the worse one."""
+    text = as_typed(text)
+    levels = [level for level in _levels(text) if level in LEVELS]
+    title = EMPTIED.sub("", SEVERITY.sub("", text)) if levels else text
+    title = " ".join(title.split()).strip(EDGES if levels else "")
     words = re.findall(r"[\w.-]+", title.lower())
     service = next((name for name in policy.services if name.lower() in words), "")
     after = words[words.index(service.lower()) + 1 :][:1] if service else []  # as a rollout is called
     places = [there.environment for there in policy.own(service).everywhere if there.environment.lower() in after]
     return Declaration(
-        title=title or "Unnamed incident",
+        title=title if re.search(r"\w", title) else UNNAMED,
         service=service,
         environment="".join(places),
-        severity=Severity(int(severity[1])) if severity else Severity.SEV3,
-        new="new" in flags,
-        private="private" in flags,
+        severity=Severity(min(levels)) if levels else Severity.SEV3,
+    )
+
+
+def entered(title: str, service: str, severity: Severity, policy: Policy) -> Declaration:
+    """A form: what was left out, or as it was, is read from the title. Raises Invalid."""
+    what = read(title, policy)
+    try:
+        must_be_severity(title, what)
+    except Refused as refusal:
+        raise Invalid({"title": refusal.why}) from None
+    if service not in ("", what.service):
+        what = replace(what, service="" if service == OTHER else service, environment="")
+    return what if severity is Declaration.severity else replace(what, severity=severity)
+
+
+def _levels(text: str) -> list[int]:
+    return [int(sev or p) for sev, p in SEVERITY.findall(text)]
+
+
+def must_be_severity(text: str, what: Declaration) -> None:
+    """Raises Refused where a number is none of ours: what is meant by SEV0 or SEV9 is not for us to guess."""
+    wrong = next((found for found in SEVERITY.finditer(text) if int(found[1] or found[2]) not in LEVELS), None)
+    if wrong is None:
+        return
+    nearest = min(max(int(wrong[1] or wrong[2]), Severity.SEV1), Severity.SEV5)
+    flags = [flag for flag, there in ((NEW, what.new), (PRIVATE, what.private)) if there]
+    title = "" if what.title == UNNAMED else SEVERITY.sub("", what.title)
+    raise Refused(
+        f"{code(wrong[0], 40)} is not a severity: 1 is the worst, 5 the mildest. Nothing was opened.",
+        instead=" ".join(filter(None, ["/incident declare", *flags, again(title), f"sev{int(nearest)}"])),
     )
 
 
@@ -95,17 +142,20 @@ def must_be_news(what: Declaration, known: Incident | None) -> None:
     where = f" in <#{known.channel}>" if known.channel else ""
     place = f" on {code(known.service)}" if known.service else ""
     severity = "" if what.severity is Declaration.severity else f" {str(what.severity).lower()}"
+    title = "" if what.title == UNNAMED else f" {again(what.title)}"
     raise Refused(
         f"{known.id} is open{place}{where}: {brief(known.title, 200)}. Is it this again? "
         f"`/incident join {known.id}` takes you there. If it is not:",
-        instead=f"/incident declare {NEW} {what.title}{severity}",
+        instead=f"/incident declare {NEW}{title}{severity}",
     )
 
 
 def declare(
     what: Declaration, here: Sequence[Incident], number: int, by: str, policy: Policy, now: datetime
 ) -> Decision:
-    """`here`: the open incidents of its service, which have the alerts of that."""
+    """`here`: the open incidents of its service, which have its alerts. Who is nobody in Slack leads nothing."""
+    if what.private:
+        must_be_somebody(by, "would be the only one in a private incident", f"/incident declare {again(what.title)}")
     service = about(what, policy) if what.service else None
     decision = open_(
         number,
@@ -121,19 +171,24 @@ def declare(
         private=what.private,
     )
     incident = next(noun for noun in decision.save if isinstance(noun, Incident))
+    if not is_person(by):
+        return decision + Decision(say=_said(incident, by, policy))
     claim = f"is {policy.title(Role.COMMANDER).lower()}"
     me = Assignment(incident=incident.id, role=Role.COMMANDER, user=by, by=by, at=now)
     lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text=claim)
     told = instructed(incident.id, Role.COMMANDER, by, policy)
-    return decision + Decision(save=(me,), note=(lead,), do=told, say=_said(incident, policy))
+    return decision + Decision(save=(me,), note=(lead,), do=told, say=_said(incident, by, policy))
 
 
-def _said(incident: Incident, policy: Policy) -> str:
+def _said(incident: Incident, by: str, policy: Policy) -> str:
     name = channel_name(incident, policy.channel_prefix)
     declared = f"{incident.id} ({incident.severity}) is declared"
+    unnamed = " `/incident impact` there says what it is." if incident.title == UNNAMED else ""
+    if not is_person(by):
+        return f"{declared} by {mention(by)}. I am opening #{name}; nobody leads it yet.{unnamed}"
     if not incident.private:
-        return f"{declared}. I am opening #{name} and will invite you."
+        return f"{declared}. I am opening #{name} and will invite you.{unnamed}"
     return (
         f"{declared}, in private. I am opening #{name} for you alone; it is announced nowhere and nobody is called. "
-        f"`/incident role ops @who` there lets somebody in."
+        f"`/incident role ops @who` there lets somebody in.{unnamed}"
     )

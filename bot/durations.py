@@ -1,11 +1,11 @@
-"""Durations as people write them, in commands and in the configuration: 90s, 30m, 2h or 7d."""
+"""Durations as people write them, in commands and in the configuration: 90s, 30m, 2h or 7d, and "5 minutes"."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-WRITTEN = re.compile(r"(\d{1,12})\s*([smhd])", re.ASCII)
+WRITTEN = re.compile(r"(\d{1,12})\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?)", re.ASCII)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = timedelta(days=3650)  # nobody means more; whoever has a limit has a shorter one
 
@@ -16,4 +16,4 @@ def parse(word: str) -> timedelta | None:
     if match is None:
         return None
     most = (LONGEST + timedelta(days=1)).total_seconds()
-    return timedelta(seconds=min(int(match[1]) * SECONDS[match[2]], most))
+    return timedelta(seconds=min(int(match[1]) * SECONDS[match[2][0]], most))

@@ -123,6 +123,8 @@ def _known(word: str, known: Sequence[str], what: str, before: str) -> str:
     lower = {name.lower(): name for name in known}
     if word.lower() in lower:
         return lower[word.lower()]
+    if not word:
+        raise Refused(f"Say which {what}. Nothing was changed.", instead=USAGE)
     close = nearest(word.lower(), list(lower))
     instead = f"/rollout freeze {before}{lower[close]} --for 2h --why REASON" if close else USAGE
     raise Refused(f"I know no {what} {code(word, 60)}. Nothing was changed.", instead=instead)

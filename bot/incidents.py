@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.commands import again, nearest
 from bot.decision import (
     Announce,
     CallResponders,
@@ -23,14 +24,17 @@ from bot.decision import (
     RemindUpdate,
     SendPost,
     ShowPicture,
+    TellReopened,
     TellResolved,
 )
 from bot.errors import Refused
 from bot.model import BOT, Change, Entry, EntryKind, Incident, Phase, Post, Role, Severity, named
 from bot.policy import Policy
-from bot.text import brief, code, mention, paragraph, span
+from bot.text import brief, clip, code, mention, one_line, paragraph, span
 
 LEAD = timedelta(minutes=5)  # before a promised update is due, its author is reminded
+UNNAMED = "Unnamed incident"  # until somebody says what users see
+TITLE = 200  # characters, as the form has them
 CHANNEL = "@incident"  # a Post to wherever the incident lives, once it does
 
 
@@ -125,6 +129,7 @@ def reopen(incident: Incident, why: str, policy: Policy, now: datetime, by: str 
             *(() if again.private else (CallResponders(incident.id),)),
             *remind(again),
             *watch_roles(again, policy, now),
+            TellReopened(incident.id),
         ),
         say=f"{incident.id} is open again, *{again.phase}*.",
     )
@@ -164,13 +169,14 @@ def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
 
 
 def impact(incident: Incident, words: str, by: str, now: datetime) -> Decision:
-    """What users see, in their words."""
+    """What users see, in their words; what was declared without a word is called so from now on."""
     must_be_open(incident)
     if not words:
         raise Refused("Say what users see, and who does.", instead="/incident impact one payment in four fails")
     if words == incident.impact:
         raise Refused("It says so already; nothing was changed.")
-    changed = replace(incident, impact=words)
+    title = one_line(words) if incident.title == UNNAMED else incident.title
+    changed = replace(incident, impact=words, title=clip(title, TITLE))
     return Decision(
         save=(changed,),
         note=(Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=f"impact: {words}"),),
@@ -197,7 +203,8 @@ def ended(incident: Incident) -> tuple[TellResolved | EndPages | PlayDrill, ...]
 def channel_name(incident: Incident, prefix: str = "") -> str:
     """`inc-7-checkout`, `inc-7-checkout-staging`: lower case, Slack's characters, at most 80 of them."""
     drill = "drill-" if incident.drill else ""
-    about = named(incident.service, incident.environment) if incident.service else incident.title
+    title = "" if incident.title == UNNAMED else incident.title
+    about = named(incident.service, incident.environment) if incident.service else title
     words = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{drill}{incident.id}-{about}".lower())
     return words.strip("-")[:80].rstrip("-")
 
@@ -231,19 +238,22 @@ def must_be_open(incident: Incident) -> None:
         raise Refused(f"{incident.id} is already {ended}; nothing was changed.")
 
 
+LEVEL = re.compile(r"(?:(?:sev|severity|p)[\s:=#-]{0,2})?([1-5])(?:[\s:,.!]+(.*))?", re.IGNORECASE | re.DOTALL)
+
+
 def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: datetime) -> Decision:
     must_be_open(incident)
-    level, _, why = words.partition(" ")
-    match = re.fullmatch(r"(?:sev-?)?([1-5])", level.lower())
+    match = LEVEL.fullmatch(words)
     if not match:
+        level = words.partition(" ")[0]
         what = f"{code(level, 20)} is not a severity" if level else "Say which severity"
         raise Refused(f"{what}: 1 is the worst, 5 the mildest.", instead="/incident sev 2")
-    severity = Severity(int(match[1]))
+    severity, why = Severity(int(match[1])), match[2]
     if severity is incident.severity:
         raise Refused(f"{incident.id} is already {severity}; nothing was changed.")
     changed = replace(incident, severity=severity)
     changed = _sooner(incident, replace(changed, next_update_at=policy.next_update(changed, now)))
-    because = f" ({why.strip()})" if why.strip() else ""
+    because = f" ({why.strip()})" if why and why.strip() else ""
     text = f"severity {incident.severity} → {severity}{because}"
     return Decision(
         save=(changed,),
@@ -271,28 +281,40 @@ def _sooner(before: Incident, after: Incident) -> Incident:
     return after
 
 
+# What people say of an end. It is not guessed which phase they mean; they are shown how to say it.
+OVER = ("closed", "done", "ended", "fix", "fixed", "over", "resolve", "solved")
+
+
 def set_phase(
-    incident: Incident, word: str, by: str, policy: Policy, now: datetime, doubts: Sequence[str] = ()
+    incident: Incident, words: str, by: str, policy: Policy, now: datetime, doubts: Sequence[str] = ()
 ) -> Decision:
+    """`monitoring looks good`: the phase, and why. What is said of the end is its summary."""
     must_be_open(incident)
-    try:
-        phase = Phase(word.strip().lower())
-    except ValueError:
-        choices = "|".join(Phase)
-        what = f"{code(word, 40)} is not a phase" if word.strip() else "Say which phase"
-        raise Refused(f"{what}.", instead=f"/incident status {choices}") from None
+    word, _, why = words.strip().partition(" ")
+    phase, why = parse_phase(word, why), why.strip()
     if phase is Phase.RESOLVED:
-        return resolve(incident, "", by, now, doubts)
+        return resolve(incident, why, by, now, doubts)
     if phase is incident.phase:
         raise Refused(f"{incident.id} is already {phase}; nothing was changed.")
     changed = replace(incident, phase=phase)
     changed = _sooner(incident, replace(changed, next_update_at=policy.next_update(changed, now)))
     return Decision(
         save=(changed,),
-        note=(_phase_entry(incident, phase, by, now),),
+        note=(_phase_entry(incident, phase, by, now, f": {why}" if why else ""),),
         do=(*refresh(changed), *remind(changed)),
         say=f"{incident.id} is now *{phase}*.",
     )
+
+
+def parse_phase(word: str, why: str = "", verb: str = "status") -> Phase:
+    """Raises Refused with the line that was probably meant; `why` are the words behind it."""
+    said = word.strip(",.:;").lower()
+    if said in set(Phase):
+        return Phase(said)
+    close = Phase.RESOLVED if said in OVER else nearest(said, list(Phase), 0.75)
+    what = f"{code(word, 40)} is not a phase" if word else "Say which phase"
+    line = f"/incident {verb} {close or Phase.MONITORING} {again(why)}".rstrip()
+    raise Refused(f"{what}: {', '.join(Phase)}. Nothing was changed.", instead=line)
 
 
 def _phase_entry(incident: Incident, phase: Phase, by: str, now: datetime, why: str = "") -> Entry:
@@ -300,11 +322,13 @@ def _phase_entry(incident: Incident, phase: Phase, by: str, now: datetime, why: 
     return Entry(incident=incident.id, at=now, kind=EntryKind.INCIDENT, by=by, text=text)
 
 
-ANYWAY = re.compile(r"(?:^|\s)(?:--|—)anyway(?:[\s=:]+|$)")
+ANYWAY = re.compile(r"(?:^|\s)(?:--|[—–])anyway(?:[\s=:]+|$)")
 
 
 def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequence[str] = ()) -> Decision:
-    """`words` are the summary, and after `--anyway` why it is over although there are doubts."""
+    """`words` are the summary, and after `--anyway` why it is over although there are doubts. Where that stands
+    alone it is the summary, too: what ended it must not be empty.
+    """
     must_be_open(incident)
     said = ANYWAY.split(words, maxsplit=1)
     summary, why = said[0].strip(), said[1].strip() if len(said) > 1 else ""
@@ -313,7 +337,13 @@ def resolve(incident: Incident, words: str, by: str, now: datetime, doubts: Sequ
             f"{brief('; '.join(doubts), 500)}. {incident.id} stays open. If it is over all the same, say why.",
             instead=f"/incident resolve {brief(summary, 200) or 'SUMMARY'} --anyway WHY",
         )
+    if len(said) > 1 and not why:
+        raise Refused(
+            f"After {code('--anyway')} stands why it is over all the same. {incident.id} stays open.",
+            instead=f"/incident resolve {again(summary) or 'SUMMARY'}",
+        )
     although = f"although {'; '.join(doubts)}: {why}" if doubts else ""
+    summary = summary or why
     done = replace(incident, phase=Phase.RESOLVED, resolved_at=now, next_update_at=None, summary=summary)
     after = f"{incident.id} is resolved after {span(now - incident.began)}."
     follows = "The debrief follows." if incident.drill else "I am drafting the postmortem."

@@ -83,7 +83,8 @@ def _find(words: str, planned: Sequence[Maintenance]) -> Maintenance:
     if found is None:
         known = ", ".join(one.id for one in planned)
         hint = f"Planned or under way: {known}." if known else "None is planned or under way."
-        raise Refused(f"There is no maintenance {code(words, 40)}. {hint} Nothing was changed.")
+        what = f"There is no maintenance {code(words, 40)}" if words.strip() else "Say which maintenance"
+        raise Refused(f"{what}. {hint} Nothing was changed.")
     return found
 
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import durations
+from bot.commands import must_be_somebody
 from bot.decision import Decision, EndPoll, SendPost, ShowPoll
 from bot.errors import Refused
 from bot.incidents import CHANNEL, must_be_open
 from bot.model import Entry, EntryKind, Incident, Poll, Post
-from bot.text import brief, clip, one_line, plural
+from bot.text import brief, clip, code, one_line, plural
 
 LASTS, SHORTEST, LONGEST = timedelta(seconds=60), timedelta(seconds=10), timedelta(hours=1)
 PROPOSAL = 500
 USAGE = '/incident poll "roll back checkout now" 60s'
 # Slack's clients make dashes and curly quotes of what is typed.
 CLOCK = re.compile(r"(?:^|\s)(?:(?:--|[—–])for[\s=]+)?(\d{1,9}\s?[smhd])$", re.IGNORECASE | re.ASCII)
+QUOTED = re.compile(r"""^(?:"([^"]*)"|[“„”]([^“”]*)[“”])\s*(.*)$""")
+BEFORE_CLOCK = re.compile(r"^(?:(?:--|[—–])?for[\s=]+|in\s+)", re.IGNORECASE)
 CHOICES = {"agree": True, "object": False}
 
 
@@ -28,9 +31,14 @@ class Proposal:
 
 
 def parse(words: str) -> Proposal:
-    """`"roll back now" 60s`; quotes and time may be left out. Raises Refused."""
+    """`"roll back now" 60s`; quotes and time may be left out. Behind quotes stands a time and nothing else.
+
+    Raises Refused.
+    """
     words, lasts = one_line(words), LASTS
-    if found := CLOCK.search(words):
+    if quoted := QUOTED.match(words):
+        words, lasts = quoted[1] or quoted[2] or "", _lasting(quoted[3])
+    elif found := CLOCK.search(words):
         words, lasts = words[: found.start()], durations.parse(found[1].lower()) or timedelta(0)
     said = words.strip().strip("\"'“”„").strip()
     if not said:
@@ -38,6 +46,18 @@ def parse(words: str) -> Proposal:
     if not SHORTEST <= lasts <= LONGEST:
         raise Refused("A poll lasts from 10s to 1h; nothing was asked.", instead=USAGE)
     return Proposal(clip(said, PROPOSAL), lasts)
+
+
+def _lasting(word: str) -> timedelta:
+    if not word:
+        return LASTS
+    lasts = durations.parse(BEFORE_CLOCK.sub("", word).lower())
+    if lasts is None:
+        raise Refused(
+            f"Behind the quotes stands how long to wait, 60s or 5m, and {code(word, 40)} is none. Nothing was asked.",
+            instead=USAGE,
+        )
+    return lasts
 
 
 def ask(incident: Incident, words: str, number: int, by: str, now: datetime) -> Decision:
@@ -63,6 +83,7 @@ def vote(poll: Poll, word: str, by: str, now: datetime) -> Decision:
     """The latest word of a person counts. An objection is noted at once: somebody may be about to act."""
     if poll.ended_at or now >= poll.ends_at:
         raise Refused("That poll is over; nothing was changed.", instead=USAGE)
+    must_be_somebody(by, "has no vote")
     if word not in CHOICES:
         raise Refused("Say agree or object; nothing was changed.")
     agrees = CHOICES[word]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot import incidents
-from bot.commands import Invalid, must_be_known, nearest
+from bot.commands import Invalid, again, must_be_known, nearest
 from bot.decision import Decision, ExportStatus, SendPost
 from bot.errors import Refused
 from bot.model import ComponentState, Entry, EntryKind, Incident, Phase, Post, PublicUpdate, Severity
@@ -19,9 +19,8 @@ USAGE = '/incident publish --on COMPONENT=degraded --title "Payments fail" What 
 TITLE, TEXT = 120, 3000
 OPTION = re.compile(r"""(?:^|\s)(?:--|—|–)(title|on|phase)(?:=|\s+)("[^"]*"|“[^”]*”|'[^']*'|\S+)""")
 OPERATIONAL = ComponentState.OPERATIONAL
-MARKUP = re.compile(r"<[@#!][^>]*>")
-OURS = re.compile(r"<[@#][^>]*>")  # a person or a channel
-NAMES_OURS = "It names a person or a channel of yours: customers would read it. Nothing was published."
+# A person, a group or a channel of ours: as Slack writes it, and as it stays in a form, where Slack makes no mention.
+OURS = re.compile(r"<[@#!][^>]*>|(?<![\w@#/.])[@#][A-Za-z][\w.-]*")
 LINK = re.compile(r"<((?:https?|mailto):[^|>\s]+)(?:\|[^>]*)?>")
 
 # What a component is likely to be, by the severity of its incident; whoever publishes decides.
@@ -175,14 +174,25 @@ def exports(policy: Policy) -> tuple[ExportStatus, ...]:
 
 def told(text: str) -> str:
     """The text without Slack's marks. Raises Invalid where it names people or channels of ours."""
-    if MARKUP.search(text):
-        raise Invalid({"text": NAMES_OURS})
+    must_name_nobody(text)
     return clean(LINK.sub(r"\1", text)).strip()
+
+
+def must_name_nobody(text: str, field: str = "text") -> None:
+    """Raises Invalid where customers would read the name of a person or a channel; one rule, typed and in a form."""
+    if named := OURS.search(text):
+        raise Invalid(
+            {
+                field: f"{code(again(named[0]), 60)} names a person or a channel of yours: customers would read it. "
+                "Take it out, or write it without the sign. Nothing was published."
+            }
+        )
 
 
 def _title(given: str, last: PublicUpdate | None, components: Mapping[str, str], page: StatusPage) -> str:
     """Never the incident's own, which may be an alert's name."""
     if given.strip():
+        must_name_nobody(given, "title")
         return clip(one_line(told(given)), TITLE)
     if last:
         return last.title

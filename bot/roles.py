@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.case import Case
-from bot.commands import Usage, person
+from bot.commands import Usage, again, is_mention, nearest, person
 from bot.consent import in_words
 from bot.decision import Decision, FurnishChannel, Instruct, InviteResponders, PostCard, SendPost
 from bot.errors import Refused
@@ -15,7 +15,8 @@ from bot.incidents import CHANNEL
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Post, Role, Verdict
 from bot.policy import Policy, Rota
 from bot.positions import POSITIONS
-from bot.text import clip, code, is_person, mention, one_line, paragraph
+from bot.text import brief, clip, code, is_person, mention, one_line, paragraph
+from bot.timeline import Line
 
 ALIASES: Mapping[str, Role] = {
     "lead": Role.COMMANDER,
@@ -26,6 +27,7 @@ ALIASES: Mapping[str, Role] = {
 
 
 TAKE = "--take"
+FILLING = frozenset({"to", "as", "for", "is"})  # "comms to @bob", "@bob is comms"
 HANDED = 3  # of each sort, in the draft of a hand-off
 FOUND: Mapping[Verdict, str] = {
     Verdict.SUSPECT: "is suspected",
@@ -46,7 +48,32 @@ def parse_role(word: str, policy: Policy) -> Role:
     if role := named(word, policy):
         return role
     what = f"{code(word, 40)} is not a role" if word else "Say which role"
-    raise Refused(f"{what}.", instead=f"/incident role {'|'.join(policy.roles)}")
+    close = nearest(word.lower(), [*policy.roles, *(title.lower() for title in policy.titles.values())])
+    meant = named(close, policy) if close else None
+    instead = f"/incident role {meant or '|'.join(policy.roles)}"
+    raise Refused(f"{what}. There are {in_order(policy)}.", instead=instead)
+
+
+def in_order(policy: Policy) -> str:
+    """The words of the roles, with the title where that is another; mrkdwn."""
+    words = ((role, one.title) for role, one in policy.roles.items())
+    return ", ".join(
+        code(role, 40) + ("" if title.lower().startswith(role) else f" ({brief(title, 60)})") for role, title in words
+    )
+
+
+def asked(words: str, policy: Policy) -> tuple[str, str]:
+    """Role and person of `comms @bob`, `@bob comms` or `ops lead @bob`, as they were typed; "" for what is missing."""
+    said = [word for word in words.replace(TAKE, "").split() if word.lower() not in FILLING]
+    who = next((word for word in said if is_mention(word)), "")
+    rest = [word for word in said if word != who]
+    whole = " ".join(rest)
+    if who or named(whole, policy) or len(rest) < 2:
+        return whole, who
+    first, *more = rest
+    if not named(first, policy) and named(rest[-1], policy):
+        first, more = rest[-1], rest[:-1]
+    return first, " ".join(more)
 
 
 def usages(known: Mapping[str, Usage], policy: Policy) -> Mapping[str, Usage]:
@@ -155,17 +182,17 @@ def assign(
     """
     if not incident.is_open:
         raise Refused(f"{incident.id} is already resolved; nothing was changed.")
-    word, _, who = words.replace(TAKE, "").strip().partition(" ")
+    word, who = asked(words, policy)
     role = parse_role(word, policy)
     title = policy.title(role)
-    user = person(who.strip()) if who.strip() else by
+    user = person(who) if who else by
     if not is_person(user):
         raise Refused(
             f"{code(user, 40)} is nobody in Slack, so it can hold no role; nothing was changed.",
             instead=f"/incident role {role} @who",
         )
     held = current.get(role)
-    if handing_off and not who.strip() and held and held.user == by:
+    if handing_off and not who and held and held.user == by:
         raise Refused("Say to whom.", instead=f"/incident handoff {role} @who")
     if held and held.user == user:
         raise Refused(f"<@{user}> is {title.lower()} already; nothing was changed.")
@@ -216,12 +243,18 @@ def handoff_draft(case: Case) -> str:
             if link.verdict in FOUND
         ),
         *(f"{request.verb} {request.called}: {request.state}" for request in case.requests[-HANDED:]),
-        *(f"{line.at:%H:%M} {one_line(line.text)}" for line in case.of(EntryKind.NOTE)[-HANDED:]),
+        *(f"{line.at:%H:%M} {one_line(line.text)}" for line in _notes(case)[-HANDED:]),
         *(f"to do: {one_line(task.text)}" for task in case.tasks[:HANDED] if task.done_at is None),
     ]
     if incident.next_update_at:
         lines.append(f"next update due {incident.next_update_at:%H:%M} UTC")
     return clip("\n".join(f"- {clip(line, 200)}" for line in lines), 2000)
+
+
+def _notes(case: Case) -> list[Line]:
+    """Without those of its tasks, which are listed for themselves."""
+    tasks = {task.id for task in case.tasks}
+    return [line for line in case.of(EntryKind.NOTE) if line.source not in tasks]
 
 
 def _told(
@@ -237,6 +270,23 @@ def _told(
     text = f"{mention(user)} is now *{title}* of {incident.id}{after}{given}.{handed}"
     number = held.version if held else 0
     return (Post(id=f"{incident.id}/role/{role}/{number}", incident=incident.id, channel=CHANNEL, text=text),)
+
+
+def handing(words: str, current: Mapping[Role, Assignment], by: str, policy: Policy) -> str:
+    """The line of a hand-off: without a role it is the one that I hold. Raises Refused."""
+    word, who = asked(words, policy)
+    if word:
+        return f"{word} {who}".rstrip()
+    mine = [role for role in held_by(current, by) if role in policy.roles]
+    if len(mine) == 1:
+        return f"{mine[0]} {who}".rstrip()
+    to = again(who) or "@who"
+    if not mine:
+        raise Refused("You hold no role that you could hand off. Nothing was changed.", instead=f"/incident role {to}")
+    held = " and ".join(policy.title(role).lower() for role in mine)
+    raise Refused(
+        f"You are {held}: say which of them. Nothing was changed.", instead=f"/incident handoff {mine[0]} {to}"
+    )
 
 
 def held_by(current: Mapping[Role, Assignment], user: str) -> tuple[Role, ...]:

@@ -78,11 +78,12 @@ def propose(
     full: bool = False,
     rule: Rule | None = None,
     broken_glass: str = "",
+    why: str = "",
 ) -> Decision:
     """A pause is due at once; everything else is first shown to whoever asked, or to those who have to agree.
 
     `number` makes the id unique; `channel` is where the outcome goes if there is no incident. `broken_glass`: why the
-    rules are to be overridden. Raises Refused.
+    rules are to be overridden; `why` a pause is asked for. Raises Refused.
     """
     rule = rule or Rule()
     if verb is not Verb.PAUSE:
@@ -95,7 +96,8 @@ def propose(
     request = _request(verb, meant, rollout, around.incident, channel, by, number, now)
     if verb is Verb.PAUSE:
         risks = "".join(f" Note: {reason}." for reason in checked.reasons if checked.verdict is Safety.RISKY)
-        return ended + _confirmed(request, by, now, f"Pausing {code(rollout.called)}. {_report(request)}{risks}")
+        said = f"Pausing {code(rollout.called)}. {_report(request)}{risks}"
+        return ended + _confirmed(request, by, now, said, why)
     consent = needed(facts(meant, rollout, around), rule)
     request = reviewed(request, checked, consent, broken_glass)
     if checked.verdict is Safety.BLOCKED and not (request.broken_glass and checked.overridable):
@@ -263,13 +265,14 @@ def must_be_open(request: Request) -> None:
         raise Refused(f"{title(request)} was withdrawn{why}; nothing was changed. Ask again to see it anew.")
 
 
-def _confirmed(request: Request, by: str, now: datetime, say: str) -> Decision:
+def _confirmed(request: Request, by: str, now: datetime, say: str, why: str = "") -> Decision:
     confirmed = replace(request, state=RequestState.CONFIRMED, confirmed_by=by)
     verb = "asks for" if request.verb is Verb.PAUSE else "confirms"
     broken = f", breaking the glass: {request.broken_glass}" if request.broken_glass else ""
+    because = f": {why}" if why else ""
     return Decision(
         save=(confirmed,),
-        note=(entry(confirmed, now, f"{verb} {what(confirmed)}{broken}", by),),
+        note=(entry(confirmed, now, f"{verb} {what(confirmed)}{broken}{because}", by),),
         do=(ActOnRollout(confirmed.id), *on_cards(confirmed)),
         say=say,
     )

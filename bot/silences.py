@@ -156,7 +156,8 @@ def find(word: str, silences: Sequence[Silence]) -> Silence:
     match = ID.fullmatch(word.strip())
     found = next((one for one in silences if match and one.id == f"SIL-{int(match[1])}"), None)
     if found is None:
-        raise Refused(f"No silence {code(word, 40)} stands; nothing was changed.", instead="/incident silences")
+        what = f"No silence {code(word, 40)} stands" if word.strip() else "Say which silence"
+        raise Refused(f"{what}; nothing was changed.", instead="/incident silences")
     return found
 
 

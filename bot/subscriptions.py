@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands import incident_id, nearest
+from bot.commands import incident_id, must_be_somebody, nearest
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.model import Incident, Subscription
@@ -38,6 +38,7 @@ def topic(words: str, here: Incident | None, policy: Policy) -> str:
 
 def subscribe(about: str, incident: Incident | None, found: Subscription | None, by: str, now: datetime) -> Decision:
     """`incident` is what `about` names, if it is one."""
+    must_be_somebody(by, "gets no direct messages", f"/incident subscribe {about}")
     if incident and not incident.is_open:
         raise Refused(f"{incident.id} is resolved; no update of it will come.")
     if incident and incident.private:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.commands import PERSON, person
+from bot.commands import PERSON, again, as_typed, must_be_somebody, person
 from bot.decision import Decision, PostCard, RemindTask, SendPost
 from bot.errors import Refused
 from bot.incidents import CHANNEL
 from bot.model import Entry, EntryKind, Incident, Post, Task
-from bot.text import brief, code, mention
+from bot.text import brief, mention
 
 TASK, FOLLOW_UP, QUESTION = "task", "follow-up", "question"
 DUE_AFTER = timedelta(hours=24)
-NEAR = 3  # names that are offered for one that nobody has
 AFTERWARDS = timedelta(days=7)  # what a person puts off until the fire is out
 
 
@@ -42,43 +39,19 @@ def followup(
     )
 
 
-UNNAMED = re.compile(r"@[\w.'’-]+")  # Slack would have made a mention of a name that it knows
-
-
-def unnamed(words: str) -> str:
-    """The name where the owner stands, if it is nobody's; in the middle, or in an address, an @ is a word."""
-    last = (words.split() or [""])[-1]
-    return last.removeprefix("@") if UNNAMED.fullmatch(last) else ""
-
-
-def nobody(name: str, words: str, verb: str, names: Mapping[str, str]) -> Refused:
-    """`names` is Slack id → name, of those who are likely meant."""
-    spelled = {part: who for who, known in names.items() for part in _spellings(known)}
-    close = difflib.get_close_matches(name.lower(), list(spelled), n=NEAR, cutoff=0.6)
-    found = list(dict.fromkeys(names[spelled[one]] for one in close))
-    hint = f" Did you mean {' or '.join(code(one, 60) for one in found)}?" if found else ""
-    text = brief(words.strip().removesuffix(f"@{name}"), 200).strip()
-    return Refused(
-        f"I know nobody called {code(name, 60)}; nothing was noted.{hint} Pick the person from Slack's @ list.",
-        instead=f"/incident {verb} {text or '…'} @{brief(found[0], 60) if found else 'who'}",
-    )
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    known = name.lower()
-    return known, known.replace(" ", "."), known.split()[0] if known.split() else known
-
-
 def parse(words: str, verb: str, by: str) -> tuple[str, str]:
     """What is to be done and by whom, of `check the logs @bob`; without a name by who says so. Raises Refused."""
+    if words.split()[-1:] == ["@"]:
+        raise Refused("Behind the @ stands no name; nothing was noted.", instead=f"/incident {verb} {again(words)}who")
     first, *more = words.split() or [""]
     if more and PERSON.match(more[-1]):
-        return " ".join((first, *more[:-1])), person(more[-1])
+        return as_typed(" ".join((first, *more[:-1]))), person(more[-1])
     if more and PERSON.match(first):
-        return " ".join(more), person(first)
-    if not words or PERSON.match(first):
+        return as_typed(" ".join(more)), person(first)
+    if not re.search(r"\w", words) or PERSON.match(first):
         raise Refused("Say what is to be done.", instead=f"/incident {verb} look at the payment logs @who")
-    return words, by
+    must_be_somebody(by, "can do nothing about it", f"/incident {verb} {again(words)} @who")
+    return as_typed(words), by
 
 
 def add(incident: Incident, kind: str, number: int, text: str, *, owner: str, by: str, now: datetime) -> Decision:

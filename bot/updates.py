@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,8 +12,9 @@ from bot.audiences import headline, plain, tell
 from bot.cadence import Promise
 from bot.cards.forms import OPENLY
 from bot.cards.update import BROADCAST, update_card
-from bot.commands import Invalid
+from bot.commands import Invalid, again, must_be_known
 from bot.decision import Broadcast, Card, Decision, Deliver, SendPost
+from bot.errors import Refused
 from bot.linting import OUTSIDE, Words
 from bot.model import (
     BOT,
@@ -28,8 +30,7 @@ from bot.model import (
     Update,
 )
 from bot.policy import Policy
-from bot.publishing import NAMES_OURS, OURS
-from bot.text import span
+from bot.text import code, span
 
 DRAFTED = 3  # lines of the timeline that the form begins with
 NOT_ALONE = "The commander has to agree to what the public reads: leave this box, or let them publish it."
@@ -54,6 +55,29 @@ class Before:
 FIRST = Before()
 
 
+PHASE = re.compile(r"(?<!\S)(?:--|[—–])phase(?:=|\s+)(\S+)")
+EXAMPLE = "/incident update --phase monitoring Payments work again."
+
+
+def parse(words: str) -> tuple[str, Phase | None]:
+    """`[--phase monitoring] text`, typed. Raises Refused: what was meant for me must not go out to everybody."""
+    found = PHASE.search(words)
+    text = " ".join(PHASE.sub("", words).split(" ")).strip() if found else words
+    at_the_edges = " ".join(text.split()[:1] + text.split()[-1:])  # in the middle, `--force` is a word of the text
+    must_be_known(at_the_edges, ("phase",), EXAMPLE)
+    if found is None and text.strip().lower().removeprefix("phase ") in set(Phase):
+        word = text.split()[-1].lower()
+        why = f"{code(text, 40)} alone says nothing to those who read it. Nothing was published."
+        raise Refused(why, instead=f"/incident status {word}")
+    if found is None:
+        return text, None
+    phase = incidents.parse_phase(found[1], verb="update --phase", why=text)
+    if phase is Phase.RESOLVED:
+        over = "An update does not end an incident: resolving it does. Nothing was published."
+        raise Refused(over, instead=f"/incident resolve {again(text)}".rstrip())
+    return text, phase
+
+
 def publish(
     incident: Incident,
     said: Words,
@@ -71,9 +95,8 @@ def publish(
     incidents.must_be_open(incident)
     if not said.text.strip():
         raise Invalid({"text": "Say in the users' words what they see and what happens next."})
-    words = "\n".join((said.text, said.scope, said.workaround, said.changed, said.ahead))
-    if OUTSIDE & broadcasts.audiences(incident, policy) and OURS.search(words):
-        raise Invalid({"text": NAMES_OURS})
+    if OUTSIDE & broadcasts.audiences(incident, policy):
+        must_name_nobody(said)
     at_phase = replace(incident, phase=phase, snoozed_until=None)
     planned = policy.next_update(at_phase, now) if next_in is None else now + timedelta(minutes=next_in)
     changed = replace(at_phase, next_update_at=planned if planned != now else None, impact=_impact(incident, said))
@@ -114,6 +137,12 @@ def publish(
     )
 
 
+def must_name_nobody(said: Words) -> None:
+    """Raises Invalid at the field where customers would read a name of ours."""
+    for name, words in said.read_by(Audience.PUBLIC).items():
+        publishing.must_name_nobody(words, name)
+
+
 def may_be_public(incident: Incident, by: str, commander: str, policy: Policy) -> bool:
     """Whether who writes an update may put it on the status page with it."""
     agreed = by == commander or Audience.PUBLIC not in policy.approved
@@ -127,6 +156,7 @@ def openly(
     incident = next(noun for noun in told.save if isinstance(noun, Incident))
     update = next(noun for noun in told.save if isinstance(noun, Update))
     publishing.may_be_told(incident)
+    must_name_nobody(Words(text=update.text, scope=update.scope, workaround=update.workaround, ahead=update.ahead))
     if not may_be_public(incident, by, commander, policy):
         raise Invalid({OPENLY: f"{NOT_ALONE} Nothing was published."})
     titled = before or publishing.likely(incident, publishing.settings(policy))
@@ -162,8 +192,14 @@ def _post(incident: Incident, update: Update, channel: str, card: Card) -> Post:
 
 def _entry(incident: Incident, update: Update) -> Entry:
     moved = f"{incident.phase} → {update.phase}: " if update.phase is not incident.phase else ""
-    rest = [update.scope, update.changed, update.ahead]
-    text = moved + " ".join(filter(None, [update.text, *rest])) + _late(update)
+    rest = {
+        "affected": update.scope,
+        "meanwhile": update.workaround,
+        "changed": update.changed,
+        "next": update.ahead,
+    }
+    said = [update.text, *(f"{label}: {words}" for label, words in rest.items() if words)]
+    text = moved + " · ".join(said) + _late(update)
     return Entry(
         incident=update.incident, at=update.at, kind=EntryKind.UPDATE, by=update.by, text=text, source=update.id
     )
@@ -201,12 +237,34 @@ def closing(incident: Incident, policy: Policy, now: datetime, before: Before) -
         at=now,
         promised_at=last.next_at,
     )
-    going = broadcasts.closing(before.deliveries, update, policy, now)
+    told = _to_those_told(incident, update, policy, now, before)
+    return told + broadcasts.superseded(incident, before.deliveries, before.question)
+
+
+def reopening(incident: Incident, policy: Policy, now: datetime, before: Before) -> Decision:
+    """Everybody who heard that it is over, or that it was no incident, hears that it goes on, as they heard the end."""
+    if not incident.is_open or not before.updates or before.updates[-1].phase is not Phase.RESOLVED:
+        return Decision()
+    update = Update(
+        incident=incident.id,
+        number=before.number,
+        phase=incident.phase,
+        severity=incident.severity,
+        text="This is not over: it is open again.",
+        by=BOT,
+        at=now,
+        next_at=incident.next_update_at,
+    )
+    return _to_those_told(incident, update, policy, now, before)
+
+
+def _to_those_told(incident: Incident, update: Update, policy: Policy, now: datetime, before: Before) -> Decision:
+    going = broadcasts.to_those_told(before.deliveries, update, policy, now)
     outside = [*_to_channels(incident, update, policy), *_to_subscribers(incident, update, before.subscribers)]
     return Decision(
         save=(update, *outside, *going),
         do=(*(Broadcast(post.id) for post in outside), *(Deliver(delivery.id) for delivery in going)),
-    ) + broadcasts.superseded(incident, before.deliveries, before.question)
+    )
 
 
 def _end(incident: Incident) -> str:
@@ -220,7 +278,7 @@ def _end(incident: Incident) -> str:
 
 def draft(incident: Incident, updates: Sequence[Update], entries: Sequence[Entry], template: str = "") -> Words:
     """The last words where they still hold, and from the timeline what has changed since they were said."""
-    last = updates[-1] if updates else None
+    last = next((update for update in reversed(updates) if update.by != BOT), None)  # whose words are a person's
     since = last.at if last else incident.opened_at
     return Words(
         text=last.text if last else template or incident.impact,

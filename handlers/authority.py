@@ -29,7 +29,7 @@ def admit(world: World, ask: Ask) -> None:
     # `merge INC-7` ends the incident of the channel: INC-7 is the one that goes on.
     id = "" if verb == "merge" and len(ids) < 2 else next(iter(ids), "")
     incident = world.read(lambda tx: tx.find_incident(id) if id else tx.incident_in(ask.channel))
-    must_be_allowed(world, act, ask.by, incident, declaring.parse(words, world.policy).service)
+    must_be_allowed(world, act, ask.by, incident, declaring.read(words, world.policy).service)
 
 
 def admit_form(world: World, form: Submission) -> None:
@@ -39,7 +39,8 @@ def admit_form(world: World, form: Submission) -> None:
     must_know(world, incident, id, form.by, form.channel)
     act = authority.FORMS.get(form.callback)
     if act and not authority.is_open(act, world.policy):
-        must_be_allowed(world, act, form.by, incident, form.values.get("service", ""))
+        chosen = form.values.get("service") or declaring.read(form.values.get("title", ""), world.policy).service
+        must_be_allowed(world, act, form.by, incident, chosen)
 
 
 def named(ask: Ask) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import roles
 from bot.cards import incident as cards
+from bot.cards.help import help_card
 from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
@@ -41,12 +42,12 @@ def run(world: World, ask: Ask) -> Decision:
 
 
 def _run(world: World, ask: Ask) -> Decision:
-    verb, _ = ask.split()
+    verb, words = ask.split()
     if not verb:
         return tray(world, ask)
     if verb == "help":
         usages = roles.usages(COMMANDS[ask.command], world.policy)
-        return Decision(say=cards.help_card(world.commands[ask.command], usages))
+        return Decision(say=help_card(ask.command, usages, words, world.commands[ask.command]))
     if verb not in COMMANDS[ask.command]:
         raise unknown_verb(ask.command, verb)
     authority.admit(world, ask)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot import declaring, text
 from bot.cards import incident as cards
-from bot.commands import Ask, Invalid, Submission, incident_id
+from bot.commands import Ask, Invalid, Submission, incident_id, must_be_somebody
 from bot.decision import Decision
 from bot.errors import Refused
 from bot.incidents import must_be_open
@@ -45,7 +46,7 @@ def of_service(world: World, tx: Tx, what: declaring.Declaration) -> tuple[Incid
 
 def submit(world: World, form: Submission) -> Decision:
     """A submitted form; where it may be one that is open, the form comes back and asks."""
-    again, what = form.values.get("again", ""), declaration(form)
+    again, what = form.values.get("again", ""), declaration(world, form)
     if again and again != ANOTHER:
         incident = world.read(lambda tx: tx.incident(again))
         authority.must_know(world, incident, incident.id, form.by)
@@ -61,16 +62,15 @@ def submit(world: World, form: Submission) -> Decision:
     return world.decide(think) if asked.save else asked  # a form that comes back is not a form that was done
 
 
-def declaration(form: Submission) -> declaring.Declaration:
+def declaration(world: World, form: Submission) -> declaring.Declaration:
     """Raises Invalid."""
     title = form.values.get("title", "").strip()
     if not title:
         raise Invalid({"title": "A few words are enough."})
-    service = form.values.get("service", "")
-    return declaring.Declaration(
-        title=title,
-        service="" if service == "other" else service,
-        severity=Severity(int(form.values.get("severity") or Severity.SEV3)),
+    severity = Severity(int(form.values.get("severity") or Severity.SEV3))
+    what = declaring.entered(title, form.values.get("service", ""), severity, world.policy)
+    return replace(
+        what,
         impact=form.values.get("impact", "").strip(),
         new=form.values.get("again") == ANOTHER,
         private=form.values.get("private") == "private",
@@ -78,6 +78,7 @@ def declaration(form: Submission) -> declaring.Declaration:
 
 
 def join(world: World, words: str, by: str) -> Decision:
+    must_be_somebody(by, "cannot be invited", "/incident list")
     id = incident_id(words.strip())
     if id is None:
         raise Refused("Say which incident.", instead="/incident list")

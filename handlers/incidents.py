@@ -23,7 +23,7 @@ from bot import (
 )
 from bot.cards import incident as cards
 from bot.case import Case
-from bot.commands import Ask, Invalid, Submission, incident_id, person
+from bot.commands import Ask, Invalid, Submission, incident_id, is_mention, person
 from bot.decision import Announce, Card, Decision, Modal, OpenChannel, PostCard
 from bot.errors import Gone, ProviderError, Refused
 from bot.model import (
@@ -39,9 +39,10 @@ from bot.model import (
     Sighting,
     rollout_id,
 )
+from bot.names import called
 from bot.pages import Ways
 from bot.policy import Policy
-from handlers import authority, oncalls, targets
+from handlers import authority, names, oncalls, targets
 from handlers.roles import may_hold
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
@@ -49,6 +50,7 @@ from storage.store import Job, Tx
 REPEATED = 60  # characters of what was typed that a refusal repeats
 UNTOUCHED = frozenset({RequestState.PROPOSED, RequestState.CANCELLED, RequestState.NOTHING})  # so the rollout is
 TOLD = frozenset({"update", "note", "task", "followup", "impact", "publish", "resolve"})  # verbs whose words are read
+GIVING = frozenset({"role", "handoff"})  # verbs that name a person
 READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
@@ -286,6 +288,8 @@ def last_lines(tx: Tx, ask: Ask, words: str) -> tuple[Incident, tuple[Entry, ...
 
 def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
     """The verbs that move an incident."""
+    if verb in GIVING:
+        words = given(world, ask, verb, words)
     if modal := form(world, ask, verb, words):
         return Decision(say=modal)
 
@@ -317,20 +321,31 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
             case "role":
                 return roles.assign(incident, rest, current, ask.by, world.policy, now, may=may)
             case "handoff":
-                line = _handoff(rest, current, ask.by)
+                line = roles.handing(rest, current, ask.by, world.policy)
                 return roles.assign(incident, line, current, ask.by, world.policy, now, handing_off=True, may=may)
         raise AssertionError(verb)
 
     return world.decide(think)
 
 
+def given(world: World, ask: Ask, verb: str, words: str) -> str:
+    """The words of a verb that gives something to somebody, with a mention of whoever is named. Raises Refused."""
+    incident, rest = world.read(lambda tx: find(tx, ask, words))
+    known = names.understood(world, incident, rest, verb)
+    role, who = roles.asked(known, world.policy)
+    if who and not is_mention(who) and (id := called(who, names.near(world, incident))):
+        known = known.replace(who, f"<@{id}>")
+    names.must_be_people(world, known, f"/incident {verb} {role} @who")
+    return words.removesuffix(rest) + known
+
+
 def may_take(world: World, ask: Ask, verb: str, words: str) -> frozenset[str] | None:
     """Who may hold the role that a line gives; asked before it is decided, since Slack may have to say so."""
-    if verb not in ("role", "handoff"):
+    if verb not in GIVING:
         return None
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     line = rest if verb == "role" else _handing(world, incident, rest, ask.by)
-    return may_hold(world, incident, line.replace(roles.TAKE, "").strip().partition(" ")[0])
+    return may_hold(world, incident, roles.asked(line, world.policy)[0])
 
 
 def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: datetime) -> Decision:
@@ -344,29 +359,19 @@ def _link(world: World, tx: Tx, incident: Incident, words: str, by: str, now: da
     return links.judged(incident, change, said, before, by, now, told=told)
 
 
-def _handoff(words: str, current: dict[Role, Assignment], by: str) -> str:
-    """`handoff @who` means the one role that I hold."""
-    if words and not words.startswith("<@"):
-        return words
-    mine = roles.held_by(current, by)
-    if len(mine) != 1:
-        raise Refused("Say which role.", instead="/incident handoff commander @who")
-    return f"{mine[0]} {words}"
-
-
 def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
     """The form for a verb that was typed, or pressed, without its words."""
     if not ask.trigger:
         return None
     incident, rest = world.read(lambda tx: find(tx, ask, words))
-    if (verb == "resolve" and not rest) or (verb, rest) == ("status", Phase.RESOLVED):
+    if (verb == "resolve" and not rest) or (verb, rest.lower()) == ("status", Phase.RESOLVED):
         incidents.must_be_open(incident)
         here, now = (incident.service, incident.environment), world.now()
         return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))
-    if verb == "handoff" and " " not in rest and not rest.startswith("<@"):
+    policy = world.policy
+    if verb == "handoff" and not roles.asked(rest, policy)[1]:
         incidents.must_be_open(incident)
-        policy = world.policy
-        role = roles.parse_role(rest or _handing(world, incident, "", ask.by).strip(), policy)
+        role = roles.parse_role(_handing(world, incident, rest, ask.by), policy)
         case = world.read(lambda tx: case_of(tx, incident, world.now(), policy.titles))
         return cards.handoff_modal(incident, role, policy.title(role), roles.handoff_draft(case))
     return None
@@ -374,7 +379,7 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
 
 def _handing(world: World, incident: Incident, words: str, by: str) -> str:
     current = world.read(lambda tx: {a.role: a for a in tx.assignments(incident.id)})
-    return _handoff(words, current, by)
+    return roles.handing(words, current, by, world.policy)
 
 
 def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:

@@ -57,6 +57,7 @@ from bot.decision import (
     ShowRollout,
     TellAway,
     TellChanges,
+    TellReopened,
     TellResolved,
     VerifyFleet,
     VerifyRollout,
@@ -144,6 +145,8 @@ def perform(world: World, job: Job) -> Think:
             return broadcasts.deliver(world, id, job)
         case TellResolved():
             return updates.close(world, id)
+        case TellReopened():
+            return updates.reopen(world, id)
         case ActOnRollout():
             return rollouts.act(world, id)
         case VerifyRollout():

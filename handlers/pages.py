@@ -8,13 +8,14 @@ from datetime import datetime
 
 from bot import pages, roles
 from bot.cards import page as cards
-from bot.commands import Ask, nearest, person
+from bot.commands import Ask, again, nearest, person
 from bot.decision import Card, Decision, SendPage
 from bot.errors import ProviderError, Refused
 from bot.model import Incident, Page, PageState, Role
+from bot.names import called
 from bot.pages import Meant
 from bot.text import code
-from handlers import oncalls, outages
+from handlers import names, oncalls, outages
 from handlers.incidents import edited, find, paging
 from handlers.world import Alarm, Mail, Think, World, nothing
 from storage.store import Job, Tx
@@ -51,6 +52,7 @@ def waiting(tx: Tx, ask: Ask, words: str) -> Page:
 
 def page(world: World, ask: Ask, words: str) -> Decision:
     incident, rest = world.read(lambda tx: find(tx, ask, words))
+    names.must_be_people(world, rest.partition(" ")[0], "/incident page @who why")
     meant = whom(world, incident, rest)
     known, _ = oncalls.ask_all(world, meant.oncalls)
     people = meant.people or in_turn(world, meant.oncalls, known)
@@ -84,6 +86,14 @@ def whom(world: World, incident: Incident, words: str) -> Meant:
         return Meant(oncalls=pages.in_order(roles.wanted(there, world.policy)), why=why)
     if first in world.policy.oncall:
         return Meant(oncalls=(first,), why=why)
+    if who := called(first.removeprefix("@"), names.near(world, incident) if first else {}):
+        if first.startswith("@") or not why:
+            return Meant(people=(who,), why=why)
+        # "page bob it burns" means Bob, and "page will somebody come" does not mean Will.
+        raise Refused(
+            f"Do you mean the person {code(first, 60)}? Nobody was paged. If not, begin with another word.",
+            instead=f"/incident page @{again(words)}",
+        )
     close = nearest(first.lower(), [*map(str, world.policy.roles), *known], CLOSE)
     if first.startswith("@") or close:
         raise Refused(

@@ -57,5 +57,6 @@ def named(tx: Tx, id: str) -> Poll:
     """Raises Refused where there is none of that name."""
     found = tx.find_poll(id)
     if found is None:
-        raise Refused(f"There is no poll {code(id, 60)}; nothing was changed.", instead=polls.USAGE)
+        what = f"There is no poll {code(id, 60)}" if id else "Say which poll"
+        raise Refused(f"{what}; nothing was changed.", instead=polls.USAGE)
     return found

@@ -61,7 +61,7 @@ def run(world: World, ask: Ask) -> Decision:
 
 
 def answer(world: World, tx: Tx, id: str, words: str, by: str, now: datetime) -> Decision:
-    question, (verb, _, rest) = find(tx, id), words.strip().partition(" ")
+    question, (verb, _, rest) = find(tx, id, world.policy.announce), words.strip().partition(" ")
     alerts = tx.asked(id)
     match verb:
         case "open" if there := opened_of(tx.incidents(open_only=True), question.group):
@@ -69,14 +69,25 @@ def answer(world: World, tx: Tx, id: str, words: str, by: str, now: datetime) ->
         case "open":
             return questions.open_(question, alerts, tx.next_number(), by, world.policy, now)
         case "join":
-            return questions.join(question, alerts, tx.incident(incident_id(rest) or rest), by, now)
+            if (other := incident_id(rest)) is None:
+                raise Refused(
+                    "Say which incident has it; nothing was changed.", instead=f"/incident answer {id} join INC-7"
+                )
+            return questions.join(question, alerts, tx.incident(other), by, now)
         case "dismiss":
             return questions.dismiss(question, by, now)
     raise Refused("Say open, join INC-n or dismiss; nothing was changed.", instead=f"/incident answer {id} open")
 
 
-def find(tx: Tx, id: str) -> Question:
-    found = tx.find_question(id)
+def find(tx: Tx, id: str, announce: str) -> Question:
+    """Raises Refused with where questions are: on their cards in `announce`."""
+    found = tx.find_question(id) if id else None
     if found is None:
-        raise Refused(f"There is no question {text.code(id, 40)}; nothing was changed.", instead="/incident list")
+        what = f"There is no question {text.code(id, 40)}" if id else "Say which question"
+        where = (
+            f" Questions stand in {text.channel('', announce.removeprefix('#'))}, with their buttons."
+            if announce
+            else ""
+        )
+        raise Refused(f"{what}; nothing was changed.{where}")
     return found

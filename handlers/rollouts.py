@@ -14,7 +14,7 @@ from bot.errors import ProviderError, Refused
 from bot.freezes import reason
 from bot.model import Request, RequestState, Rollout, Verb
 from bot.preflight import preflight
-from bot.text import code
+from bot.text import code, one_line
 from handlers import fleet, freezes, gates, live, sightings, steering, suspensions, targets
 from handlers.consent import approve, confirm, find_request, object_
 from handlers.world import Think, World, nothing
@@ -116,7 +116,8 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
     """A pause is done; everything else answers with a preview."""
     words, broken_glass = glass.taken_out(words, verb)
     service, rest = targets.find(world, ask, words, verb)
-    to, full = _options(verb, rest)
+    why = reason_to_pause(rest) if verb is Verb.PAUSE else ""
+    to, full = _options(verb, "" if why else rest)
     rollout = targets.read(world, service)
     if verb is not Verb.PAUSE:  # whose press must not wait for more looks
         rollout = targets.examine(world, service, rollout)
@@ -144,9 +145,16 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
             full=full,
             rule=circle.rule,
             broken_glass=broken_glass,
+            why=why,
         )
 
     return world.decide(think)
+
+
+def reason_to_pause(words: str) -> str:
+    """Whoever stops something in a hurry may say why. "" for an option, and for one word: that may be a place."""
+    why = one_line(words)
+    return why if " " in why and not DASH.sub("--", why).startswith("--") else ""
 
 
 def _options(verb: Verb, words: str) -> tuple[str, bool]:

@@ -11,13 +11,13 @@ from prometheus_client import Counter, Gauge
 from bot import copies, linting, maintenances, publishing, status
 from bot.cards.publishing import AS_BEFORE, publish_modal
 from bot.commands import Ask, Invalid, Submission
-from bot.decision import Decision
+from bot.decision import Decision, Modal
 from bot.errors import ProviderError
 from bot.linting import Words
 from bot.model import Audience, ComponentState, Maintenance, Phase
 from bot.policy import StatusPage
 from bot.status import HISTORY, Page
-from handlers import status_files
+from handlers import status_files, targets
 from handlers.incidents import find
 from handlers.world import Think, World, nothing
 from storage.store import Tx
@@ -71,11 +71,18 @@ def publish(world: World, ask: Ask, words: str) -> Decision:
         return Decision(say=publish_modal(incident, world.read(lambda tx: tx.published(incident.id)), settings))
     wanted = publishing.parse(rest, settings)
     decision = _publish(world, incident.id, wanted, ask.by)
-    advice = linting.lint(Words(text=wanted.text), frozenset({Audience.PUBLIC}), (), tuple(world.policy.vendors))
+    advice = world.read(lambda tx: advise(world, tx, wanted))
     return Decision(say=linting.afterwards(str(decision.say), advice))
 
 
+def advise(world: World, tx: Tx, wanted: publishing.Wanted) -> tuple[linting.Advice, ...]:
+    """What customers could be told better."""
+    return linting.lint(Words(text=wanted.text), {Audience.PUBLIC}, (), targets.vendor_names(world, tx))
+
+
 def submit(world: World, form: Submission) -> Decision:
+    """Looked through before it is published; submitted again it goes out as it is."""
+    id, _, advised = form.subject.partition("|")
     settings = publishing.settings(world.policy)
     try:
         phase = Phase(form.values.get("phase", ""))
@@ -87,7 +94,16 @@ def submit(world: World, form: Submission) -> Decision:
         phase=phase,
         components=_chosen(form.values, settings),
     )
-    return _publish(world, form.subject, wanted, form.by)
+    again = None if advised else world.read(lambda tx: _advised(world, tx, id, wanted, settings))
+    return Decision(say=again) if again else _publish(world, id, wanted, form.by)
+
+
+def _advised(world: World, tx: Tx, id: str, wanted: publishing.Wanted, settings: StatusPage) -> Modal | None:
+    """The form once more, with what could be better; None where nothing could, or where it is refused anyway."""
+    incident, before = tx.incident(id), tx.published(id)
+    publishing.publish(incident, wanted, before, "", world.policy, world.now())
+    advice = advise(world, tx, wanted)
+    return publish_modal(incident, before, settings, wanted, advice) if advice else None
 
 
 def _chosen(values: Mapping[str, str], settings: StatusPage) -> dict[str, ComponentState]:

@@ -72,7 +72,8 @@ def placed(world: World, service: Service, words: str, verb: str) -> tuple[Servi
     places = {there.environment.lower(): there for there in service.everywhere}
     others = {there.environment.lower() for there in world.policy.everywhere()}
     meant = places.get(nearest(word.lower(), list(places), MISSPELLED)) if len(places) > 1 else None
-    if meant or word.lower() in others:
+    reason = verb == Verb.PAUSE and bool(rest.strip())  # "staging is slow" may be why, where it is not in staging
+    if meant or (word.lower() in others and not reason):
         raise Refused(
             f"{code(service.name)} has no environment {code(word, 60)}: it is in {in_words(service)}. "
             "Nothing was changed.",
@@ -246,6 +247,12 @@ def vendor_troubles(world: World, tx: Tx, service: str, now: datetime) -> tuple[
     pages = [page for vendor in vendors.used_by(world.policy, service) if (page := tx.vendor_page(vendor.name))]
     said = {page.id: (page, tx.vendor_components(vendors.prefix(page.page))) for page in pages if page.page}
     return vendors.troubles(service, world.policy, said, now)
+
+
+def vendor_names(world: World, tx: Tx) -> tuple[str, ...]:
+    """Of all vendors that are read, as the configuration and their pages call them."""
+    titles = (page.title or name for name in world.policy.vendors if (page := tx.vendor_page(name)))
+    return *world.policy.vendors, *titles
 
 
 def known_good(tx: Tx, service: Service) -> tuple[Stable, ...]:

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from bot import tasks
 from bot.cards.task import task_list
-from bot.commands import Ask
+from bot.commands import Ask, again
 from bot.decision import Decision
-from bot.errors import NotYet, ProviderError, Refused
-from bot.model import Incident, Task
+from bot.errors import Refused
+from bot.model import Task
 from bot.text import code
+from handlers import names
 from handlers.incidents import find
 from handlers.world import Think, World
 from storage.store import Tx
@@ -38,28 +39,18 @@ def run(world: World, ask: Ask) -> Decision:
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     if verb == "task" and not rest:
         return Decision(say=task_list(incident, world.read(lambda tx: tx.tasks(incident.id))))
-    if name := tasks.unnamed(rest):
-        raise tasks.nobody(name, rest, verb, near(world, incident))
+    rest = names.understood(world, incident, rest, verb)
     text, owner = tasks.parse(rest, verb, ask.by)
+    names.must_be_people(world, f"<@{owner}>", f"/incident {verb} {again(text)} @who")
     return world.decide(lambda tx, now: add(tx, incident.id, KINDS[verb], text, owner, ask.by, now))
-
-
-def near(world: World, incident: Incident) -> dict[str, str]:
-    """Who is likely meant by a name: those in the channel, and those in the configuration."""
-    listed = {who: contact.name for who, contact in world.policy.people.items() if contact.name}
-    if not incident.channel:
-        return listed
-    try:
-        return listed | world.chat.names(world.chat.inside(incident.channel))
-    except (ProviderError, NotYet):  # a refusal without names is one, too
-        return listed
 
 
 def named(tx: Tx, words: str) -> Task:
     """Raises Refused where there is none of that name."""
     found = tx.find_task(words.strip())
     if found is None:
-        raise Refused(f"There is no task {code(words, 60)}; nothing was changed.", instead="/incident task")
+        what = f"There is no task {code(words, 60)}" if words else "Say which task"
+        raise Refused(f"{what}; nothing was changed.", instead="/incident task")
     return found
 
 

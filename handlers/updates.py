@@ -121,6 +121,18 @@ def close(world: World, id: str) -> Think:
     return think
 
 
+def reopen(world: World, id: str) -> Think:
+    """Everybody who heard that it is over hears that it is not; customers from a person, who is reminded of them."""
+
+    def think(tx: Tx, now: datetime) -> Decision:
+        incident, told = tx.incident(id), tx.published(id) if world.policy.status else ()
+        asked = tx.find_post(loose_ends.reopened_id(incident, told)) is not None
+        left = loose_ends.reopened(incident, told, asked=asked)
+        return updates.reopening(incident, world.policy, now, before(tx, incident)) + left
+
+    return think
+
+
 # ---------------------------------------------------------------- reminders
 
 
@@ -162,7 +174,8 @@ def update(world: World, ask: Ask) -> Decision:
     _, words = ask.split()
     incident, rest = world.read(lambda tx: find(tx, ask, words))
     if rest:
-        return typed(world, incident.id, Words(text=rest), ask.by)
+        words, phase = updates.parse(rest)
+        return typed(world, incident.id, Words(text=words), phase, ask.by)
     incidents.must_be_open(incident)
     if not ask.trigger:
         raise Refused("An update needs words.", instead="/incident update Payments fail for one user in four. …")
@@ -190,9 +203,9 @@ def readers(world: World, incident: Incident) -> str:
     return f"Read by {', '.join(audience for audience in Audience if audience in there)}"
 
 
-def typed(world: World, id: str, words: Words, by: str) -> Decision:
+def typed(world: World, id: str, words: Words, phase: Phase | None, by: str) -> Decision:
     """Published at once; what could be better is said for the next one."""
-    decision = publish(world, id, words, None, None, by)
+    decision = publish(world, id, words, phase, None, by)
     advice = world.read(lambda tx: advise(world, tx, tx.incident(id), words, tx.updates(id)[:-1]))
     return Decision(say=linting.afterwards(str(decision.say), advice))
 
@@ -201,8 +214,7 @@ def advise(
     world: World, tx: Tx, incident: Incident, words: Words, given: tuple[Update, ...], *, openly: bool = False
 ) -> tuple[linting.Advice, ...]:
     there = broadcasts.audiences(incident, world.policy) | ({Audience.PUBLIC} if openly else frozenset())
-    names = [page.title or name for name in world.policy.vendors if (page := tx.vendor_page(name))]
-    return linting.lint(words, there, given, (*world.policy.vendors, *names))
+    return linting.lint(words, there, given, targets.vendor_names(world, tx))
 
 
 def submit(world: World, form: Submission) -> Decision:

@@ -10,7 +10,7 @@ import typer
 import yaml
 from pydantic import BaseModel
 
-from bot.cards.incident import help_card
+from bot.cards.help import help_card
 from bot.commands import COMMANDS
 from handlers.cli import cli
 from handlers.config import Config
@@ -49,7 +49,7 @@ def test_every_verb_is_hinted_at_in_slack(slash_commands: dict[str, dict[str, An
 
 @pytest.mark.parametrize(("command", "verb"), VERBS)
 def test_every_verb_is_in_the_help(command: str, verb: str) -> None:
-    card = help_card(f"/{command}", COMMANDS[command])
+    card = help_card(command, COMMANDS[command], "all")
     assert re.search(rf"\b{verb}\b", str(card.blocks) + card.text)
 
 

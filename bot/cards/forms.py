@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot import text
-from bot.cards.kit import OPTION, Block, checkboxes, context, field, form, option, radio, section, select, words
+from bot.cards.kit import OPTION, TITLE, Block, checkboxes, context, field, form, option, radio, section, select, words
 from bot.decision import Modal
-from bot.declaring import Declaration
+from bot.declaring import OTHER, Declaration
 from bot.linting import Advice, Words
 from bot.model import Incident, Phase, Role, Severity, Update
 from bot.positions import short
@@ -71,7 +71,7 @@ def declare_modal(
                 field(
                     "service",
                     "Which service?",
-                    select("service", "Choose", [*listed, option("Another, or I do not know", "other")], what.service),
+                    select("service", "Choose", [*listed, option("Another, or I do not know", OTHER)], what.service),
                     optional=True,
                 ),
                 field(
@@ -142,7 +142,7 @@ def update_modal(
             f"Update of {incident.id}",
             "Publish anyway" if advice else "Publish",
             (
-                *_advice(advice),
+                *before_it_goes(advice),
                 context(text.dotted([before, readers])),
                 field(
                     "text",
@@ -190,9 +190,11 @@ def _openly(*, ticked: bool) -> Block:
     return field(OPENLY, "Customers, too?", element, optional=True)
 
 
-def _advice(advice: Sequence[Advice]) -> Iterator[Block]:
+def before_it_goes(advice: Sequence[Advice], labels: Mapping[str, str] = LABELS) -> Iterator[Block]:
+    """What could be better, at the top of a form that comes back. `labels` of its fields, where it has several."""
     if advice:
-        lines = [f"• *{LABELS.get(one.field, one.field)}*: {text.brief(one.words, 250)}" for one in advice]
+        about = [f"*{labels[one.field]}*: " if one.field in labels else "" for one in advice]
+        lines = [f"• {label}{text.brief(one.words, 250)}" for label, one in zip(about, advice, strict=True)]
         yield section("\n".join([":bulb: *Before it goes out*", *lines]), n=2900)
 
 
@@ -222,11 +224,12 @@ def handoff_modal(incident: Incident, role: Role, title: str, draft: str = "") -
     """`draft`: what goes on, as far as the timeline knows."""
     who = {"type": "users_select", "placeholder": text.plain("Choose a person", 150)}
     hint = "Say what is known, what is under way, and what you would do next."
+    heading = f"Hand off {short(role, title)}"
     return Modal(
         view=form(
             "role.handoff",
             f"{incident.id}|{role}",
-            f"Hand off {short(role, title)}",
+            heading if len(heading) <= TITLE else "Hand off",  # the first field says what
             "Hand off",
             (
                 field("user", f"Who takes over as {title.lower()}?", who),

@@ -29,7 +29,6 @@ from bot.cards.kit import (
     visit,
 )
 from bot.cards.marking import mark
-from bot.commands import Usage
 from bot.decision import Card
 from bot.model import (
     Alert,
@@ -439,6 +438,14 @@ def still_published(incident: Incident, title: str) -> Card:
     return Card(text=line, blocks=(section(f"{line}{hint}"), actions(end)))
 
 
+def over_published(incident: Incident, title: str) -> Card:
+    """The status page says that it is over, and it is open again."""
+    over = f"“{text.brief(title, 200)}” is over"
+    line = f":mega: {incident.id} is open again, and customers read on the status page that {over}."
+    again = press("Tell customers", f"incident publish {incident.id}", "publish", "primary")
+    return Card(text=line, blocks=(section(line), actions(again)))
+
+
 def tray(incident: Incident | None, odd: int = 0) -> Card:
     """What the bare command offers here. `odd`: deliveries that were not understood."""
     card = _tray(incident)
@@ -484,13 +491,3 @@ def _help() -> Block | None:
 
 def _timeline(id: str) -> Block | None:
     return press("Timeline", f"incident timeline {id}", "timeline")
-
-
-def help_card(command: str, verbs: Mapping[str, Usage]) -> Card:
-    """`command` is the slash command as it is called in this workspace."""
-    shown = {verb: usage for verb, usage in verbs.items() if not usage.hidden}
-    lines = [
-        f"{text.code(f'{command} {verb} {usage.arguments}'.rstrip())} {text.brief(usage.help, 150)}"
-        for verb, usage in shown.items()
-    ]
-    return Card(text=f"What {command} can do", blocks=tuple(paged(lines)))

@@ -324,6 +324,9 @@ class SlackChat:
         known = (profile.get("display_name"), found.get("real_name"), profile.get("real_name"), found.get("name"))
         return str(next(filter(None, known), user))
 
+    def is_me(self, user: str) -> bool:
+        return user == self.me.user
+
     def is_guest(self, user: str) -> bool:
         """Whether Slack lets them into a few channels only, or they belong to another organisation."""
         found = self.person(user)

@@ -1,7 +1,7 @@
 """A status page at Atlassian Statuspage, kept through its management API: found before it is made, said once.
 
 The API has no idempotency key. An incident of ours carries our id in its metadata, and an update is there already where
-one of the same words and status is.
+the newest one has the same words and status.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _is_over(there: Json) -> bool:
 
 
 def _says(there: Json, notice: Notice) -> bool:
-    said = ((one.get("status"), one.get("body")) for one in there.get("incident_updates") or ())
+    """Of the newest word: an incident that is resolved twice is resolved in the same words."""
+    said = ((one.get("status"), one.get("body")) for one in (there.get("incident_updates") or ())[:1])
     return (notice.status, notice.body) in said
 
 

@@ -104,8 +104,11 @@ def reply(view: Mapping[str, Any], outcome: Outcome, *, closes: bool) -> dict[st
     inputs = [str(block.get("block_id")) for block in view.get("blocks") or () if block.get("type") == "input"]
     if outcome.failed and inputs:
         errors = {block: why for block, why in outcome.errors.items() if block in inputs}
-        errors = errors or {inputs[0]: unadorned(str(outcome.say))}
-        return {"response_action": "errors", "errors": {block: why[:LONGEST_ERROR] for block, why in errors.items()}}
+        errors = errors or {inputs[0]: str(outcome.say)}
+        return {
+            "response_action": "errors",
+            "errors": {block: unadorned(why)[:LONGEST_ERROR] for block, why in errors.items()},
+        }
     if isinstance(outcome.say, Modal):
         return {"response_action": "update", "view": outcome.say.view}
     if not outcome.say or (closes and not outcome.failed):

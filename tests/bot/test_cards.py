@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.cards import incident as cards
 from bot.cards.forms import task_modal
+from bot.cards.help import help_card
 from bot.cards.kit import option, press, select
 from bot.cards.marking import marked
 from bot.cards.poll import poll_card
@@ -257,8 +258,10 @@ GALLERY = {
     "tray_in_channel": cards.tray(OPEN),
     "tray_resolved": cards.tray(RESOLVED),
     "tray_with_odd": cards.tray(None, 3),
-    "help_incident": cards.help_card("/incident", COMMANDS["incident"]),
-    "help_rollout": cards.help_card("/rollout", COMMANDS["rollout"]),
+    "help_incident": help_card("incident", COMMANDS["incident"]),
+    "help_rollout": help_card("rollout", COMMANDS["rollout"]),
+    "help_incident_all": help_card("incident", COMMANDS["incident"], "all"),
+    "help_incident_updates": help_card("incident", COMMANDS["incident"], "updates"),
     "catchup": catchup(
         OPEN,
         ROLES,

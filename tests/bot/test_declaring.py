@@ -3,9 +3,11 @@
 import pytest
 
 from bot import declaring
+from bot.commands import Invalid
 from bot.decision import CallResponders
 from bot.errors import Refused
-from bot.model import Incident
+from bot.incidents import UNNAMED, channel_name, impact
+from bot.model import Assignment, Incident, Severity
 from bot.policy import Policy, Service
 from tests.values import NOON, incident
 
@@ -23,6 +25,81 @@ POLICY = Policy(services={"checkout": Service(name="checkout", oncall="shop")})
 def test_flags_may_stand_anywhere(text, title, new, private):
     what = declaring.parse(text, POLICY)
     assert (what.title, what.new, what.private) == (title, new, private)
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "severity"),
+    [
+        *(
+            (f"{word} pages are white", "pages are white", 2)
+            for word in ("sev2", "SEV-2", "sev 2", "P2", "severity: 2")
+        ),
+        ("pages are white (sev2)", "pages are white", 2),
+        ("pages are white, --sev=2", "pages are white", 2),
+        ("sev2: pages are white", "pages are white", 2),
+        ("sev3 or p1?", "or ?", 1),  # when in doubt, the worse one
+        ("p99 is 3 s, and P 1 is no word", "p99 is 3 s, and P 1 is no word", 3),
+        ("what is severe (in Europe)?", "what is severe (in Europe)?", 3),
+        ("slow for <@U0BOB|bob>", "slow for @bob", 3),
+        ("p1", UNNAMED, 1),
+        ("--new", UNNAMED, 3),
+        ("---", UNNAMED, 3),
+    ],
+)
+def test_a_severity_is_read_as_people_write_it(text, title, severity):
+    what = declaring.parse(text, POLICY)
+    assert (what.title, what.severity) == (title, severity)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("sev9 thing", "/incident declare thing sev5"),
+        ("--new thing P0", "/incident declare --new thing sev1"),
+        ("sev-0 <!channel>", "/incident declare &lt;!channel&gt; sev1"),
+        ("sev 12", "/incident declare sev5"),
+    ],
+)
+def test_a_severity_that_there_is_not_is_not_guessed(text, instead):
+    with pytest.raises(Refused, match="is not a severity: 1 is the worst, 5 the mildest") as refused:
+        declaring.parse(text, POLICY)
+    assert refused.value.instead == instead
+
+
+@pytest.mark.parametrize(
+    ("title", "service", "severity", "read"),
+    [
+        ("P1 checkout is down", "", 3, ("checkout is down", "checkout", 1)),
+        ("checkout is down", "other", 3, ("checkout is down", "", 3)),
+        ("checkout is down sev1", "search", 4, ("checkout is down", "search", 4)),  # what was chosen counts
+    ],
+)
+def test_a_form_is_read_as_a_line_is(title, service, severity, read):
+    what = declaring.entered(title, service, Severity(severity), POLICY)
+    assert (what.title, what.service, what.severity) == read
+    with pytest.raises(Invalid) as refused:
+        declaring.entered("sev9 thing", "", Severity.SEV3, POLICY)
+    assert set(refused.value.errors) == {"title"}
+
+
+def test_what_has_no_name_yet_gets_it_from_the_impact():
+    unnamed = incident(title=UNNAMED, service="")
+    assert channel_name(unnamed) == "inc-7"
+    [named] = impact(unnamed, "Nobody can\npay", "U0DANA", NOON).save
+    assert (named.title, named.impact) == ("Nobody can pay", "Nobody can\npay")
+    assert impact(incident(title="down"), "Nobody can pay", "U0DANA", NOON).save[0].title == "down"
+    with pytest.raises(Refused) as refused:
+        declaring.must_be_news(declaring.parse("sev2", POLICY), unnamed)
+    assert refused.value.instead == "/incident declare --new sev2"
+
+
+def test_who_is_nobody_in_slack_may_declare_and_leads_nothing():
+    decision = declaring.declare(declaring.parse("it is down", POLICY), (), 3, "cli", POLICY, NOON)
+    assert [noun for noun in decision.save if isinstance(noun, Assignment)] == []
+    assert str(decision.say).startswith("INC-3 (SEV3) is declared by cli. ")
+    assert "nobody leads it yet" in str(decision.say)
+    with pytest.raises(Refused, match="`cli` is nobody in Slack"):
+        declaring.declare(declaring.parse("it leaks --private", POLICY), (), 3, "cli", POLICY, NOON)
 
 
 @pytest.mark.parametrize("text", ["--privat x y", "-private x", "it leaks —privte", "--private=yes it leaks"])

@@ -19,13 +19,16 @@ from tests.values import NOON
         (" 2 h ", timedelta(hours=2)),
         ("7d", timedelta(days=7)),
         ("0m", timedelta(0)),
+        ("60 seconds", timedelta(seconds=60)),
+        ("1 hour", timedelta(hours=1)),
+        ("5min", timedelta(minutes=5)),
     ],
 )
 def test_what_is_one(word: str, lasts: timedelta) -> None:
     assert parse(word) == lasts
 
 
-@pytest.mark.parametrize("word", ["", "h", "2", "-2h", "2w", "2h30m", "1.5h", "٣m", "2H", "9" * 13 + "m"])
+@pytest.mark.parametrize("word", ["", "h", "2", "-2h", "2w", "2h30m", "1.5h", "٣m", "2H", "2 months", "9" * 13 + "m"])
 def test_what_is_none(word: str) -> None:
     assert parse(word) is None
 

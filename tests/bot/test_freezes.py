@@ -51,7 +51,7 @@ def test_what_people_type(words: str, wanted: Wanted) -> None:
         ("checkout --for soon --why x", "no duration"),
         ("chekout --why x", "no service"),
         ("environment prod --why x", "no environment"),
-        ("environment --why x", "no environment"),
+        ("environment --why x", "Say which environment"),
     ],
 )
 def test_what_is_refused(words: str, why: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bot import declaring, incidents, roles, updates
-from bot.commands import incident_id, person
+from bot.commands import CALLED, COMMANDS, Ask, incident_id, person, unknown_verb
 from bot.decision import CallResponders, DraftPostmortem, RemindUpdate, SendPost, TellResolved
 from bot.errors import Refused
 from bot.linting import Words
@@ -303,3 +303,57 @@ def test_a_missing_word_is_asked_for_and_not_quoted():
         incidents.set_phase(incident(), "", "U0DANA", POLICY, NOON)
     with pytest.raises(Refused, match=r"^Say which role"):
         roles.parse_role("", POLICY)
+
+
+@pytest.mark.parametrize(
+    ("words", "severity", "why"),
+    [("p1", 1, ""), ("sev 1 all fail", 1, " (all fail)"), ("SEV-3.", 3, ""), ("3: few see it", 3, " (few see it)")],
+)
+def test_a_severity_is_typed_as_people_write_it(words, severity, why):
+    decision = incidents.set_severity(incident(), words, "U0DANA", POLICY, NOON)
+    assert decision.note[0].text == f"severity SEV2 → SEV{severity}{why}"
+
+
+@pytest.mark.parametrize("words", ["", "9", "sev 9 x", "sev", "high", "12", "p"])
+def test_what_is_no_severity_says_which_there_are(words):
+    with pytest.raises(Refused, match="1 is the worst, 5 the mildest"):
+        incidents.set_severity(incident(), words, "U0DANA", POLICY, NOON)
+
+
+def test_a_phase_may_come_with_why_and_the_end_with_what_ended_it():
+    decision = incidents.set_phase(incident(), "Monitoring looks good", "U0DANA", POLICY, NOON)
+    assert decision.note[0].text == "investigating → monitoring: looks good"
+    [over] = the(Incident, incidents.set_phase(incident(), "resolved rolled back", "U0DANA", POLICY, NOON))
+    assert (over.phase, over.summary) == (Phase.RESOLVED, "rolled back")
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("monitor looks good", "/incident status monitoring looks good"),
+        ("fix", "/incident status resolved"),
+        ("fixed by <@U0BOB|bob>", "/incident status resolved by @bob"),
+        ("", "/incident status monitoring"),
+        ("purple", "/incident status monitoring"),
+    ],
+)
+def test_a_phase_that_there_is_not_is_not_guessed(words, instead):
+    with pytest.raises(Refused, match="investigating, identified, mitigating, monitoring, resolved") as refused:
+        incidents.set_phase(incident(), words, "U0DANA", POLICY, NOON)
+    assert refused.value.instead == instead
+
+
+def test_what_ended_it_is_never_empty_where_somebody_said_why():
+    with pytest.raises(Refused, match="stands why it is over"):
+        incidents.resolve(incident(), "all is well --anyway", "U0DANA", NOON)
+    for doubts in ((), ("a probe is red",)):
+        [over] = the(Incident, incidents.resolve(incident(), "--anyway the page moves", "U0DANA", NOON, doubts))
+        assert over.summary == "the page moves"
+
+
+def test_what_others_call_a_verb_is_that_verb():
+    for command, words in CALLED.items():
+        assert not set(words) & set(COMMANDS[command])
+        assert set(words.values()) <= set(COMMANDS[command])
+    assert Ask(command="rollout", text="STOP checkout", by="U0DANA").split() == ("pause", "checkout")
+    assert unknown_verb("incident", "inc-3").instead == "/incident show INC-3"

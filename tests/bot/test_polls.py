@@ -26,6 +26,9 @@ def the(kind, decision):
         ("“roll back now” 5m", "roll back now", 300),
         ("roll back to v41 --for 2m", "roll back to v41", 120),
         ("roll back —for 2 m", "roll back", 120),
+        ('"roll back" in 5 Minutes', "roll back", 300),
+        ("“roll back” for 90 sec", "roll back", 90),
+        ("roll back in five minutes", "roll back in five minutes", 60),
         ("x" * 900, "x" * 499 + "…", 60),
     ],
 )
@@ -34,7 +37,9 @@ def test_a_proposal_is_read_as_people_type_it(words, text, seconds):
     assert (proposal.text, proposal.lasts) == (text, timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("words", ["", '""', "60s", '"now" 1s', '"now" 2h', '"now" 99d'])
+@pytest.mark.parametrize(
+    "words", ["", '""', "60s", '"now" soon', '"now" at once 5m', '"now" 1s', '"now" 2h', '"now" 99d']
+)
 def test_what_is_no_proposal_says_how_one_looks(words):
     with pytest.raises(Refused) as refused:
         polls.parse(words)

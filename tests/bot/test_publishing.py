@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from bot import copies, loose_ends, maintenances, publishing
+from bot.cards.forms import ADVISED
 from bot.cards.publishing import publish_modal
 from bot.commands import Invalid
 from bot.decision import Decision, ExportStatus, Proclaim, SendPost
 from bot.errors import Refused
-from bot.model import ComponentState, Export, Phase, Post, PublicUpdate, Severity
+from bot.linting import Words, lint
+from bot.model import Audience, ComponentState, Export, Phase, Post, PublicUpdate, Severity
 from bot.policy import Policy
+from bot.publishing import Wanted
 from tests.blockkit import check_view
 from tests.bot.status_values import POLICY, SHOP_PAGE, ago, maintenance, update
 from tests.golden import same_as
@@ -77,6 +80,20 @@ def test_what_customers_know_to_be_over_or_never_heard_of_needs_no_word() -> Non
     assert left(incident(), update()) == left(OVER, update(), asked=True) == ()
 
 
+def test_who_opens_it_again_is_told_that_customers_read_of_its_end() -> None:
+    ended = update(number=2, phase=Phase.RESOLVED)
+    decision = loose_ends.reopened(incident(), (update(), ended), asked=False)
+    [post] = [noun for noun in decision.save if isinstance(noun, Post)]
+    assert post.text.startswith(":mega: INC-7 is open again, and customers read")
+    assert post.blocks[1]["elements"][0]["value"] == "incident publish INC-7"
+    for quiet in (
+        loose_ends.reopened(incident(), (update(),), asked=False),
+        loose_ends.reopened(incident(), (ended,), asked=True),
+        loose_ends.reopened(OVER, (ended,), asked=False),
+    ):
+        assert quiet.save == ()
+
+
 def test_what_is_not_said_again_stays() -> None:
     told = saved(
         publish("Still on it. --on checkout=operational", update(components={"checkout": "major", "api": "degraded"}))
@@ -97,10 +114,33 @@ def test_what_is_secret_is_never_published(secret: dict[str, Any]) -> None:
         publish("x", of=incident(**secret))
 
 
-@pytest.mark.parametrize("words", ["ask <@U0DANA|dana>", "see <#C0INC|inc-7>", "<!here> look", '--title "<@U0DANA>" x'])
+TYPED = ["ask @bob", "see #inc-7-checkout", "@here look"]  # as they stay in a form, where Slack makes no mention
+
+
+@pytest.mark.parametrize(
+    "words", ["ask <@U0DANA|dana>", "see <#C0INC|inc-7>", "<!here> look", '--title "<@U0DANA>" x', *TYPED]
+)
 def test_our_people_and_channels_are_not_named(words: str) -> None:
     with pytest.raises(Invalid, match="names a person or a channel"):
         publish(words)
+
+
+@pytest.mark.parametrize("words", ["order #12 fails", "write to help@shop.example", "https://shop.example/@help#top"])
+def test_what_customers_may_read_is_no_name(words: str) -> None:
+    assert saved(publish(words)).text == words
+
+
+def test_the_form_advises_and_comes_back_with_what_was_entered() -> None:
+    draft = Wanted(
+        text="Fixed soon", title="Payments", phase=Phase.MONITORING, components={"api": ComponentState.MAJOR}
+    )
+    advice = lint(Words(text=draft.text), {Audience.PUBLIC})
+    view = publish_modal(incident(), (), SHOP_PAGE, draft, advice).view
+    assert (view["private_metadata"], view["submit"]["text"]) == (f"INC-7|{ADVISED}", "Publish anyway")
+    assert "promises an end" in view["blocks"][0]["text"]["text"]
+    fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    assert (fields["title"]["initial_value"], fields["text"]["initial_value"]) == ("Payments", "Fixed soon")
+    assert fields["phase"]["initial_option"]["value"] == "monitoring"
 
 
 def test_a_link_is_the_address_that_it_leads_to() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from bot import incidents, roles, timeline, vacancies
+from bot.cards.forms import handoff_modal
 from bot.cards.role import instructions_card, vacancy_card
+from bot.case import Case
 from bot.commands import COMMANDS
 from bot.decision import CallResponders, Decision, Instruct, RemindRole, SendPost
 from bot.declaring import Declaration, declare
 from bot.errors import Refused
-from bot.model import Assignment, Entry, EntryKind, Phase, Post, Role, Severity
+from bot.model import Assignment, Entry, EntryKind, Phase, Post, Role, Severity, Task
 from bot.policy import Policy
 from bot.positions import POSITIONS, Position
 from handlers.settings import parse
@@ -190,3 +192,77 @@ def test_an_assignment_of_a_role_that_is_no_longer_configured_is_named_as_it_was
     held = Assignment(incident="INC-7", role=Role.SCRIBE, user=BOB, by=BOB, at=NOON)
     assert SHOP.title(held.role) == "Scribe"
     assert timeline.Roles((), (held,), SHOP.titles).of(BOB, NOON) == ""
+
+
+# ---------------------------------------------------------------- what is typed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ops <@U0BOB|bob>", ("ops", "<@U0BOB|bob>")),
+        ("<@U0BOB|bob> ops", ("ops", "<@U0BOB|bob>")),
+        ("incident manager <@U0BOB>", ("incident manager", "<@U0BOB>")),
+        ("--take ops", ("ops", "")),
+        ("<@U0BOB> is ops", ("ops", "<@U0BOB>")),
+        ("bob ops", ("ops", "bob")),
+        ("U0BOB", ("", "U0BOB")),
+        ("opps bob", ("opps", "bob")),
+        ("", ("", "")),
+    ],
+)
+def test_role_and_person_come_in_either_order(words: str, said: tuple[str, str]) -> None:
+    assert roles.asked(words, SHOP) == said
+
+
+def test_a_role_that_there_is_not_names_those_that_there_are() -> None:
+    with pytest.raises(Refused) as refused:
+        roles.parse_role("opss", SHOP)
+    listed = "`commander` (Incident manager), `ops`, `comms`, `liaison` (Customer liaison)"
+    assert refused.value.why == f"`opss` is not a role. There are {listed}."
+    assert refused.value.instead == "/incident role ops"
+
+
+def test_who_hands_off_without_a_role_hands_off_the_one_that_they_hold() -> None:
+    held = {
+        role: Assignment(incident="INC-7", role=role, user=DANA, by=DANA, at=NOON)
+        for role in (Role.COMMANDER, Role.OPS)
+    }
+    one = {Role.OPS: held[Role.OPS]}
+    for words in ("<@U0BOB|bob>", "ops <@U0BOB|bob>", "<@U0BOB|bob> ops"):
+        assert roles.handing(words, one, DANA, SHOP) == "ops <@U0BOB|bob>"
+    with pytest.raises(Refused, match="You are incident manager and ops lead: say which") as refused:
+        roles.handing("<@U0BOB|bob>", held, DANA, SHOP)
+    assert refused.value.instead == "/incident handoff commander @bob"
+    with pytest.raises(Refused, match="You hold no role"):
+        roles.handing("<@U0BOB|bob>", {}, DANA, SHOP)
+
+
+def test_a_task_stands_once_in_the_draft_of_a_hand_off() -> None:
+    task = Task(id="INC-7/task/1", incident="INC-7", kind="task", text="look", owner=BOB, by=DANA, at=NOON)
+    entries = [
+        Entry(incident="INC-7", at=NOON, kind=EntryKind.NOTE, by=DANA, text="task: look", source=task.id),
+        Entry(incident="INC-7", at=NOON, kind=EntryKind.NOTE, by=DANA, text="restarted the cache"),
+    ]
+    lines = timeline.timeline(OPEN, entries, (), (), {})
+    case = Case(
+        incident=OPEN,
+        lines=lines,
+        assignments=(),
+        linked=(),
+        updates=(),
+        requests=(),
+        names={},
+        now=NOON,
+        tasks=(task,),
+    )
+    draft = roles.handoff_draft(case)
+    assert draft.count("look") == 1
+    assert "restarted the cache" in draft
+
+
+@pytest.mark.parametrize(("title", "heading"), [("Scribe", "Hand off scribe"), ("Head of the incident", "Hand off")])
+def test_the_title_of_the_form_is_never_cut(title: str, heading: str) -> None:
+    view = handoff_modal(OPEN, Role.SCRIBE, title).view
+    assert view["title"]["text"] == heading
+    assert view["blocks"][0]["label"]["text"] == f"Who takes over as {title.lower()}?"

@@ -87,6 +87,7 @@ def test_a_pause_is_due_at_once_without_confirmation_for_anybody() -> None:
 
 
 def test_a_pause_that_freezes_the_autoscaler_says_so() -> None:
+    assert proposed(Verb.PAUSE, why="errors in Europe").note[0].text.endswith(": errors in Europe")
     assert "its autoscaler stands still" in str(proposed(Verb.PAUSE, in_flight(autoscaled=True)).say)
 
 

@@ -180,6 +180,6 @@ def test_its_end_says_what_was_missed() -> None:
 
 def test_one_that_does_not_stand_cannot_be_ended() -> None:
     assert silences.find("sil3", [SILENCE]) == SILENCE
-    for word in ("SIL-4", "", "checkout"):
-        with pytest.raises(Refused, match="No silence"):
+    for word, why in (("SIL-4", "No silence"), ("", "Say which silence"), ("checkout", "No silence")):
+        with pytest.raises(Refused, match=why):
             silences.find(word, [SILENCE])

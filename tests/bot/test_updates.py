@@ -11,6 +11,7 @@ from bot.decision import Broadcast, Deliver, RemindUpdate, SendPost, TellChanges
 from bot.errors import Refused
 from bot.linting import Words
 from bot.model import (
+    BOT,
     Audience,
     Delivery,
     DeliveryState,
@@ -95,7 +96,9 @@ def test_an_update_reaches_everybody_and_promises_the_next():
     assert RemindUpdate("INC-7", due=NOON + minutes(25)) in decision.do
     assert "#status-updates" in str(decision.say)
     assert "leaders, letters, page" in str(decision.say)
-    assert decision.note[0].text == "investigating → identified: One payment in four fails Europe Undone We watch"
+    assert decision.note[0].text == (
+        "investigating → identified: One payment in four fails · affected: Europe · changed: Undone · next: We watch"
+    )
 
 
 def test_the_impact_is_what_a_form_says_that_users_see():
@@ -250,6 +253,57 @@ def test_the_end_is_told_once_and_to_those_who_know_the_beginning(of, given):
 def test_no_incident_after_all_is_said_as_such():
     decision = close(replace(DONE, cancelled=True), before=Before(updates=(update(),)))
     assert the(Update, decision)[0].text == "This turned out to be no incident."
+
+
+def test_who_heard_that_it_is_over_hears_that_it_is_not_and_then_of_the_end_again():
+    """Without the word in between, the end would be no news to them, and "no incident" would stand for ever."""
+    cancelled = (update(), update(2, phase=Phase.RESOLVED, by=BOT, text="This turned out to be no incident."))
+    told = (sent(1), replace(sent(1), update=2))
+    again = incident(next_update_at=NOON + minutes(15))
+    before = Before(updates=cancelled, deliveries=told, subscribers=("U0EVE",))
+    decision = updates.reopening(again, POLICY, NOON, before)
+    [goes_on] = the(Update, decision)
+    assert (goes_on.number, goes_on.phase, goes_on.next_at) == (3, Phase.INVESTIGATING, again.next_update_at)
+    assert {post.channel for post in the(Post, decision)} == {"#status-updates", "U0EVE"}
+    assert [d.update for d in the(Delivery, decision)] == [3]
+    known = Before(updates=(*cancelled, goes_on))
+    assert the(Update, close(before=known))[0].number == 4
+    for nothing in (updates.reopening(again, POLICY, NOON, known), updates.reopening(DONE, POLICY, NOON, before)):
+        assert nothing.save == ()
+
+
+def test_the_form_begins_with_what_a_person_said_last():
+    given = (update(text="Payments fail"), update(2, phase=Phase.RESOLVED, by=BOT, text="This is resolved."))
+    assert updates.draft(incident(), given, ()).text == "Payments fail"
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "phase"),
+    [
+        ("Payments fail", "Payments fail", None),
+        ("--phase monitoring All is well", "All is well", Phase.MONITORING),
+        ("All is well —phase=Monitoring", "All is well", Phase.MONITORING),
+        ("We ran it with --force again", "We ran it with --force again", None),
+    ],
+)
+def test_a_typed_update_may_move_the_phase(words, text, phase):
+    assert updates.parse(words) == (text, phase)
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "instead"),
+    [
+        ("--title x All is well", "no option that I know", updates.EXAMPLE),
+        ("All is well --phase", "lacks its value", updates.EXAMPLE),
+        ("--phase monitor All is well", "not a phase", "/incident update --phase monitoring All is well"),
+        ("phase Monitoring", "says nothing to those who read it", "/incident status monitoring"),
+        ("--phase resolved All is well", "does not end an incident", "/incident resolve All is well"),
+    ],
+)
+def test_what_was_meant_for_the_bot_is_not_published(words, why, instead):
+    with pytest.raises(Refused, match=why) as refused:
+        updates.parse(words)
+    assert refused.value.instead == instead
 
 
 # ---------------------------------------------------------------- deliveries

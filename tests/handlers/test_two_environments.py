@@ -15,7 +15,7 @@ from bot.decision import ActOnRollout, Card, Decision
 from bot.errors import Refused
 from bot.model import rollout_id
 from bot.policy import GATES, Policy, Rule, Service
-from handlers import freezes, gates, rollouts, sightings
+from handlers import freezes, gates, rollouts, sightings, targets
 from handlers.gates import urls
 from handlers.providers import load
 from handlers.watching import Watchers
@@ -118,7 +118,18 @@ def test_an_environment_that_is_spelled_wrong_is_not_overheard(desk: Desk) -> No
         assert refused.instead == f"/rollout {verb} checkout staging"
     assert "`payments` has no environment `staging`" in desk.refuses("rollback payments staging").why
     assert "has no environment `stagin`" in desk.refuses("pause reviews stagin").why
+    assert "`payments` has no environment `staging`" in desk.refuses("pause payments staging").why
     assert desk.here.patches == desk.west.patches == []
+
+
+def test_why_something_is_stopped_is_no_environment(desk: Desk) -> None:
+    """Where the service is not in staging, `staging` may begin the reason of a pause, and of nothing else."""
+    payments = POLICY.services["payments"]
+    assert targets.placed(desk.world, payments, "staging is slow", "pause") == (payments, "staging is slow")
+    with pytest.raises(Refused, match="`payments` has no environment `staging`"):
+        targets.placed(desk.world, payments, "staging is slow", "rollback")
+    for word in ("--full", "eu-west"):
+        assert desk.refuses(f"pause checkout {word}").why == f"I did not understand `{word}`."
 
 
 def test_what_is_done_in_staging_is_done_there_alone(desk: Desk) -> None:

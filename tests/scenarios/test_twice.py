@@ -153,6 +153,8 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     story.types("/incident publish One in eight payments fails.")
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
+    story.types("/incident reopen Some still fail", by=DANA)
+    story.types("/incident resolve Rolled back checkout to v41", by=DANA)
     story.passes(11 * 60)
     story.passes(30 * 60)
     story.clock.advance(seconds=24 * 3600)  # the follow-up is due

@@ -140,6 +140,19 @@ def test_from_the_form_to_everybody_who_is_to_know(told: Story, mail: MailServer
     assert mail.post.to(DESK)[-1].subject.startswith("INC-1 · Resolved")
     assert [call["type"] for call in told.sandbox.partner.heard.values()][-1] == "incident.resolved"
     assert "Resolved" in str(root)
+
+    # It was none, and it was one: what stands outside is never the opposite of what is so.
+    told.types("/incident reopen It fails again", by=DANA)
+    assert on_the_page(told)[-1] == ("investigating", "This is not over: it is open again.")
+    assert mail.post.to(DESK)[-1].subject.startswith("INC-1 · Investigating")
+    told.types("/incident cancel A wrong graph", by=DANA)
+    assert on_the_page(told)[-1] == ("resolved", "This turned out to be no incident.")
+    told.types("/incident reopen It was right", by=DANA)
+    told.types("/incident resolve Rolled back", by=DANA)
+    assert on_the_page(told)[-2:] == [
+        ("investigating", "This is not over: it is open again."),
+        ("resolved", "This is resolved."),
+    ]
     assert set(states(told).values()) == {DeliveryState.SENT}
     assert told.doubled() == []
     assert told.dead == []

@@ -181,6 +181,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "SendPost",
         "TellAway",
         "TellChanges",
+        "TellReopened",
         "TellResolved",
         "SetGitOps",
         "SharePostmortem",
