@@ -46,7 +46,8 @@ LOST = timedelta(seconds=30)  # a stage that does not answer for so long is gone
 LASTS = timedelta(minutes=60)
 WELL = 0.01  # of requests that fail; fewer are as ever
 SOURCE = "drill"  # of its alerts
-BEGAN, SHOWN, RECOVERED, REFUSED = "began", "shown", "recovered", "refused"  # what an entry of the drill's own is of
+BEGAN, SHOWN, RECOVERED = "began", "shown", "recovered"  # what an entry of the drill's own is of
+REFUSED, PRETENDED = "refused", "pretended"  # lines that were not done; the second because it is a drill
 SAID = 300  # characters of a refused line
 
 
@@ -134,10 +135,10 @@ def over(incident: Incident, why: str, by: str, now: datetime) -> Decision:
     )
 
 
-def refused(incident: Incident, line: str, why: str, by: str, now: datetime) -> Decision:
-    """A line that was not done is a part of the score."""
-    text = f"was refused {line[:SAID]}: {why[:SAID]}"
-    return Decision(note=(_line(incident.id, REFUSED, now, text, by),))
+def refused(incident: Incident, line: str, why: str, by: str, now: datetime, *, right: bool = False) -> Decision:
+    """A line that was not done is a part of the score. `right`: in a real incident it would have been done."""
+    what, text = (PRETENDED, "would have done") if right else (REFUSED, "was refused")
+    return Decision(note=(_line(incident.id, what, now, f"{text} {line[:SAID]}: {why[:SAID]}", by),))
 
 
 # ---------------------------------------------------------------- on the stage
@@ -188,7 +189,7 @@ def unseen(drill: Drill, incident: Incident, now: datetime) -> Decision:
     """A stage lives as long as the process that set it: where that has ended, so has the drill."""
     if not is_lost(drill, now):
         return Decision(do=(_again(drill, now),))
-    text = "The stage is gone: the bot that had set it was started anew. The drill ends here; nothing real was touched."
+    text = "The stage is gone: the bot that had set it is gone, or was started anew. The drill ends here; nothing real was touched."
     return _post(incident, "gone", text) + over(incident, "its stage is gone", BOT, now)
 
 

@@ -26,7 +26,7 @@ from bot.decision import (
     WatchRollout,
 )
 from bot.drills import Scenery
-from bot.errors import NotYet, ProviderError, Refused
+from bot.errors import InDrill, NotYet, ProviderError, Refused
 from bot.model import Drill, Incident, Role, Story, is_stage, played_on, stage_of
 from bot.policy import Service, Target, Verification
 from handlers import sightings
@@ -100,7 +100,7 @@ def must_stay_inside(world: World, ask: Ask, verb: str) -> None:
         return
     incident = world.read(lambda tx: tx.incident_in(ask.channel))
     if incident is not None and incident.drill:
-        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+        raise InDrill(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
 
 
 def world_of_request(world: World, request: str) -> World:
@@ -115,9 +115,11 @@ def _sent(world: World, incident: Incident | None, verb: str) -> tuple[World, In
     if drill is None or not incident.is_open:
         raise Refused(f"{incident.id} is a drill, and it is over; nothing was changed.", instead="/incident drill")
     if verb in REAL:
-        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+        raise InDrill(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
     if not drill.address:
-        raise Refused("The stage is still being set; nothing was changed. Please try again in a few seconds.")
+        raise InDrill("The stage is still being set; nothing was changed. Please try again in a few seconds.")
+    if not reaches(world, drill):  # no refusal: what was pressed stays, to be pressed again
+        raise ProviderError("The drill's stage", "it is at another replica of the bot, and this came to one without it")
     return staged(world, drill), incident
 
 
@@ -129,7 +131,10 @@ def _meant(tx: Tx, verb: str, words: str, channel: str) -> Incident | None:
 
 
 def on_stage(world: World, effect: Effect) -> World | None:
-    """Where an effect is done; None where its stage is cleared away, so that it is not done at all."""
+    """Where an effect is done; None where its stage is cleared away, so that it is not done at all.
+
+    Raises NotYet where another replica has to do it. If that one is gone, the drill ends soon, and this with it.
+    """
     if not isinstance(effect, STAGED):
         return world
     home = effect.subject.split("/", 1)[0]
@@ -140,9 +145,24 @@ def on_stage(world: World, effect: Effect) -> World | None:
     if drill is None:
         return world
     over = drill.ended_at is not None or not drill.address
-    if isinstance(effect, PostCard):
+    if isinstance(effect, PostCard):  # which asks no cluster
         return world if over else staged(world, drill)
-    return None if over else staged(world, drill)
+    if over:
+        return None
+    if not reaches(world, drill):
+        raise NotYet(AGAIN, "another replica has the stage")
+    return staged(world, drill)
+
+
+def reaches(world: World, drill: Drill) -> bool:
+    """Whether its stage is of this replica, or of another one on the same machine."""
+    if stages(world).holds(drill.id):
+        return True
+    try:
+        stages(world).look(drill.address)
+    except ProviderError:
+        return False
+    return True
 
 
 def staged(world: World, drill: Drill) -> World:
@@ -173,12 +193,14 @@ def said(incident: Incident | None, decision: Decision) -> Decision:
     return replace(decision, say=f"*{DRILL}* · {say}") if isinstance(say, str) else decision
 
 
-def note_refusal(world: World, ask: Ask, why: str) -> None:
-    """What was refused in a drill is a part of its score."""
+def note_refusal(world: World, ask: Ask, refusal: Refused) -> None:
+    """What was refused in a drill is a part of its score, unless it was refused only because it is one."""
     drilled = world.read(lambda tx: tx.incident_in(ask.channel))
-    if drilled is not None and drilled.drill and drilled.is_open:
-        line = f"{world.commands[ask.command]} {ask.text}".strip()
-        world.decide(lambda tx, now: drills.refused(tx.incident(drilled.id), line, why, ask.by, now))
+    if drilled is None or not drilled.drill or not drilled.is_open:
+        return
+    line = f"{world.commands[ask.command]} {ask.text}".strip()
+    right = isinstance(refusal, InDrill)
+    world.decide(lambda tx, now: drills.refused(tx.incident(drilled.id), line, refusal.why, ask.by, now, right=right))
 
 
 # ---------------------------------------------------------------- effects
@@ -189,7 +211,10 @@ def play(world: World, id: str) -> Think:
     drill, incident = world.read(lambda tx: (tx.drill(id), tx.incident(id)))
     if drill is None:
         return nothing
+    mine, lost = stages(world).holds(id), drills.is_lost(drill, world.now())
     if not incident.is_open:
+        if drill.address and drill.ended_at is None and not mine and not lost:
+            raise NotYet(AGAIN, "another replica has the stage, and clears it away")
         stages(world).end(id)
         title = world.policy.title(Role.COMMANDER)
         return lambda tx, now: drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), title, now)
@@ -202,7 +227,7 @@ def play(world: World, id: str) -> Think:
         sightings.look(stage, stage.policy.own(drill.service))
     except ProviderError as error:
         log.info("a drill's stage does not answer", drill=id, error=str(error))
-        if not stages(world).holds(id) and not drills.is_lost(drill, world.now()):
+        if not mine and not lost:
             raise NotYet(AGAIN, "another replica may have the stage") from None
         return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
     return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
