@@ -76,9 +76,11 @@ def find(stories: Sequence[Story], words: str) -> Story:
     """Raises Refused."""
     name = words.strip().lower()
     for story in stories:
+        if story.name == name and story.why_not:
+            raise Refused(f"{code(name)} is no drill: {brief(story.why_not, 200)}.", instead="/incident drill")
         if story.name == name:
             return story
-    names = [story.name for story in stories]
+    names = [story.name for story in stories if not story.why_not]
     close = next((known for known in names if known.startswith(name)), "") or nearest(name, names)
     raise Refused(f"There is no drill {code(words, 60)}.", instead=f"/incident drill {close}".rstrip())
 
@@ -189,7 +191,10 @@ def unseen(drill: Drill, incident: Incident, now: datetime) -> Decision:
     """A stage lives as long as the process that set it: where that has ended, so has the drill."""
     if not is_lost(drill, now):
         return Decision(do=(_again(drill, now),))
-    text = "The stage is gone: the bot that had set it is gone, or was started anew. The drill ends here; nothing real was touched."
+    text = (
+        "The stage is gone: the bot that had set it is gone, or was started anew. "
+        "The drill ends here; nothing real was touched."
+    )
     return _post(incident, "gone", text) + over(incident, "its stage is gone", BOT, now)
 
 
@@ -292,7 +297,7 @@ def score(drill: Drill, entries: Sequence[Entry], title: str = TITLES[Role.COMMA
     began = _first(entries, _own(drill, SHOWN)) or _first(entries, _own(drill, BEGAN)) or drill.at
     undone, paused = _first(entries, _proven(Verb.ROLLBACK, Verb.ABORT)), _first(entries, _proven(Verb.PAUSE))
     at_once = undone is not None and paused is None  # what was undone at once need not be stopped first
-    moments = [
+    moments: list[tuple[Aim, int, datetime | None]] = [
         (Aim.COMMANDER, 2, _first(entries, _takes(title))),
         *([(Aim.PAUSED, 3, paused)] if "pause" in drill.acts and not at_once else []),
         (Aim.UPDATE, 5, _first(entries, lambda entry: entry.kind is EntryKind.UPDATE)),
@@ -303,6 +308,8 @@ def score(drill: Drill, entries: Sequence[Entry], title: str = TITLES[Role.COMMA
         Goal(name, timedelta(minutes=n), None if at is None else max(timedelta(), at - began))
         for name, n, at in moments
     ]
+    if "rollback" not in drill.acts:  # the release is not at fault: to undo it takes time, and mends nothing
+        took.append(Goal(Aim.LEFT, None, None if undone else timedelta()))
     wrong = [entry for entry in entries if _own(drill, REFUSED)(entry)]
     return Debrief(title=drill.title, story=drill.story, goals=tuple(took), refused=tuple(wrong))
 

@@ -80,6 +80,8 @@ def test_one_at_a_time():
 
 def test_a_story_is_found_by_its_name_and_a_near_one_is_offered():
     assert drills.find([BAD, KNIGHT], "Knight-Capital") is KNIGHT
+    with pytest.raises(Refused, match="`slack-down` is no drill: Slack itself would have to be away"):
+        drills.find([BAD, AWAY], "slack-down")
     with pytest.raises(Refused) as refusal:
         drills.find([BAD, KNIGHT], "knight")
     assert refusal.value.instead == "/incident drill knight-capital"
@@ -258,18 +260,33 @@ def test_what_was_done_before_the_alert_took_no_time():
 
 
 def test_where_nothing_need_be_rolled_back_that_is_no_goal():
-    assert list(goals(*ALL, drill=begun(KNIGHT)[1])) == ["Commander", "First update", "Recovery proven"]
+    assert list(goals(*ALL, drill=begun(KNIGHT)[1])) == [
+        "Commander",
+        "First update",
+        "Recovery proven",
+        "Release left alone",
+    ]
+
+
+def test_where_the_release_was_not_at_fault_who_undid_it_learns_so():
+    knight = begun(KNIGHT)[1]
+    spared, undone = goals(SHOWN, drill=knight), goals(SHOWN, ROLLED, drill=knight)
+    assert (spared["Release left alone"], undone["Release left alone"]) == ((timedelta(), True), (None, False))
 
 
 # ---------------------------------------------------------------- what people read
 
 ABOUT = "A canary of a bad release reaches half of the customers. What would end it in the first five minutes?"
 SHOWN_STORY = replace(BAD, about=ABOUT)
+AWAY = Story(name="slack-down", title="", about="", service="", why_not="Slack itself would have to be away")
 GALLERY = {
-    "drills": drill_list([SHOWN_STORY, replace(SHOWN_STORY, name="knight-capital", title="Seven of eight servers")]),
+    "drills": drill_list(
+        [SHOWN_STORY, replace(SHOWN_STORY, name="knight-capital", title="Seven of eight servers"), AWAY]
+    ),
     "drills_running": drill_list([SHOWN_STORY], "INC-7"),
     "drill_debrief": debrief_card(INCIDENT, drills.score(DRILL, ALL)),
     "drill_debrief_perfect": debrief_card(INCIDENT, drills.score(DRILL, (SHOWN, COMMANDER, ROLLED, WELL, PUBLISHED))),
+    "drill_debrief_in_vain": debrief_card(INCIDENT, drills.score(begun(KNIGHT)[1], ALL)),
     "drill_debrief_nothing": debrief_card(INCIDENT, drills.score(DRILL, ())),
     "drill_over": incident_card(
         replace(INCIDENT, phase=Phase.RESOLVED, summary="Rolled back.", resolved_at=NOON + minutes(9)),
