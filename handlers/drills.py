@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import drills
+from bot import drills, suspensions
 from bot.cards.debrief import drill_list
 from bot.cards.marking import DRILL, marked
 from bot.changes import merge
@@ -20,9 +20,11 @@ from bot.decision import (
     ExpireRequest,
     PlotRollout,
     PostCard,
+    SetGitOps,
     ShowRollout,
     VerifyFleet,
     VerifyRollout,
+    WatchGitOps,
     WatchRollout,
 )
 from bot.drills import Scenery
@@ -38,9 +40,20 @@ log = structlog.get_logger(__name__)
 AGAIN = 1.0  # second after which the one that has the stage may have its turn
 CLUSTER, NAMESPACE = "drill", "shop"  # the only one on a stage, and where its shop is
 OF_REQUESTS = frozenset({"confirm", "cancel", "approve", "object"})  # verbs of /rollout that name a request
-REAL = frozenset({"freeze", "thaw", "freezes", "gates", "suspend", "restore"})  # verbs that reach beyond a stage
+REAL = frozenset({"freeze", "thaw", "freezes", "gates"})  # verbs that reach beyond a stage
 OUTSIDE = frozenset({"silence", "unsilence", "maintenance"})  # those of /incident
-STAGED = (ActOnRollout, VerifyRollout, WatchRollout, ExpireRequest, ShowRollout, PlotRollout, VerifyFleet, PostCard)
+OF_GITOPS = (SetGitOps, WatchGitOps)
+STAGED = (
+    ActOnRollout,
+    VerifyRollout,
+    WatchRollout,
+    ExpireRequest,
+    ShowRollout,
+    PlotRollout,
+    VerifyFleet,
+    PostCard,
+    *OF_GITOPS,
+)
 
 # ---------------------------------------------------------------- commands
 
@@ -137,10 +150,7 @@ def on_stage(world: World, effect: Effect) -> World | None:
     """
     if not isinstance(effect, STAGED):
         return world
-    home = effect.subject.split("/", 1)[0]
-    if isinstance(effect, VerifyFleet):  # of a service in an environment
-        environment = effect.subject.rpartition("/")[2]
-        home = played_on(environment) if is_stage(environment) else ""
+    home = _home(effect)
     drill = world.read(lambda tx: tx.drill(home)) if home.startswith("INC-") else None
     if drill is None:
         return world
@@ -152,6 +162,14 @@ def on_stage(world: World, effect: Effect) -> World | None:
     if not reaches(world, drill):
         raise NotYet(AGAIN, "another replica has the stage")
     return staged(world, drill)
+
+
+def _home(effect: Effect) -> str:
+    """The incident that it is of, as far as its subject says."""
+    parts = effect.subject.split("/")
+    if isinstance(effect, (VerifyFleet, *OF_GITOPS)):  # of a service in an environment
+        return played_on(parts[1]) if len(parts) > 1 and is_stage(parts[1]) else ""
+    return parts[0]
 
 
 def reaches(world: World, drill: Drill) -> bool:
@@ -179,7 +197,7 @@ def staged(world: World, drill: Drill) -> World:
         pods=cast.pods,
         metrics=cast.metrics,
         by_version=cast.by_version,
-        neighbourhood=None,
+        neighbourhood=cast.neighbourhood,
     )
 
 
@@ -217,7 +235,7 @@ def play(world: World, id: str) -> Think:
             raise NotYet(AGAIN, "another replica has the stage, and clears it away")
         stages(world).end(id)
         title = world.policy.title(Role.COMMANDER)
-        return lambda tx, now: drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), title, now)
+        return lambda tx, now: _over(tx, drill, title, now)
     if not drill.address:
         address = stages(world).begin(id, drill.story)
         return lambda tx, now: drills.begun(_need(tx, id), tx.incident(id), address, now)
@@ -231,6 +249,13 @@ def play(world: World, id: str) -> Think:
             raise NotYet(AGAIN, "another replica may have the stage") from None
         return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
     return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
+
+
+def _over(tx: Tx, drill: Drill, title: str, now: datetime) -> Decision:
+    """Debriefed; what was switched off on the stage is gone with it."""
+    incident, held = tx.incident(drill.id), tx.suspension_of(drill.service, stage_of(drill.id))
+    gone = suspensions.cleared(held, tx.tasks(drill.id), now) if held else Decision()
+    return gone + drills.debriefed(_need(tx, drill.id), incident, tx.entries(drill.id), title, now)
 
 
 def _looked(tx: Tx, id: str, seen: Scenery, now: datetime) -> Decision:

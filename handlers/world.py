@@ -283,6 +283,7 @@ class Cast:
     pods: Pods
     metrics: Metrics
     by_version: ByVersion
+    neighbourhood: Neighbourhood
 
 
 class Stages(Protocol):

@@ -29,7 +29,6 @@ FOLDER = Path(__file__).with_name("drills")
 LASTS = 2 * 3600.0  # seconds, if everybody has forgotten it
 NO_DRILLS = {  # the demo's other stories, and why they are none
     "alert-storm": "it is about what the bot makes of it, and leaves people nothing to end",
-    "gitops-revert": "what ends it is to switch GitOps off, which a drill refuses",
     "slack-down": "Slack itself would have to be away",
 }
 

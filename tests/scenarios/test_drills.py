@@ -11,6 +11,7 @@ from bot.decision import Decision, PlotRollout
 from bot.errors import NotYet, ProviderError
 from bot.model import Post, Severity
 from handlers import commands, drills, outbox
+from sandbox.kube.store import APPLICATIONS
 from tests.conftest import Tell
 from tests.stage import HereStages
 from tests.story import BOB, DANA, SHOP, Story
@@ -65,6 +66,11 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
     assert "reach beyond it" in story.types("/rollout freeze all --why drill", by=BOB, channel=room)
     assert "reach beyond it" in story.types("/incident silence checkout --for 2h --why noise", by=BOB, channel=room)
     assert "pages nobody" in story.types("/incident page @dana", by=BOB, channel=room)
+    stage.cluster.argo_cd("checkout", app="shop", automated={"prune": True, "selfHeal": True})
+    assert "DRILL" in story.types("/rollout suspend checkout", by=BOB, channel=room)
+    story.passes(3)
+    (off,) = story.store.read(lambda tx: tx.suspensions_off())
+    assert not stage.cluster.store.get(APPLICATIONS, "argocd", "shop")["spec"]["syncPolicy"].get("automated")
     assert "DRILL" in story.types("/rollout rollback checkout", by=BOB, channel=room)
     story.presses("ask.confirm", by=BOB, channel=room)
     story.passes(30)
@@ -79,6 +85,9 @@ def test_a_drill_is_played_scored_and_debriefed_and_nothing_real_is_touched(
     assert "1 line was refused" in said  # the others, only because it is a drill
     assert "Recovered, and proven" in said
     assert stages.worlds == {}
+    gone = story.store.read(lambda tx: (tx.suspension(off.id), tx.tasks("INC-1")))
+    assert gone[0].outcome == "the drill is over"
+    assert [task.done_at is not None for task in gone[1]] == [True]  # nobody is reminded to restore it
     assert "it is over" in story.types("/rollout pause checkout", by=BOB, channel=room)
     assert not any("INC-1" in text for place in ("C0STATUS", "C0SUPPORT") for text in story.said(place))
     assert not any("INC-1/page" in key for key in story.keys)
