@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.cards.kit import Block, actions, context, header, press, section
 from bot.decision import Card
@@ -10,6 +11,7 @@ from bot.model import Aim, Debrief, Goal, Incident, Story
 from bot.text import brief, code, esc, plural, span
 
 SHOWN = 5  # refused lines
+SECOND = timedelta(seconds=1)
 PRACTICE = {
     Aim.COMMANDER: "Somebody takes command first, and says so: `/incident role commander`.",
     Aim.PAUSED: "Stop the harm before you look for its reason: `/rollout pause` asks nobody.",
@@ -45,7 +47,7 @@ def _goal(goal: Goal) -> str:
     sign = ":white_check_mark:" if goal.is_met else ":heavy_minus_sign:"
     if goal.within is None:
         return f"{sign} {goal.name}: *{'yes' if goal.is_met else 'no'}*"
-    took = "not done" if goal.took is None else f"after {span(goal.took)}" if goal.took else "at once"
+    took = "not done" if goal.took is None else f"after {span(goal.took)}" if goal.took >= SECOND else "at once"
     return f"{sign} {goal.name}: *{took}* (goal: {span(goal.within)})"
 
 
