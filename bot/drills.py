@@ -46,7 +46,8 @@ LOST = timedelta(seconds=30)  # a stage that does not answer for so long is gone
 LASTS = timedelta(minutes=60)
 WELL = 0.01  # of requests that fail; fewer are as ever
 SOURCE = "drill"  # of its alerts
-BEGAN, SHOWN, RECOVERED, REFUSED = "began", "shown", "recovered", "refused"  # what an entry of the drill's own is of
+BEGAN, SHOWN, RECOVERED = "began", "shown", "recovered"  # what an entry of the drill's own is of
+REFUSED, PRETENDED = "refused", "pretended"  # lines that were not done; the second because it is a drill
 SAID = 300  # characters of a refused line
 
 
@@ -75,9 +76,11 @@ def find(stories: Sequence[Story], words: str) -> Story:
     """Raises Refused."""
     name = words.strip().lower()
     for story in stories:
+        if story.name == name and story.why_not:
+            raise Refused(f"{code(name)} is no drill: {brief(story.why_not, 200)}.", instead="/incident drill")
         if story.name == name:
             return story
-    names = [story.name for story in stories]
+    names = [story.name for story in stories if not story.why_not]
     close = next((known for known in names if known.startswith(name)), "") or nearest(name, names)
     raise Refused(f"There is no drill {code(words, 60)}.", instead=f"/incident drill {close}".rstrip())
 
@@ -134,10 +137,10 @@ def over(incident: Incident, why: str, by: str, now: datetime) -> Decision:
     )
 
 
-def refused(incident: Incident, line: str, why: str, by: str, now: datetime) -> Decision:
-    """A line that was not done is a part of the score."""
-    text = f"was refused {line[:SAID]}: {why[:SAID]}"
-    return Decision(note=(_line(incident.id, REFUSED, now, text, by),))
+def refused(incident: Incident, line: str, why: str, by: str, now: datetime, *, right: bool = False) -> Decision:
+    """A line that was not done is a part of the score. `right`: in a real incident it would have been done."""
+    what, text = (PRETENDED, "would have done") if right else (REFUSED, "was refused")
+    return Decision(note=(_line(incident.id, what, now, f"{text} {line[:SAID]}: {why[:SAID]}", by),))
 
 
 # ---------------------------------------------------------------- on the stage
@@ -188,7 +191,10 @@ def unseen(drill: Drill, incident: Incident, now: datetime) -> Decision:
     """A stage lives as long as the process that set it: where that has ended, so has the drill."""
     if not is_lost(drill, now):
         return Decision(do=(_again(drill, now),))
-    text = "The stage is gone: the bot that had set it was started anew. The drill ends here; nothing real was touched."
+    text = (
+        "The stage is gone: the bot that had set it is gone, or was started anew. "
+        "The drill ends here; nothing real was touched."
+    )
     return _post(incident, "gone", text) + over(incident, "its stage is gone", BOT, now)
 
 
@@ -291,7 +297,7 @@ def score(drill: Drill, entries: Sequence[Entry], title: str = TITLES[Role.COMMA
     began = _first(entries, _own(drill, SHOWN)) or _first(entries, _own(drill, BEGAN)) or drill.at
     undone, paused = _first(entries, _proven(Verb.ROLLBACK, Verb.ABORT)), _first(entries, _proven(Verb.PAUSE))
     at_once = undone is not None and paused is None  # what was undone at once need not be stopped first
-    moments = [
+    moments: list[tuple[Aim, int, datetime | None]] = [
         (Aim.COMMANDER, 2, _first(entries, _takes(title))),
         *([(Aim.PAUSED, 3, paused)] if "pause" in drill.acts and not at_once else []),
         (Aim.UPDATE, 5, _first(entries, lambda entry: entry.kind is EntryKind.UPDATE)),
@@ -302,6 +308,8 @@ def score(drill: Drill, entries: Sequence[Entry], title: str = TITLES[Role.COMMA
         Goal(name, timedelta(minutes=n), None if at is None else max(timedelta(), at - began))
         for name, n, at in moments
     ]
+    if "rollback" not in drill.acts:  # the release is not at fault: to undo it takes time, and mends nothing
+        took.append(Goal(Aim.LEFT, None, None if undone else timedelta()))
     wrong = [entry for entry in entries if _own(drill, REFUSED)(entry)]
     return Debrief(title=drill.title, story=drill.story, goals=tuple(took), refused=tuple(wrong))
 

@@ -9,6 +9,10 @@ class Refused(Exception):
         self.why, self.instead = why, instead
 
 
+class InDrill(Refused):
+    """Right in an incident, and not done because this one is a drill: nothing that people have to practise."""
+
+
 class ProviderError(Exception):
     """Slack, the cluster or Prometheus did not do its part. The world's turn.
 

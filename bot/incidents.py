@@ -160,11 +160,12 @@ def cancel(incident: Incident, why: str, by: str, now: datetime) -> Decision:
         text=f"{incident.id} is cancelled by {mention(by)}: it was no incident{because}.",
     )
     text = f": cancelled, it was no incident{f' ({why})' if why else ''}"
+    back = f"drill {incident.drill}` plays it again" if incident.drill else "reopen` brings it back"
     return Decision(
         save=(none, post),
         note=(_phase_entry(incident, Phase.RESOLVED, by, now, text),),
         do=(SendPost(post.id), *refresh(none), *ended(none)),
-        say=f"{incident.id} is *cancelled*. There will be no postmortem. `/incident reopen` brings it back.",
+        say=f"{incident.id} is *cancelled*. There will be no postmortem. `/incident {back}.",
     )
 
 

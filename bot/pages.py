@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.decision import Decision, EscalatePage, InviteResponders, PostCard, SendPage, SendPost, ShowPage
-from bot.errors import Refused
+from bot.errors import InDrill, Refused
 from bot.incidents import CHANNEL, must_be_open
 from bot.model import BOT, Assignment, Entry, EntryKind, Incident, Page, PageState, Post, Role
 from bot.policy import Contact, Policy
@@ -96,7 +96,7 @@ def asked(
     """`/incident page`. Whoever is being called is not called a second time."""
     must_be_open(incident)
     if incident.drill:
-        raise Refused(f"{incident.id} is a drill, and a drill pages nobody; nothing was sent.")
+        raise InDrill(f"{incident.id} is a drill, and a drill pages nobody; nothing was sent.")
     if not people:
         raise Refused("Nobody is on call for it; nothing was sent.", instead="/incident page @who why")
     for page in pages:

@@ -10,7 +10,7 @@ from datetime import datetime
 from bot import incidents
 from bot.commands import Invalid, again, must_be_known, nearest
 from bot.decision import Decision, ExportStatus, SendPost
-from bot.errors import Refused
+from bot.errors import InDrill, Refused
 from bot.model import ComponentState, Entry, EntryKind, Incident, Phase, Post, PublicUpdate, Severity
 from bot.policy import Component, Policy, StatusPage
 from bot.text import brief, clean, clip, code, mention, one_line, paragraph
@@ -59,7 +59,8 @@ def _secret(incident: Incident) -> str:
 def may_be_told(incident: Incident) -> None:
     """Raises Refused for what customers must not hear of."""
     if secret := _secret(incident):
-        raise Refused(f"{incident.id} {secret}: nothing of it is ever published.")
+        refused = InDrill if incident.drill else Refused
+        raise refused(f"{incident.id} {secret}: nothing of it is ever published.")
 
 
 def parse(words: str, page: StatusPage) -> Wanted:

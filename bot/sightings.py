@@ -51,6 +51,7 @@ class Known:
     stables: Sequence[Stable] = ()
     requests: Sequence[Request] = ()
     incidents: Sequence[Incident] = ()  # open ones
+    private: Sequence[Incident] = ()  # open ones too: their cards are kept up, and nothing is told of them elsewhere
     changes: Mapping[str, Change] = field(default_factory=dict)  # by what the cluster calls them
     cards: Sequence[str] = ()  # ids of the cards that show it live
     vigils: Sequence[str] = ()  # ids of those who look on after an act
@@ -330,7 +331,8 @@ def _news(told: _Told, rollout: Rollout, known: Known, policy: Policy, now: date
         card = (PostCard(incident.id),) if lines or changed else ()
         decision += Decision(note=lines, do=(*suspects, *card))
         decision += news.told(incident, begun, known.minutes.get(incident.id), now)
-    return decision
+    shown = [i for i in known.private if _is_on_card(rollout, i, known, near=_concerns(rollout, i, policy))]
+    return decision + Decision(do=tuple(PostCard(incident.id, due=now + CARDS) for incident in shown))
 
 
 def _is_on_card(rollout: Rollout, incident: Incident, known: Known, *, near: bool) -> bool:

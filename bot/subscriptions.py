@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.commands import incident_id, must_be_somebody, nearest
 from bot.decision import Decision
-from bot.errors import Refused
+from bot.errors import InDrill, Refused
 from bot.model import Incident, Subscription
 from bot.policy import Policy
 from bot.text import code
@@ -43,6 +43,8 @@ def subscribe(about: str, incident: Incident | None, found: Subscription | None,
         raise Refused(f"{incident.id} is resolved; no update of it will come.")
     if incident and incident.private:
         raise Refused(f"{incident.id} is private: its updates stay in its channel.")
+    if incident and incident.drill:
+        raise InDrill(f"{incident.id} is a drill: its updates stay in its channel. You will hear of none elsewhere.")
     if found and not found.ended:
         return Decision(say=f"You hear of {code(about, 60)} already.")
     new = replace(found, ended=False, at=now) if found else Subscription(user=by, topic=about, at=now)

@@ -141,6 +141,12 @@ def looked(suspension: Suspension, on_by: str, tasks_there: Sequence[Task], now:
     return said + noted + _reminds_no_more(ended, tasks_there, now)
 
 
+def cleared(suspension: Suspension, tasks_there: Sequence[Task], now: datetime) -> Decision:
+    """The stage that it was on is no more, so there is nothing to restore."""
+    ended = replace(suspension, state=SuspensionState.ENDED, outcome="the drill is over")
+    return Decision(save=(ended,)) + _reminds_no_more(ended, tasks_there, now)
+
+
 def looked_after(off: Sequence[Suspension]) -> Decision:
     """Each is looked at now, and then again and again: an earlier version did not look."""
     return Decision(do=tuple(WatchGitOps(suspension.id) for suspension in off))

@@ -26,7 +26,7 @@ from bot.errors import ProviderError
 from bot.policy import GATES, Asked
 from bot.signals import ERRORS_BY_VERSION
 from handlers import heartbeats, providers, schedule
-from handlers.config import OnCall
+from handlers.config import GitOpsPart, OnCall
 from handlers.intake import Source
 from handlers.outbox import Workers
 from handlers.providers.away_mail import AwayMail
@@ -450,7 +450,8 @@ def cast(clusters: Mapping[str, Access], prometheus: str) -> Cast:
         pods = providers.load("pods", providers.READERS).connect(clusters)
         measured = providers.load("prometheus", providers.METRICS)(prometheus)
         by_version = providers.load("errors by version", providers.METRICS)(measured, ERRORS_BY_VERSION)
-        return Cast(rollouts={"argo": acting}, pods=pods, metrics=measured, by_version=by_version)
+        around = providers.load("neighbourhood", providers.AROUND).connect(clusters, GitOpsPart().argo_namespace)
+        return Cast(rollouts={"argo": acting}, pods=pods, metrics=measured, by_version=by_version, neighbourhood=around)
     except providers.Missing as error:
         raise ProviderError("Drills", str(error), permanent=True) from None
 

@@ -18,7 +18,7 @@ NUMBERS = NAMES_TWO | {"join"}  # verbs to which 7 is INC-7
 
 
 def admit(world: World, ask: Ask) -> None:
-    """A line that was typed or pressed. Raises Refused, or ProviderError where Slack does not say who is where."""
+    """A line that was typed or pressed. Raises Refused, or ProviderError where Slack does not say who is in a group."""
     verb, words = ask.split()
     for id in named(ask):
         must_know(world, world.read(lambda tx, id=id: tx.find_incident(id)), id, ask.by, ask.channel)  # type: ignore[misc]
@@ -55,8 +55,11 @@ def named(ask: Ask) -> list[str]:
 
 
 def must_know(world: World, incident: Incident | None, id: str, by: str, channel: str = "") -> None:
-    """To who is not in it, a private incident is none. Raises Refused, in the words for one that does not exist."""
-    if incident is not None and not may_know(world, incident, by, channel):
+    """To who is not in it, a private incident is none. Raises Refused, in the words for one that does not exist.
+
+    They are the same where Slack does not say who is inside: to be asked to wait would tell that there is something.
+    """
+    if incident is not None and not surely_knows(world, incident, by, channel):
         raise Refused(f"There is no incident {id}.", instead="/incident list")
 
 
@@ -75,7 +78,7 @@ def known(world: World, incidents: Iterable[Incident], by: str, channel: str = "
 
 
 def surely_knows(world: World, incident: Incident, by: str, channel: str) -> bool:
-    """Where Slack does not say who is inside, nobody learns of it from a list, and the rest of the list is there."""
+    """Where Slack does not say who is inside, nobody learns of it, and of a list the rest is there."""
     try:
         return may_know(world, incident, by, channel)
     except (ProviderError, NotYet):

@@ -36,7 +36,7 @@ def run(world: World, ask: Ask) -> Decision:
     try:
         return _run(world, ask)
     except Refused as refusal:
-        drills.note_refusal(world, ask, refusal.why)
+        drills.note_refusal(world, ask, refusal)
         refusal.instead = naming(refusal.instead, ask.split()[1])
         raise
 

@@ -901,6 +901,10 @@ class Config(Part):
                     _known(who, self.oncall, where, "on-call")
                 if there.rollout and there.rollout.cluster:
                     _known(there.rollout.cluster, self.clusters, f"{where}.rollout.cluster", "cluster")
+        if self.services:  # without any, a service is whatever the senders call one
+            for name, component in (self.status.components if self.status else {}).items():
+                for part_of in component.services:
+                    _known(part_of, self.services, f"status.components.{name}.services", "service")
         return self
 
     @model_validator(mode="after")
@@ -920,6 +924,8 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _roles(self) -> Config:
+        for name in (name for name, part in self.roles.items() if part is None):  # what is taken out was there
+            _known(name, dict.fromkeys(map(str, POSITIONS)), f"roles.{name}", "role")
         positions = self.positions()
         if Role.COMMANDER not in positions:
             raise ValueError("roles.commander: every incident can have one; give it another title instead")

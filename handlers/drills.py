@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import drills
+from bot import drills, suspensions
 from bot.cards.debrief import drill_list
 from bot.cards.marking import DRILL, marked
 from bot.changes import merge
@@ -20,13 +20,15 @@ from bot.decision import (
     ExpireRequest,
     PlotRollout,
     PostCard,
+    SetGitOps,
     ShowRollout,
     VerifyFleet,
     VerifyRollout,
+    WatchGitOps,
     WatchRollout,
 )
 from bot.drills import Scenery
-from bot.errors import NotYet, ProviderError, Refused
+from bot.errors import InDrill, NotYet, ProviderError, Refused
 from bot.model import Drill, Incident, Role, Story, is_stage, played_on, stage_of
 from bot.policy import Service, Target, Verification
 from handlers import sightings
@@ -38,9 +40,20 @@ log = structlog.get_logger(__name__)
 AGAIN = 1.0  # second after which the one that has the stage may have its turn
 CLUSTER, NAMESPACE = "drill", "shop"  # the only one on a stage, and where its shop is
 OF_REQUESTS = frozenset({"confirm", "cancel", "approve", "object"})  # verbs of /rollout that name a request
-REAL = frozenset({"freeze", "thaw", "freezes", "gates", "suspend", "restore"})  # verbs that reach beyond a stage
+REAL = frozenset({"freeze", "thaw", "freezes", "gates"})  # verbs that reach beyond a stage
 OUTSIDE = frozenset({"silence", "unsilence", "maintenance"})  # those of /incident
-STAGED = (ActOnRollout, VerifyRollout, WatchRollout, ExpireRequest, ShowRollout, PlotRollout, VerifyFleet, PostCard)
+OF_GITOPS = (SetGitOps, WatchGitOps)
+STAGED = (
+    ActOnRollout,
+    VerifyRollout,
+    WatchRollout,
+    ExpireRequest,
+    ShowRollout,
+    PlotRollout,
+    VerifyFleet,
+    PostCard,
+    *OF_GITOPS,
+)
 
 # ---------------------------------------------------------------- commands
 
@@ -100,7 +113,7 @@ def must_stay_inside(world: World, ask: Ask, verb: str) -> None:
         return
     incident = world.read(lambda tx: tx.incident_in(ask.channel))
     if incident is not None and incident.drill:
-        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+        raise InDrill(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
 
 
 def world_of_request(world: World, request: str) -> World:
@@ -115,9 +128,11 @@ def _sent(world: World, incident: Incident | None, verb: str) -> tuple[World, In
     if drill is None or not incident.is_open:
         raise Refused(f"{incident.id} is a drill, and it is over; nothing was changed.", instead="/incident drill")
     if verb in REAL:
-        raise Refused(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
+        raise InDrill(f"{incident.id} is a drill, and that would reach beyond it; nothing was changed.")
     if not drill.address:
-        raise Refused("The stage is still being set; nothing was changed. Please try again in a few seconds.")
+        raise InDrill("The stage is still being set; nothing was changed. Please try again in a few seconds.")
+    if not reaches(world, drill):  # no refusal: what was pressed stays, to be pressed again
+        raise ProviderError("The drill's stage", "it is at another replica of the bot, and this came to one without it")
     return staged(world, drill), incident
 
 
@@ -129,20 +144,43 @@ def _meant(tx: Tx, verb: str, words: str, channel: str) -> Incident | None:
 
 
 def on_stage(world: World, effect: Effect) -> World | None:
-    """Where an effect is done; None where its stage is cleared away, so that it is not done at all."""
+    """Where an effect is done; None where its stage is cleared away, so that it is not done at all.
+
+    Raises NotYet where another replica has to do it. If that one is gone, the drill ends soon, and this with it.
+    """
     if not isinstance(effect, STAGED):
         return world
-    home = effect.subject.split("/", 1)[0]
-    if isinstance(effect, VerifyFleet):  # of a service in an environment
-        environment = effect.subject.rpartition("/")[2]
-        home = played_on(environment) if is_stage(environment) else ""
+    home = _home(effect)
     drill = world.read(lambda tx: tx.drill(home)) if home.startswith("INC-") else None
     if drill is None:
         return world
     over = drill.ended_at is not None or not drill.address
-    if isinstance(effect, PostCard):
+    if isinstance(effect, PostCard):  # which asks no cluster
         return world if over else staged(world, drill)
-    return None if over else staged(world, drill)
+    if over:
+        return None
+    if not reaches(world, drill):
+        raise NotYet(AGAIN, "another replica has the stage")
+    return staged(world, drill)
+
+
+def _home(effect: Effect) -> str:
+    """The incident that it is of, as far as its subject says."""
+    parts = effect.subject.split("/")
+    if isinstance(effect, (VerifyFleet, *OF_GITOPS)):  # of a service in an environment
+        return played_on(parts[1]) if len(parts) > 1 and is_stage(parts[1]) else ""
+    return parts[0]
+
+
+def reaches(world: World, drill: Drill) -> bool:
+    """Whether its stage is of this replica, or of another one on the same machine."""
+    if stages(world).holds(drill.id):
+        return True
+    try:
+        stages(world).look(drill.address)
+    except ProviderError:
+        return False
+    return True
 
 
 def staged(world: World, drill: Drill) -> World:
@@ -159,7 +197,7 @@ def staged(world: World, drill: Drill) -> World:
         pods=cast.pods,
         metrics=cast.metrics,
         by_version=cast.by_version,
-        neighbourhood=None,
+        neighbourhood=cast.neighbourhood,
     )
 
 
@@ -173,12 +211,14 @@ def said(incident: Incident | None, decision: Decision) -> Decision:
     return replace(decision, say=f"*{DRILL}* · {say}") if isinstance(say, str) else decision
 
 
-def note_refusal(world: World, ask: Ask, why: str) -> None:
-    """What was refused in a drill is a part of its score."""
+def note_refusal(world: World, ask: Ask, refusal: Refused) -> None:
+    """What was refused in a drill is a part of its score, unless it was refused only because it is one."""
     drilled = world.read(lambda tx: tx.incident_in(ask.channel))
-    if drilled is not None and drilled.drill and drilled.is_open:
-        line = f"{world.commands[ask.command]} {ask.text}".strip()
-        world.decide(lambda tx, now: drills.refused(tx.incident(drilled.id), line, why, ask.by, now))
+    if drilled is None or not drilled.drill or not drilled.is_open:
+        return
+    line = f"{world.commands[ask.command]} {ask.text}".strip()
+    right = isinstance(refusal, InDrill)
+    world.decide(lambda tx, now: drills.refused(tx.incident(drilled.id), line, refusal.why, ask.by, now, right=right))
 
 
 # ---------------------------------------------------------------- effects
@@ -189,10 +229,13 @@ def play(world: World, id: str) -> Think:
     drill, incident = world.read(lambda tx: (tx.drill(id), tx.incident(id)))
     if drill is None:
         return nothing
+    mine, lost = stages(world).holds(id), drills.is_lost(drill, world.now())
     if not incident.is_open:
+        if drill.address and drill.ended_at is None and not mine and not lost:
+            raise NotYet(AGAIN, "another replica has the stage, and clears it away")
         stages(world).end(id)
         title = world.policy.title(Role.COMMANDER)
-        return lambda tx, now: drills.debriefed(_need(tx, id), tx.incident(id), tx.entries(id), title, now)
+        return lambda tx, now: _over(tx, drill, title, now)
     if not drill.address:
         address = stages(world).begin(id, drill.story)
         return lambda tx, now: drills.begun(_need(tx, id), tx.incident(id), address, now)
@@ -202,10 +245,17 @@ def play(world: World, id: str) -> Think:
         sightings.look(stage, stage.policy.own(drill.service))
     except ProviderError as error:
         log.info("a drill's stage does not answer", drill=id, error=str(error))
-        if not stages(world).holds(id) and not drills.is_lost(drill, world.now()):
+        if not mine and not lost:
             raise NotYet(AGAIN, "another replica may have the stage") from None
         return lambda tx, now: _while_open(tx, id, drills.unseen(_need(tx, id), tx.incident(id), now))
     return lambda tx, now: _while_open(tx, id, _looked(tx, id, seen, now))
+
+
+def _over(tx: Tx, drill: Drill, title: str, now: datetime) -> Decision:
+    """Debriefed; what was switched off on the stage is gone with it."""
+    incident, held = tx.incident(drill.id), tx.suspension_of(drill.service, stage_of(drill.id))
+    gone = suspensions.cleared(held, tx.tasks(drill.id), now) if held else Decision()
+    return gone + drills.debriefed(_need(tx, drill.id), incident, tx.entries(drill.id), title, now)
 
 
 def _looked(tx: Tx, id: str, seen: Scenery, now: datetime) -> Decision:

@@ -15,13 +15,11 @@ from bot.errors import Gone, NotYet, ProviderError, Refused
 from bot.model import Incident, LiveCard, Post, Rollout
 from bot.signals import Chart
 from bot.text import code
-from handlers import targets
+from handlers import channels, targets
 from handlers.world import Metrics, Think, World, nothing
 from storage.store import Job, Tx
 
 log = structlog.get_logger(__name__)
-
-SOON = 5.0  # seconds
 
 # ---------------------------------------------------------------- commands
 
@@ -80,7 +78,7 @@ def show(world: World, id: str, job: Job) -> Think:
         return _stopped(world, card, post)
     if post.ts and (early := (card.shown_at + live.NOT_SOONER - world.now()).total_seconds()) > 0:
         raise NotYet(early, "it was edited a moment ago")
-    channel = _channel(post, incident)
+    channel = _channel(world, post, incident)
     try:
         rollout = targets.read(world, world.policy.service(card.service, card.environment))
     except ProviderError as error:
@@ -97,11 +95,8 @@ def _post(id: str, incident: Incident | None) -> Post:
     )
 
 
-def _channel(post: Post, incident: Incident | None) -> str:
-    channel = incident.channel if incident else post.channel
-    if not channel:
-        raise NotYet(SOON, "the incident's channel is not open yet")
-    return channel
+def _channel(world: World, post: Post, incident: Incident | None) -> str:
+    return channels.must_be_open(world, incident) if incident else post.channel
 
 
 def _shown(world: World, card: LiveCard, post: Post, channel: str, rollout: Rollout, job: Job) -> Think:
@@ -196,7 +191,7 @@ def plot(world: World, id: str) -> Think:
     if chart is None or card is None or post is None:
         return nothing
     if not post.ts:
-        raise NotYet(SOON, "its card is not there yet")
+        raise NotYet(channels.pause(card.at, world.now()), "its card is not there yet")
     chart = _measured(world.metrics, chart, card)
     if chart.is_empty:
         log.info("nothing measured, so nothing plotted", card=card_id, moment=moment)

@@ -68,6 +68,7 @@ from bot.errors import Away, NotYet, ProviderError, Refused
 from handlers import (
     broadcasts,
     changes,
+    channels,
     consent,
     drills,
     events,
@@ -249,6 +250,8 @@ def work(world: World, job: Job) -> None:
 def attempt(world: World, job: Job) -> None:
     try:
         world.decide(perform(world, job), receipt=job)
+        if isinstance(job.effect, OpenChannel):
+            world.store.hasten(channels.waits_for(job.effect.subject), world.now())
     except NotYet as wait:
         world.store.postpone(job, world.now() + timedelta(seconds=wait.seconds), str(wait), counts=False)
     except (Busy, Fenced):

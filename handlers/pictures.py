@@ -11,13 +11,13 @@ from bot.expressions import Measure
 from bot.model import Alert, Incident
 from bot.signals import AROUND
 from bot.text import clip, one_line
+from handlers import channels
 from handlers.world import Think, World, nothing
 from storage.store import Tx
 
 log = structlog.get_logger(__name__)
 
 LOOKED_AT = 50  # alerts that fire, the oldest first
-SOON = 5.0  # seconds
 TITLE = 150  # characters
 
 
@@ -31,7 +31,7 @@ def show(world: World, id: str) -> Think:
     if not found or not incident.channel or not incident.is_open:
         return nothing
     if not incident.card:
-        raise NotYet(SOON, "its card is not there yet")
+        raise NotYet(channels.pause(incident.opened_at, world.now()), "its card is not there yet")
     if found.drawn:
         post(world, incident, found.drawn)
     if found.measured:

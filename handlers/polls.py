@@ -9,27 +9,25 @@ from bot.cards.marking import marked
 from bot.cards.poll import poll_card
 from bot.commands import Ask
 from bot.decision import Decision
-from bot.errors import NotYet, Refused
+from bot.errors import Refused
 from bot.model import Poll
 from bot.text import code
+from handlers import channels
 from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
-
-IN_TURN = 5  # seconds: how soon it looks again whether there is a channel
 
 # ---------------------------------------------------------------- effects
 
 
 def show(world: World, id: str, job: Job) -> Think:
     poll, incident = world.read(lambda tx: (tx.poll(id), tx.incident(tx.poll(id).incident)))
-    if not incident.channel:
-        raise NotYet(IN_TURN, "the incident's channel is not open yet")
+    channel = channels.must_be_open(world, incident)
     card = marked(incident, poll_card(poll))
     if poll.ts:
-        edited(world, incident.channel, poll.ts, card)  # one that was taken away stays away
+        edited(world, channel, poll.ts, card)  # one that was taken away stays away
         return nothing
-    ts = world.chat.post(incident.channel, card, poll.id, since=poll.at, again=job.again)
+    ts = world.chat.post(channel, card, poll.id, since=poll.at, again=job.again)
     return lambda tx, now: polls.shown(tx.poll(id), ts)
 
 

@@ -11,7 +11,7 @@ import structlog
 from bot import postmortem, timeline
 from bot.commands import Ask
 from bot.decision import Decision, DraftPostmortem, SharePostmortem
-from bot.errors import ProviderError, Refused
+from bot.errors import InDrill, ProviderError, Refused
 from bot.model import Entry, EntryKind, Incident, Message, Postmortem, Role
 from handlers.incidents import find, linked
 from handlers.world import Think, World, nothing
@@ -29,7 +29,8 @@ def ask(world: World, ask: Ask) -> Decision:
         incident, _ = find(tx, ask, ask.split()[1])
         if incident.drill or incident.cancelled:
             why = "is a drill, which is debriefed" if incident.drill else "turned out to be no incident"
-            raise Refused(f"{incident.id} {why}: there is no postmortem of it.", instead="/incident timeline")
+            refused = InDrill if incident.drill else Refused
+            raise refused(f"{incident.id} {why}: there is no postmortem of it.", instead="/incident timeline")
         say = f"I am drafting the postmortem of {incident.id}; it will be in its channel in a moment."
         return Decision(do=(DraftPostmortem(incident.id),), say=say)
 

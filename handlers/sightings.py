@@ -51,6 +51,7 @@ def _take_back(world: World, service: Service, rollout: Rollout) -> None:
 
 def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
     service, environment = rollout.service, rollout.environment
+    every = tx.incidents(open_only=True)
     before = tx.sighting(rollout_id(service, environment))
     changes = {
         twins.deploy_key(service, environment, version): deploy(tx, rollout, version, now)
@@ -60,7 +61,8 @@ def _known(tx: Tx, rollout: Rollout, now: datetime) -> Known:
         before=before,
         stables=tx.stables(service, environment),
         requests=tx.requests_of(service, environment, now - JUST_NOW),
-        incidents=(open_ones := [one for one in tx.incidents(open_only=True) if not one.private]),
+        incidents=(open_ones := [one for one in every if not one.private]),
+        private=[one for one in every if one.private],
         changes={key: change for key, change in changes.items() if change},
         cards=[card.id for card in tx.live_cards(service, environment)],
         vigils=[vigil.id for vigil in tx.open_vigils(service, environment)],

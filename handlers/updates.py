@@ -30,7 +30,7 @@ from bot.linting import Words
 from bot.model import Audience, Incident, Phase, Post, Reach, Role, Update
 from bot.outages import SLACK, came_late
 from bot.text import fallback
-from handlers import consent, oncalls, targets
+from handlers import channels, consent, oncalls, targets
 from handlers.broadcasts import place
 from handlers.incidents import edited, find
 from handlers.world import Think, World, nothing
@@ -53,9 +53,11 @@ def send(world: World, id: str, job: Job) -> Think:
     if post.ts or post.folded:
         return nothing
     must_be_there(reach)
+    if post.channel == incidents.CHANNEL and incident:
+        channels.must_be_open(world, incident)
     if any(other.channel == post.channel for other in earlier):
         raise NotYet(IN_TURN, "what was written before it goes first")
-    channel = _channel(world, post, incident.channel if incident else "")
+    channel = _channel(world, post, incident)
     card = marked(incident, Card(text=post.text, blocks=post.blocks))
     if came_late(reach, job.created_at, world.now()) and "/away/" not in post.id:
         card = written_at(card, job.created_at)
@@ -78,7 +80,7 @@ def show_request(world: World, id: str, job: Job) -> Think:
         return post, consent.incident_of(tx, request), card
 
     post, incident, card = world.read(ask)
-    channel, card = _channel(world, post, incident.channel if incident else ""), marked(incident, card)
+    channel, card = _channel(world, post, incident), marked(incident, card)
     if post.ts:
         edited(world, channel, post.ts, card)  # one that was taken away stays away
         return nothing
@@ -92,7 +94,7 @@ def tell_changes(world: World, id: str, job: Job) -> Think:
     if post.folded:
         return nothing
     must_be_there(reach)
-    channel = _channel(world, post, incident.channel)
+    channel = _channel(world, post, incident)
     card = marked(incident, Card(text=fallback(post.text), blocks=post.blocks))
     if post.ts:
         edited(world, channel, post.ts, card)  # one that was taken away stays away
@@ -101,12 +103,10 @@ def tell_changes(world: World, id: str, job: Job) -> Think:
     return lambda tx, now: Decision(save=(replace(tx.post(id), ts=ts),))
 
 
-def _channel(world: World, post: Post, of_incident: str) -> str:
-    if post.channel != incidents.CHANNEL:
+def _channel(world: World, post: Post, incident: Incident | None) -> str:
+    if incident is None or post.channel != incidents.CHANNEL:
         return place(world, post.channel)
-    if not of_incident:
-        raise NotYet(IN_TURN, "the incident's channel is not open yet")
-    return of_incident
+    return channels.must_be_open(world, incident)
 
 
 def close(world: World, id: str) -> Think:

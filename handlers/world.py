@@ -284,6 +284,7 @@ class Cast:
     pods: Pods
     metrics: Metrics
     by_version: ByVersion
+    neighbourhood: Neighbourhood
 
 
 class Stages(Protocol):

@@ -182,7 +182,8 @@ def wait_until_ready(running: Running) -> None:
 
 
 def play(world: Sandbox, url: str, running: Running, chosen: Options) -> int:
-    print(f"\n  The pretend workspace, and the shop beside it:  {url}/\n")
+    print(f"\n  The pretend workspace, and the shop beside it:  {url}/")
+    print(f"  What customers read of it, once published:      {running.url}/status\n")
     stories = world.stories
     if chosen.story == "none":
         wait(running)

@@ -1,6 +1,7 @@
 """`python -m sandbox.stage STORY`: a cluster and a shop for one drill, until whoever started it lets go of its input.
 
-Without a story it prints those that there are. What is played here is only what happens; people do the rest.
+Without a story it prints those that there are, and why the others are none. What is played here is only what happens;
+people do the rest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from sandbox import outlook
 from sandbox.clock import Clock
 from sandbox.server import application, serve
 from sandbox.stories import Stories, Story
@@ -25,6 +27,10 @@ from sandbox.world import Sandbox
 
 FOLDER = Path(__file__).with_name("drills")
 LASTS = 2 * 3600.0  # seconds, if everybody has forgotten it
+NO_DRILLS = {  # the demo's other stories, and why they are none
+    "alert-storm": "it is about what the bot makes of it, and leaves people nothing to end",
+    "slack-down": "Slack itself would have to be away",
+}
 
 
 def build(clock: Clock) -> Sandbox:
@@ -44,7 +50,10 @@ def staged(world: Sandbox) -> Starlette:
 def scenery(world: Sandbox) -> dict[str, Any]:
     shop = world.shop
     return {
-        "alerts": [dict(alert.labels) | dict(alert.annotations) for alert in shop.alertmanager.firing],
+        "alerts": [
+            *(dict(alert.labels) | dict(alert.annotations) for alert in shop.alertmanager.firing),
+            *outlook.alerts(shop),
+        ],
         "deploys": list(shop.pipeline.outbox),  # all of them, as nobody is connected who would take them
         "errors": {service: shop.measure(service).error_ratio for service in list(shop.services)},
     }
@@ -55,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     world = build(Clock.system())
     stories = {story.name: story for story in world.stories.all()}
     if not given:
-        say([known(story) for story in stories.values()])
+        say([*map(known, stories.values()), *(none(name, why) for name, why in NO_DRILLS.items())])
         return 0
     if given[0] not in stories:
         print(f"There is no drill {given[0]}; there is {', '.join(stories)}.", file=sys.stderr)
@@ -80,6 +89,10 @@ def known(story: Story) -> dict[str, Any]:
         "service": story.service,
         "acts": list(story.acts),
     }
+
+
+def none(name: str, why: str) -> dict[str, Any]:
+    return {"name": name, "title": "", "about": "", "service": "", "acts": [], "why_not": why}
 
 
 def say(value: Any) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -133,9 +134,7 @@ def work(session: pytest.Session, mine: list[list[pytest.Item]], line: Connectio
         session._setupstate.teardown_exact(None)
         session.config._ensure_unconfigure()
         code = 0
-    except BaseException:
-        import traceback
-
+    except BaseException:  # also what a test lets end the process: the parent must hear that it did
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -166,7 +165,7 @@ def in_order(mine: list[list[pytest.Item]], line: Connection) -> Iterator[tuple[
 
     part = asked()
     while part:
-        yield from zip(part, part[1:], strict=False)
+        yield from pairwise(part)
         following = asked()
         yield part[-1], following[0] if following else None
         part = following

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.drills import Scenery
+from bot.errors import ProviderError
 from bot.model import Story
 from handlers.app import cast
 from handlers.providers.stages import Stages
@@ -42,6 +43,10 @@ class HereStages(Stages):
         self.world.shop.tick()
         return super().look(address)
 
+    def elsewhere(self) -> Stages:
+        """Those of another replica, on another machine: it knows the address, and does not reach it."""
+        return Elsewhere(cast)
+
     def end(self, incident: str) -> None:
         if incident in self.served:
             self.served.pop(incident).close()
@@ -51,3 +56,8 @@ class HereStages(Stages):
         for incident in list(self.served):
             self.end(incident)
         super().close()
+
+
+class Elsewhere(Stages):
+    def look(self, address: str) -> Scenery:
+        raise ProviderError("the drill's stage", "it does not answer (ConnectError)")

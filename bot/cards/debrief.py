@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.cards.kit import Block, actions, context, header, press, section
 from bot.decision import Card
@@ -10,11 +11,14 @@ from bot.model import Aim, Debrief, Goal, Incident, Story
 from bot.text import brief, code, esc, plural, span
 
 SHOWN = 5  # refused lines
+SECOND = timedelta(seconds=1)
 PRACTICE = {
     Aim.COMMANDER: "Somebody takes command first, and says so: `/incident role commander`.",
     Aim.PAUSED: "Stop the harm before you look for its reason: `/rollout pause` asks nobody.",
     Aim.UPDATE: "Tell people early, even that you know nothing yet: `/incident update`.",
     Aim.BACK: "Go back before you understand: `/rollout rollback`, and look for the reason afterwards.",
+    Aim.LEFT: "The release was not at fault. Look where the errors come from before you go back: `/rollout verify`, "
+    "`/rollout check`, and what else fires.",
     Aim.PROVEN: "It is over when the numbers say so: wait for the recovery before you resolve.",
 }
 
@@ -41,7 +45,9 @@ def debrief_card(incident: Incident, debrief: Debrief) -> Card:
 
 def _goal(goal: Goal) -> str:
     sign = ":white_check_mark:" if goal.is_met else ":heavy_minus_sign:"
-    took = "not done" if goal.took is None else f"after {span(goal.took)}" if goal.took else "at once"
+    if goal.within is None:
+        return f"{sign} {goal.name}: *{'yes' if goal.is_met else 'no'}*"
+    took = "not done" if goal.took is None else f"after {span(goal.took)}" if goal.took >= SECOND else "at once"
     return f"{sign} {goal.name}: *{took}* (goal: {span(goal.within)})"
 
 
@@ -67,11 +73,14 @@ def drill_list(stories: Sequence[Story], running: str = "") -> Card:
     """What can be played, each with a button."""
     line = "Drills: a story in this workspace, on a pretend cluster. Nobody is paged, nothing real is touched."
     now = (context(f"{esc(running)} is being played. `/incident drill stop` ends it."),) if running else ()
+    none = [f"{code(story.name)}: {brief(story.why_not, 200)}" for story in stories if story.why_not]
+    others = (context(f"No drills, but to be watched in the demo: {'; '.join(none)}."),) if none else ()
     told = tuple(
         section(
             f"*{brief(story.title, 100)}*  {code(story.name)}\n{brief(story.about, 600)}",
             press("Play", f"incident drill {story.name}", f"drill.{story.name}"),
         )
         for story in stories
+        if not story.why_not
     )
-    return Card(text=line, blocks=(section(line), *told, *now))
+    return Card(text=line, blocks=(section(line), *told, *others, *now))

@@ -376,7 +376,11 @@ def announcement(incident: Incident) -> Card:
     where = text.channel(incident.channel, incident.channel_name)
     line = text.dotted([f"{lamp} {_line(incident)}", began, where])
     impact = f"\nImpact: {text.brief(incident.impact, 300)}" if incident.impact.strip() else ""
-    follow = press("Follow", f"incident subscribe {incident.id}", "subscribe") if incident.is_open else None
+    follow = (
+        press("Follow", f"incident subscribe {incident.id}", "subscribe")
+        if incident.is_open and not incident.drill
+        else None
+    )
     return Card(text=text.fallback(line), blocks=(section(line + impact, follow),))
 
 

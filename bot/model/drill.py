@@ -36,13 +36,17 @@ class Drill:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What can be played. `acts`: the verbs of /rollout without which the trouble does not end."""
+    """What can be played. `acts`: the verbs of /rollout without which the trouble does not end.
+
+    `why_not`: what cannot, and why.
+    """
 
     name: str
     title: str
     about: str
     service: str
     acts: tuple[str, ...] = ()
+    why_not: str = ""
 
 
 class Aim(StrEnum):
@@ -52,20 +56,21 @@ class Aim(StrEnum):
     PAUSED = "Rollout paused"
     UPDATE = "First update"
     BACK = "Rolled back"
+    LEFT = "Release left alone"
     PROVEN = "Recovery proven"
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What should happen `within` so long; `took` is None where it never did."""
+    """What should happen `within` so long, or at all where that is None; `took` is None where it never did."""
 
     name: Aim
-    within: timedelta
+    within: timedelta | None
     took: timedelta | None
 
     @property
     def is_met(self) -> bool:
-        return self.took is not None and self.took <= self.within
+        return self.took is not None and (self.within is None or self.took <= self.within)
 
 
 @dataclass(frozen=True, kw_only=True)

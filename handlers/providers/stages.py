@@ -27,6 +27,7 @@ from handlers.world import Cast
 ROOT = Path(__file__).resolve().parents[2]  # where the packages stand
 SET_SECONDS, ANSWER_SECONDS, END_SECONDS = 60.0, 5.0, 5.0
 KEPT = ("PATH", "HOME", "LANG", "SYSTEMROOT")  # of our environment: a stage gets none of our secrets
+SCENERY = frozenset({"alerts", "deploys", "errors"})
 MISSING = "the sandbox is not installed beside the bot; see docs/drills.md"
 
 
@@ -118,7 +119,10 @@ class Stages:
     def _state(self, address: str) -> Any:
         try:
             with client(trust_env=False, timeout=ANSWER_SECONDS) as here:
-                return here.get(f"{address}/stage").raise_for_status().json()
+                state = here.get(f"{address}/stage").raise_for_status().json()
+            if not (isinstance(state, dict) and state.keys() >= SCENERY):  # the same address, on another machine
+                raise ValueError("that is no stage")
+            return state
         except (httpx.HTTPError, ValueError) as error:
             raise ProviderError("the drill's stage", f"it does not answer ({type(error).__name__})") from None
 

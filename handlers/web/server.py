@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 
-import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from slack_bolt import App
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from handlers.intake import Source, pagerduty_events
-from handlers.web import enqueue, gates, hooks, incidents, pages, slack, status, unparsed
+from handlers.web import enqueue, errors, gates, hooks, incidents, pages, slack, status, unparsed
 from handlers.web.signin import Entrance
 from handlers.world import World
 from storage.store import Busy, Conflict
 
-METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 # The framework would look for OpenTelemetry at each request, and write addresses, which hold tokens, into its spans.
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-
-log = structlog.get_logger(__name__)
 
 
 def build(
@@ -62,52 +55,15 @@ def build(
     app.include_router(status.router(world), tags=["status page"])
     app.include_router(unparsed.router(world, api_token, sources))
     for away in (Busy, Conflict):  # the second: after many lost races
-        app.add_exception_handler(away, _busy)
-    app.add_exception_handler(RequestValidationError, _unclear)
+        app.add_exception_handler(away, errors.busy)
+    app.add_exception_handler(RequestValidationError, errors.unclear)
+    app.add_exception_handler(HTTPException, errors.told)
     for code in (404, 405):
-        app.add_exception_handler(code, _nowhere)
-    app.add_exception_handler(Exception, _bug)
+        app.add_exception_handler(code, errors.nowhere)
+    app.add_exception_handler(Exception, errors.bug)
     return app
 
 
 def listen_to_slack(app: FastAPI, bolt: App) -> None:
     """HTTP mode only: in Socket Mode Slack sends nothing here."""
     app.include_router(slack.router(bolt), tags=["slack"])
-
-
-def _unclear(request: Request, error: Exception) -> JSONResponse:
-    """What FastAPI tells as a list is one sentence, too."""
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return JSONResponse({"detail": f"Nothing was stored: {first['loc'][-1]}: {str(first['msg']).lower()}."}, 422)
-
-
-def _nowhere(request: Request, error: Exception) -> JSONResponse:
-    """An address or a method that is not there; what a route itself says of a 404 stays as it is."""
-    assert isinstance(error, HTTPException)
-    said = error.detail
-    if said in ("Not Found", "Method Not Allowed"):
-        path, takes = request.url.path[:60], _methods(request)
-        what = f"{path} takes {' and '.join(takes)} only" if takes else f"There is nothing at {path}"
-        said = f"{what}; see /docs. Nothing was stored."
-        return JSONResponse({"detail": said}, error.status_code, headers={"Allow": ", ".join(takes)} if takes else None)
-    return JSONResponse({"detail": said}, error.status_code, headers=error.headers)
-
-
-def _methods(request: Request) -> list[str]:
-    """What the address takes, by all of its routes: the framework names that of the first one only."""
-    asked = [(method, dict(request.scope) | {"method": method}) for method in METHODS]
-    return [m for m, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
-
-
-def _busy(request: Request, error: Exception) -> JSONResponse:
-    """503 makes every sender try again; nothing is lost."""
-    log.warning("could not store a delivery", path=request.url.path, error=str(error))
-    words = "Nothing was stored: the database does not answer. The log says more; try again."
-    return JSONResponse({"detail": words}, 503, headers={"Retry-After": "5"})
-
-
-def _bug(request: Request, error: Exception) -> JSONResponse:
-    reference = secrets.token_hex(4)
-    log.error("request failed", path=request.url.path, reference=reference, exc_info=error)
-    return JSONResponse({"detail": f"That is a bug in Watchkeeper. Reference {reference}; it is in the log."}, 500)

@@ -9,10 +9,10 @@ import pytest
 
 from bot import drills, hearing, incidents
 from bot.cards.debrief import debrief_card, drill_list
-from bot.cards.incident import incident_card
+from bot.cards.incident import announcement, incident_card
 from bot.decision import CallResponders, DraftPostmortem, PlayDrill, SendPost
 from bot.drills import Scenery, Signal
-from bot.errors import Refused
+from bot.errors import InDrill, Refused
 from bot.model import (
     Alert,
     Drill,
@@ -28,6 +28,7 @@ from bot.model import (
 )
 from bot.policy import Policy
 from bot.questions import join
+from bot.subscriptions import subscribe
 from tests.blockkit import check
 from tests.bot.test_questions import QUESTION
 from tests.golden import same_as
@@ -79,6 +80,8 @@ def test_one_at_a_time():
 
 def test_a_story_is_found_by_its_name_and_a_near_one_is_offered():
     assert drills.find([BAD, KNIGHT], "Knight-Capital") is KNIGHT
+    with pytest.raises(Refused, match="`slack-down` is no drill: Slack itself would have to be away"):
+        drills.find([BAD, AWAY], "slack-down")
     with pytest.raises(Refused) as refusal:
         drills.find([BAD, KNIGHT], "knight")
     assert refusal.value.instead == "/incident drill knight-capital"
@@ -99,6 +102,16 @@ def test_who_stops_it_ends_it():
     assert PlayDrill("INC-7") in stopped.do
     with pytest.raises(Refused, match="already resolved"):
         drills.stop(saved(stopped, Incident)[0], DANA, NOON)
+
+
+def test_who_cancels_a_drill_plays_it_again_and_does_not_reopen_it():
+    assert "/incident drill amazon-checkout` plays it again" in incidents.cancel(INCIDENT, "", DANA, NOON).say
+
+
+def test_who_follows_a_drill_is_not_promised_what_never_comes():
+    with pytest.raises(InDrill, match="its updates stay in its channel"):
+        subscribe("INC-7", INCIDENT, None, DANA, NOON)
+    assert "subscribe" not in str(announcement(INCIDENT))
 
 
 def test_it_is_debriefed_once():
@@ -154,7 +167,7 @@ def test_a_stage_that_is_gone_ends_the_drill_with_a_sentence():
     assert (waits.save, [effect.due for effect in waits.do]) == ((), [NOON + timedelta(seconds=34)])
     gone = drills.unseen(DRILL, INCIDENT, NOON + timedelta(seconds=30))
     assert saved(gone, Incident)[0].phase is Phase.RESOLVED
-    assert "the bot that had set it was started anew" in saved(gone, Post)[0].text
+    assert "the bot that had set it is gone, or was started anew" in saved(gone, Post)[0].text
 
 
 def test_a_stage_that_cannot_be_set_says_why():
@@ -195,6 +208,13 @@ PUBLISHED = replace(TOLD, at=NOON + minutes(3))
 WELL = line(480, EntryKind.NOTE, "recovered", "INC-7/drill/recovered")
 WRONG = line(90, EntryKind.NOTE, "was refused /rollout undo: I do not know it", "INC-7/drill/refused")
 ALL = (SHOWN, COMMANDER, PAUSED, ROLLED, TOLD, WELL, WRONG)
+
+
+def test_what_only_a_drill_refuses_is_told_and_is_nothing_to_practise():
+    asked = drills.refused(INCIDENT, "/incident page @dana", "a drill pages nobody", DANA, NOON, right=True).note
+    wrong = drills.refused(INCIDENT, "/rollout undo", "I do not know it", DANA, NOON).note
+    assert [one.text.split()[0] for one in (*asked, *wrong)] == ["would", "was"]
+    assert drills.score(DRILL, (SHOWN, *asked, *wrong)).refused == wrong
 
 
 def test_that_nobody_leads_is_no_commander_and_the_title_is_ones_own():
@@ -240,18 +260,33 @@ def test_what_was_done_before_the_alert_took_no_time():
 
 
 def test_where_nothing_need_be_rolled_back_that_is_no_goal():
-    assert list(goals(*ALL, drill=begun(KNIGHT)[1])) == ["Commander", "First update", "Recovery proven"]
+    assert list(goals(*ALL, drill=begun(KNIGHT)[1])) == [
+        "Commander",
+        "First update",
+        "Recovery proven",
+        "Release left alone",
+    ]
+
+
+def test_where_the_release_was_not_at_fault_who_undid_it_learns_so():
+    knight = begun(KNIGHT)[1]
+    spared, undone = goals(SHOWN, drill=knight), goals(SHOWN, ROLLED, drill=knight)
+    assert (spared["Release left alone"], undone["Release left alone"]) == ((timedelta(), True), (None, False))
 
 
 # ---------------------------------------------------------------- what people read
 
 ABOUT = "A canary of a bad release reaches half of the customers. What would end it in the first five minutes?"
 SHOWN_STORY = replace(BAD, about=ABOUT)
+AWAY = Story(name="slack-down", title="", about="", service="", why_not="Slack itself would have to be away")
 GALLERY = {
-    "drills": drill_list([SHOWN_STORY, replace(SHOWN_STORY, name="knight-capital", title="Seven of eight servers")]),
+    "drills": drill_list(
+        [SHOWN_STORY, replace(SHOWN_STORY, name="knight-capital", title="Seven of eight servers"), AWAY]
+    ),
     "drills_running": drill_list([SHOWN_STORY], "INC-7"),
     "drill_debrief": debrief_card(INCIDENT, drills.score(DRILL, ALL)),
     "drill_debrief_perfect": debrief_card(INCIDENT, drills.score(DRILL, (SHOWN, COMMANDER, ROLLED, WELL, PUBLISHED))),
+    "drill_debrief_in_vain": debrief_card(INCIDENT, drills.score(begun(KNIGHT)[1], ALL)),
     "drill_debrief_nothing": debrief_card(INCIDENT, drills.score(DRILL, ())),
     "drill_over": incident_card(
         replace(INCIDENT, phase=Phase.RESOLVED, summary="Rolled back.", resolved_at=NOON + minutes(9)),

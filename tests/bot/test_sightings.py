@@ -156,6 +156,15 @@ def test_more_weight_and_more_pods_are_no_news() -> None:
     assert lines(looks(idle(), in_flight(step=0), in_flight(step=1))) == []
 
 
+def test_a_private_incident_has_the_weight_on_its_card_and_hears_nothing() -> None:
+    mine = incident(9, private=True)
+    looked = looks(idle(), in_flight(weight=20), in_flight(weight=40), private=(mine, incident(8, service="search")))
+    assert [effect for effect in looked.do if effect.subject in ("INC-8", "INC-9")] == [
+        PostCard("INC-9", due=NOON + minutes(2) + CARDS)
+    ]
+    assert not any(entry.incident == "INC-9" for entry in looked.note)
+
+
 def test_a_pause_says_where_why_and_until_when() -> None:
     waiting = in_flight(phase=PAUSED, waiting="CanaryPauseStep", goes_on_at=NOON + minutes(5))
     assert lines(looks(idle(), in_flight(step=0), waiting)) == [

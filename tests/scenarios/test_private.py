@@ -1,6 +1,7 @@
 """A private incident: to who is not in it, there is none."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.story import ALICE, BOB, CAROL, DANA, SHOP, Story
 
@@ -26,6 +27,9 @@ def test_a_private_incident_is_known_to_those_in_its_channel_alone(story: Story)
     ):
         assert "There is no incident INC-1" in story.types(f"/incident {line}", by=CAROL, channel=ELSEWHERE)
     assert "No incident is open" in story.types("/incident list", by=CAROL, channel=ELSEWHERE)
+    story.store.hold("slack conversations.members", story.clock.now() + timedelta(seconds=5))
+    assert "There is no incident INC-1" in story.types("/incident show INC-1", by=CAROL, channel=ELSEWHERE)
+    story.passes(10)
     assert "leaks" in story.types("/incident list", by=DANA, channel=ELSEWHERE)
     assert "INC-1" not in story.types("/incident note hello", by=CAROL, channel=ELSEWHERE)
     assert "INC-1" not in story.types("/incident declare checkout leaks card numbers", by=CAROL, channel=ELSEWHERE)

@@ -35,7 +35,7 @@ from handlers.web import server
 from handlers.web.rates import Guesses
 from handlers.web.signin import Entrance, led_to, networks
 from handlers.world import World
-from storage.store import Store
+from storage.store import Busy, Store
 from tests.bot.status_values import update
 from tests.databases import memory_store
 from tests.storage.helpers import keep
@@ -387,6 +387,53 @@ def test_what_is_not_there_is_said_to_be_so(desk: Desk, path: str) -> None:
     busy(desk.store)
     desk.sign_in()
     assert desk.http.get(path).status_code == 404
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/incidents/INC-99", 404, "There is no such page, or it is not for everybody"),
+        ("GET", "/incidents/<b>x", 404, "There is no such page"),
+        ("GET", "/incidents/INC-7/nothing", 404, "There is nothing at /incidents/INC-7/nothing. Nothing was changed."),
+        ("POST", "/incidents/INC-7", 405, "/incidents/INC-7 takes GET only. Nothing was changed."),
+        ("GET", f"/incidents?q={'x' * 201}", 422, "Q: string should have at most 200 characters."),
+        ("GET", "/incidents/INC-7/postmortem.md", 401, "Send the right token"),
+        ("POST", "/sign-in", 413, "That is no token"),
+    ],
+)
+def test_who_reads_in_a_browser_gets_a_page_and_a_program_json(
+    desk: Desk, method: str, path: str, status: int, says: str
+) -> None:
+    desk.sign_in()
+    sent = b"x" * 10_001 if method == "POST" else b""
+    shown = desk.http.request(method, path, headers=BROWSER, content=sent)
+    assert (shown.status_code, shown.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert says in shown.text
+    assert "<b>x" not in shown.text
+    assert shown.headers["content-security-policy"].startswith("default-src 'none'")
+    program = desk.http.request(method, path, content=sent)
+    assert (program.status_code, list(program.json())) == (status, ["detail"])
+    assert program.headers.get("allow") == shown.headers.get("allow")
+
+
+def test_a_bug_and_a_database_that_is_away_are_pages_too(desk: Desk) -> None:
+    def at(error: Exception) -> Any:
+        class Broken:
+            def read(self, ask: Any) -> Any:
+                raise error
+
+        http = desk.open(replace(desk.world, store=Broken()))  # type: ignore[arg-type]
+        http.cookies.set("watchkeeper_pages", desk.entrance.pass_until(desk.time + minutes(5)))
+        return http.get("/incidents", headers=BROWSER)
+
+    away, bug = at(Busy("postgresql://secret")), at(KeyError("secret"))
+    assert (away.status_code, bug.status_code, away.headers["retry-after"]) == (503, 500, "5")
+    assert "The database does not answer" in away.text
+    assert "Reference" in bug.text
+    assert "secret" not in away.text + bug.text
 
 
 def test_private_incidents_are_not_there_unless_configured(desk: Desk) -> None:
