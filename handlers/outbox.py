@@ -37,6 +37,7 @@ from bot.decision import (
     PlotRollout,
     PollVendor,
     PostCard,
+    PostCheckpoint,
     Proclaim,
     RemindQuestion,
     RemindRole,
@@ -75,6 +76,7 @@ from handlers import (
     heartbeats,
     home,
     incidents,
+    ledger,
     live,
     marks,
     outages,
@@ -212,6 +214,8 @@ def perform(world: World, job: Job) -> Think:
             return outages.tell(world, id)
         case ShowHome():
             return home.show(world, id)
+        case PostCheckpoint():
+            return ledger.post(world, id, job)
         case _:
             assert_never(effect)
 

@@ -189,6 +189,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "ShowPage",
         "ShowPicture",
         "ShowHome",
+        "PostCheckpoint",
         "ShowQuestion",
         "RemindQuestion",
         "ShowRequest",
