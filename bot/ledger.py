@@ -77,9 +77,6 @@ class Tree:
     def root(self) -> bytes:
         return self.subtree(0, self.size)
 
-    def inclusion(self, index: int) -> tuple[bytes, ...]:
-        return merkle.inclusion(index, self.size, self.subtree)
-
 
 def first_of(tile: int) -> int:
     """The number of the first entry in it."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -14,9 +15,9 @@ from prometheus_client import Gauge
 from bot import audits, ledger, receipts
 from bot.audits import Audit, Pin
 from bot.cards.ledger import checkpoint_card
-from bot.checkpoints import Key, Proof, Unreadable, key_of, note_of, notes_in
+from bot.checkpoints import Key, Note, Proof, Unreadable, key_of, note_of, notes_in
 from bot.ledger import TILE, Draft, Tree, tile_of
-from bot.merkle import Unproven, leaf_hash, root_of
+from bot.merkle import Unproven, inclusion, leaf_hash, root_of
 from bot.model import Checkpoint, Entry
 from handlers.broadcasts import place
 from handlers.sealing import verify
@@ -102,14 +103,20 @@ def covered(tx: Tx, seqs: Collection[int], key: Key) -> Covered:
     sealed = frozenset(seq for seq in seqs if seq <= made.size)
     told = Covered(total=len(seqs), sealed=sealed, checkpoint=made, by=key.short)
     try:
-        note = note_of(made.note)
-        if note.signer([key], verify) is None:
-            raise Unproven(f"the checkpoint is not signed by {key.short}")
-        if looked_into(tx, note.size, sealed).root() != note.root:
-            raise Unproven("the ledger has another root than the one that was signed")
+        proving(tx, note_of(made.note), sealed, key)
     except (Unproven, Unreadable) as why:
         return Covered(total=told.total, sealed=sealed, checkpoint=made, by=key.short, wrong=str(why))
     return told
+
+
+def proving(tx: Tx, note: Note, seqs: Collection[int], key: Key) -> Tree:
+    """The tree that was signed, as it is now, ready to prove these. Raises Unproven where it is another."""
+    if note.signer([key], verify) is None:
+        raise Unproven(f"the checkpoint is not signed by {key.short}")
+    tree = looked_into(tx, note.size, seqs)
+    if tree.root() != note.root:
+        raise Unproven("the ledger has another root than the one that was signed")
+    return tree
 
 
 def looked_into(tx: Tx, size: int, seqs: Iterable[int]) -> Tree:
@@ -139,10 +146,12 @@ def receipt(tx: Tx, of: str, seqs: Collection[int], key: Key) -> str:
             f"nothing of {of} is sealed yet. Actions and changes are within a minute, the rest within six hours"
         )
     note = note_of(made.note)
-    tree, wanted = looked_into(tx, note.size, sealed), set(sealed)
+    subtree, wanted = cache(proving(tx, note, sealed, key).subtree), set(sealed)  # lines share most of their paths
     entries = tx.ledger.of_tiles({tile_of(seq) for seq in sealed})
     leaves = {entry.seq: ledger.leaf(entry) for entry in entries if entry.seq in wanted}
-    proofs = [(leaves[seq], Proof(index=seq - 1, steps=tree.inclusion(seq - 1), note=note)) for seq in sealed]
+    proofs = [
+        (leaves[seq], Proof(index=seq - 1, steps=inclusion(seq - 1, note.size, subtree), note=note)) for seq in sealed
+    ]
     return receipts.receipt(of, key, proofs)
 
 

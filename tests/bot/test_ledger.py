@@ -11,7 +11,7 @@ from bot import ledger
 from bot.checkpoints import Note, encoded
 from bot.decision import Decision, PostCheckpoint
 from bot.ledger import HEARTBEAT, TILE, Draft, Tree, draft, is_due, leaf
-from bot.merkle import Unproven, leaf_hash, root_of, verify_inclusion
+from bot.merkle import Unproven, inclusion, leaf_hash, root_of, verify_inclusion
 from bot.model import Checkpoint, Entry, EntryKind, Tile
 from tests.values import NOON, minutes
 
@@ -46,7 +46,8 @@ def test_a_leaf_is_the_same_for_ever() -> None:
     """What was sealed with other bytes would no longer be proved. A new form needs a new `v`, for new entries alone."""
     assert leaf(ENTRY) == (
         b'{"v":1,"seq":20,"at":"2026-03-05T12:00:00.000000Z","kind":"action",'
-        b'"text":"rolled \\"v42\\" back \\u2013 \\u00fc\\n","by":"U0DANA","whom":"U0BOB","incident":"INC-7","source":"INC-7/rollback/checkout",'
+        b'"text":"rolled \\"v42\\" back \\u2013 \\u00fc\\n",'
+        b'"by":"U0DANA","whom":"U0BOB","incident":"INC-7","source":"INC-7/rollback/checkout",'
         b'"noted_at":"2026-03-05T12:00:00.000007Z"}'
     )
     assert leaf(replace(ENTRY, at=NOON.astimezone(timezone(timedelta(hours=2))))) == leaf(ENTRY)
@@ -103,10 +104,10 @@ def test_a_leaf_is_proved_from_its_own_tile_and_the_hashes_of_the_others() -> No
         size=size, tiles=ledger.hashes(drafted.tiles), leaves={entry.seq - 1: leaf_hash(leaf(entry)) for entry in there}
     )
     for seq in (TILE + 1, TILE + 77, 2 * TILE, size):
-        proof = tree.inclusion(seq - 1)
+        proof = inclusion(seq - 1, size, tree.subtree)
         verify_inclusion(leaf_hash(leaf(replace(ENTRY, seq=seq))), seq - 1, size, proof, drafted.root)
     with pytest.raises(Unproven, match="is missing"):
-        tree.inclusion(0)
+        inclusion(0, size, tree.subtree)
 
 
 def test_a_checkpoint_is_saved_with_its_tiles_and_posted_where_that_is_wished() -> None:
