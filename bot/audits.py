@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.checkpoints import Key, Note, Unreadable, Verify, encoded, note_of
-from bot.ledger import TILE
-from bot.merkle import Range, leaf_hash
-from bot.model import Checkpoint
+from bot.ledger import TILE, leaves_of
+from bot.merkle import Range, Unproven, leaf_hash, root_of
+from bot.model import Checkpoint, Tile
 
 SHORT = 12  # characters of a root that people compare
 FEW = 5  # numbers that are named
@@ -48,15 +48,33 @@ def trust(keys: Collection[Key], verify: Verify) -> Trust:
     return signer
 
 
+@dataclass(frozen=True)
+class Tiles:
+    """What the ledger keeps of every 256 entries: the root over them, and their hashes where these are asked for."""
+
+    hashes: Sequence[bytes] = ()
+    look: Callable[[int], Tile] | None = None
+
+    def kept(self, number: int) -> list[bytes]:
+        """The hashes in one, none where they cannot be relied on."""
+        try:
+            return leaves_of(self.look(number)) if self.look else []
+        except Unproven:
+            return []
+
+
 @dataclass
 class _Walk:
     """One pass over all leaves. `good`: up to where a signed root has proved them."""
 
     trust: Trust
+    tiles: Tiles
     range: Range = field(default_factory=Range)
+    last: list[bytes] = field(default_factory=list)  # the leaves of the tile that is under way
     good: int = 0
     tiles_good: int = 0  # in entries: up to where tiles fit, since the last signed root
     tile_bad: int = 0  # the end of the first tile that does not fit, since the last signed root
+    odd: int = 0  # the first entry that is not as its tile has it
     broken: bool = False
     sealed: Checkpoint | None = None
     by: str = ""
@@ -65,11 +83,30 @@ class _Walk:
     unsigned: list[int] = field(default_factory=list)  # the numbers of checkpoints that no key has signed
     wrong: list[str] = field(default_factory=list)
 
-    def tile(self, root: bytes, kept: bytes) -> None:
-        if root == kept and not self.tile_bad:
+    def leaf(self, leaf: bytes) -> None:
+        hash = leaf_hash(leaf)
+        self.last.append(hash)
+        self.range = self.range.plus(hash)
+        number, rest = divmod(self.range.size, TILE)
+        if not rest:
+            if number <= len(self.tiles.hashes):
+                self.tile(number - 1)
+            self.last.clear()
+
+    def tile(self, number: int) -> None:
+        if self.tile_bad:
+            return
+        if root_of(self.last) == self.tiles.hashes[number]:
             self.tiles_good = self.range.size
-        elif not self.tile_bad:
-            self.tile_bad = self.range.size
+            return
+        self.tile_bad = self.range.size
+        self.odd = self.first_odd(number)
+
+    def first_odd(self, number: int) -> int:
+        """The first entry read of this tile that it has otherwise, 0 where that is not known."""
+        kept = self.tiles.kept(number) if number < len(self.tiles.hashes) else []
+        pairs = enumerate(zip(self.last, kept, strict=False), number * TILE + 1)
+        return next((seq for seq, (now, then) in pairs if now != then), 0)
 
     def checkpoint(self, made: Checkpoint) -> None:
         note = note_of(made.note)
@@ -81,22 +118,23 @@ class _Walk:
             self.fits(made.number)
             self.sealed, self.by = made, by
         elif not self.broken:
-            self.broken = True
-            seen = f"as checkpoint {made.number} has seen them, which was signed {_when(made.at)}"
-            self.wrong.append(f"{_entries(*self.span())} not {seen}.")
+            self.broken, self.odd = True, self.odd or self.first_odd(self.range.size // TILE)
+            first, last = self.span()
+            seen = f"as checkpoint {made.number} has seen {_them(first, last)}, which was signed {_when(made.at)}"
+            self.wrong.append(f"{_entries(first, last)} not {seen}.")
 
     def fits(self, number: int) -> None:
         if self.tile_bad:
-            self.wrong.append(
-                f"Tile {self.tile_bad // TILE - 1} of the ledger was changed; the entries under it are as checkpoint "
-                f"{number} has them."
-            )
+            under = f"the entries under it are as checkpoint {number} has them"
+            self.wrong.append(f"Tile {self.tile_bad // TILE - 1} of the ledger was changed; {under}.")
         self.good = self.range.size
-        self.tile_bad = 0
+        self.tile_bad = self.odd = 0
         self.tiles_good = max(self.tiles_good, self.good)
 
     def span(self) -> tuple[int, int]:
         """Between what is known to be good and what is known to be bad."""
+        if self.odd > self.good:
+            return self.odd, self.odd
         first = max(self.good, self.tiles_good) + 1
         return first, min(self.range.size, self.tile_bad or self.range.size)
 
@@ -115,12 +153,12 @@ class _Walk:
 def audit(
     leaves: Iterable[tuple[int, bytes]],
     checkpoints: Sequence[Checkpoint],
-    tiles: Sequence[bytes],
+    tiles: Tiles,
     pins: Collection[Pin],
     trust: Trust,
 ) -> Audit:
     """`leaves`: every entry's number and its bytes, in order."""
-    walk, marks, pinned = _Walk(trust), defaultdict(list), defaultdict(list)
+    walk, marks, pinned = _Walk(trust, tiles), defaultdict(list), defaultdict(list)
     walk.wrong += _gaps(checkpoints)
     for made in checkpoints:
         try:
@@ -129,22 +167,15 @@ def audit(
             walk.wrong.append(f"Checkpoint {made.number} cannot be read: {error}.")
     for pin in pins:
         pinned[pin.note.size].append(pin)
-    tile = Range()
     for seq, leaf in leaves:
         due = walk.range.size + 1
         if seq != due:
             walk.wrong.append(f"{_entries(due, max(due, seq - 1))} missing. What follows was not checked.")
             return _told(walk)
-        hash = leaf_hash(leaf)
-        walk.range, tile = walk.range.plus(hash), tile.plus(hash)
-        size = walk.range.size
-        if size % TILE == 0:
-            if size // TILE <= len(tiles):
-                walk.tile(tile.root(), tiles[size // TILE - 1])
-            tile = Range()
-        for made in marks.pop(size, ()):
+        walk.leaf(leaf)
+        for made in marks.pop(seq, ()):
             walk.checkpoint(made)
-        for pin in pinned.pop(size, ()):
+        for pin in pinned.pop(seq, ()):
             walk.pin(pin)
     _gone(walk, marks, pinned)
     return _told(walk)
@@ -177,7 +208,7 @@ def _gone(walk: _Walk, marks: dict[int, list[Checkpoint]], pinned: dict[int, lis
 
 def _told(walk: _Walk) -> Audit:
     if walk.tile_bad and not walk.broken:
-        walk.wrong.append(f"{_entries(*walk.span())} not as they were when a tile of the ledger was made of them.")
+        walk.wrong.append(f"{_entries(*walk.span())} not as a tile of the ledger has {_them(*walk.span())}.")
     if walk.unsigned:
         which = ", ".join(map(str, walk.unsigned[:FEW])) + (" and more" if len(walk.unsigned) > FEW else "")
         walk.wrong.append(f"Not signed by a key known here (--key, if it was exchanged): checkpoint {which}.")
@@ -236,6 +267,10 @@ def _entries(first: int, last: int) -> str:
     if first == last:
         return f"Entry {first:,} is"
     return f"Entries {first:,} to {last:,} are"
+
+
+def _them(first: int, last: int) -> str:
+    return "it" if first == last else "them"
 
 
 def noun(count: int) -> str:

@@ -40,7 +40,7 @@ def leaf(entry: Entry) -> bytes:
 
 
 def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def in_order(entries: Iterable[Entry], first: int = 1) -> Iterator[Entry]:
@@ -87,13 +87,16 @@ def tile_of(seq: int) -> int:
     return (seq - 1) // TILE
 
 
-def hashes(tiles: Iterable[Tile]) -> list[bytes]:
-    """In their order. Raises Unproven where one is missing."""
-    found: list[bytes] = []
-    for tile in tiles:
-        if tile.number != len(found):
-            raise Unproven(f"tile {len(found)} of the ledger is missing")
-        found.append(decoded(tile.hash))
+def tile(number: int, leaves: Sequence[bytes]) -> Tile:
+    return Tile(number=number, hash=encoded(root_of(leaves)), leaves=encoded(b"".join(leaves)))
+
+
+def leaves_of(tile: Tile) -> list[bytes]:
+    """The hashes that it keeps. Raises Unproven where they are not those that its own is made of."""
+    raw = decoded(tile.leaves)
+    found = [raw[at : at + merkle.SIZE] for at in range(0, len(raw), merkle.SIZE)]
+    if len(raw) != TILE * merkle.SIZE or root_of(found) != decoded(tile.hash):
+        raise Unproven(f"tile {tile.number} of the ledger was changed")
     return found
 
 
@@ -132,8 +135,8 @@ def draft(before: Checkpoint | None, tiles: Sequence[bytes], entries: Iterable[E
         leaves[size] = leaf_hash(leaf(entry))
         size += 1
         if size % TILE == 0:
-            known.append(root_of(leaves[at] for at in range(size - TILE, size)))
-            new.append(Tile(number=len(known) - 1, hash=encoded(known[-1])))
+            new.append(tile(len(known), [leaves[at] for at in range(size - TILE, size)]))
+            known.append(decoded(new[-1].hash))
             if len(known) - 1 != kept:
                 leaves = {at: hash for at, hash in leaves.items() if at < size - TILE}
     tree = Tree(size=size, tiles=known, leaves=leaves)

@@ -276,7 +276,7 @@ def ledger_receipt(of: Annotated[str, typer.Argument(metavar="INC-n|NUMBER")]) -
 
     def prove(store: Store) -> str:
         key = signing(store).key
-        return store.read(lambda tx: ledger.receipt(tx, incident or of, ledger.numbers(tx, of, incident), key))
+        return store.read(lambda tx: ledger.receipt(tx, incident or of, ledger.lines(tx, of, incident), key))
 
     try:
         typer.echo(with_store(prove), nl=False)

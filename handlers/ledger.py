@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,11 @@ import structlog
 from prometheus_client import Gauge
 
 from bot import audits, ledger, receipts
-from bot.audits import Audit, Pin
+from bot.audits import Audit, Pin, Tiles
 from bot.cards.ledger import checkpoint_card
 from bot.checkpoints import Key, Note, Proof, Unreadable, key_of, note_of, notes_in
 from bot.ledger import TILE, Draft, Tree, tile_of
-from bot.merkle import Unproven, inclusion, leaf_hash, root_of
+from bot.merkle import Unproven, inclusion, leaf_hash
 from bot.model import Checkpoint, Entry
 from handlers.broadcasts import place
 from handlers.sealing import verify
@@ -63,7 +63,7 @@ def drafted(tx: Tx, now: datetime) -> tuple[Checkpoint | None, Draft] | None:
         raise Unproven(f"entries {count + 1} to {since} are gone")
     if not ledger.is_due(before, count, tx.ledger.acted(since), now):
         return None
-    tiles = ledger.hashes(tx.ledger.tiles())[: since // TILE]
+    tiles = tx.ledger.hashes()[: since // TILE]
     return before, ledger.draft(before, tiles, tx.ledger.entries(len(tiles) * TILE + 1))
 
 
@@ -85,73 +85,60 @@ class Covered:
     """How it stands with some entries, as it was just computed. `wrong`: why they are not proved."""
 
     total: int
-    sealed: frozenset[int] = frozenset()
+    sealed: int = 0
     checkpoint: Checkpoint | None = None
     by: str = ""
     wrong: str = ""
 
     @property
     def waiting(self) -> int:
-        return self.total - len(self.sealed)
+        return self.total - self.sealed
 
 
-def covered(tx: Tx, seqs: Collection[int], key: Key) -> Covered:
-    """Whether these entries are those that the newest checkpoint was signed over: each is read and hashed anew."""
+def covered(tx: Tx, entries: Collection[Entry], key: Key) -> Covered:
+    """Whether these entries are those that the newest checkpoint was signed over: each is hashed anew."""
     made = tx.ledger.newest()
     if made is None:
-        return Covered(total=len(seqs))
-    sealed = frozenset(seq for seq in seqs if seq <= made.size)
-    told = Covered(total=len(seqs), sealed=sealed, checkpoint=made, by=key.short)
+        return Covered(total=len(entries))
+    sealed = [entry for entry in entries if entry.seq <= made.size]
+    told = Covered(total=len(entries), sealed=len(sealed), checkpoint=made, by=key.short)
     try:
         proving(tx, note_of(made.note), sealed, key)
     except (Unproven, Unreadable) as why:
-        return Covered(total=told.total, sealed=sealed, checkpoint=made, by=key.short, wrong=str(why))
+        return replace(told, wrong=str(why))
     return told
 
 
-def proving(tx: Tx, note: Note, seqs: Collection[int], key: Key) -> Tree:
-    """The tree that was signed, as it is now, ready to prove these. Raises Unproven where it is another."""
+def proving(tx: Tx, note: Note, entries: Collection[Entry], key: Key) -> Tree:
+    """The tree that was signed, with the leaves to prove these. Raises Unproven where one of all that is another."""
     if note.signer([key], verify) is None:
         raise Unproven(f"the checkpoint is not signed by {key.short}")
-    tree = looked_into(tx, note.size, seqs)
+    whole = note.size // TILE
+    leaves = {entry.seq - 1: leaf_hash(ledger.leaf(entry)) for entry in tx.ledger.entries(whole * TILE + 1, note.size)}
+    wanted = {tile_of(entry.seq) for entry in entries} - {whole}
+    for tile in tx.ledger.tiles(wanted):
+        leaves |= dict(enumerate(ledger.leaves_of(tile), tile.number * TILE))
+    tree = Tree(size=note.size, tiles=tx.ledger.hashes()[:whole], leaves=leaves)
     if tree.root() != note.root:
         raise Unproven("the ledger has another root than the one that was signed")
+    for entry in entries:
+        if leaf_hash(ledger.leaf(entry)) != leaves.get(entry.seq - 1):
+            raise Unproven(f"entry {entry.seq} is not what it was when it was sealed")
     return tree
 
 
-def looked_into(tx: Tx, size: int, seqs: Iterable[int]) -> Tree:
-    """The tree over so many entries, with the leaves of every tile that one of these stands in.
-
-    Raises Unproven where such a tile is not what it was: one of its 256 entries was changed.
-    """
-    tiles = ledger.hashes(tx.ledger.tiles())[: size // TILE]
-    wanted = {tile_of(seq) for seq in seqs} | ({tile_of(size)} if size % TILE else set())
-    leaves = {entry.seq - 1: leaf_hash(ledger.leaf(entry)) for entry in tx.ledger.of_tiles(wanted)}
-    tree = Tree(size=size, tiles=tiles, leaves=leaves)
-    for number in sorted(wanted):
-        if number < len(tiles):
-            hashes = [leaves[at] for at in range(number * TILE, number * TILE + TILE) if at in leaves]
-            if len(hashes) < TILE or root_of(hashes) != tiles[number]:
-                first = ledger.first_of(number)
-                raise Unproven(f"an entry between {first} and {first + TILE - 1} is not what it was when it was sealed")
-    return tree
-
-
-def receipt(tx: Tx, of: str, seqs: Collection[int], key: Key) -> str:
+def receipt(tx: Tx, of: str, entries: Collection[Entry], key: Key) -> str:
     """Those of these entries that are sealed, each with its proof. Raises Unproven where there is none to give."""
     made = tx.ledger.newest()
-    sealed = sorted(seq for seq in seqs if made and seq <= made.size)
+    sealed = sorted((entry for entry in entries if made and entry.seq <= made.size), key=lambda entry: entry.seq)
     if made is None or not sealed:
         raise Unproven(
             f"nothing of {of} is sealed yet. Actions and changes are within a minute, the rest within six hours"
         )
     note = note_of(made.note)
-    subtree, wanted = cache(proving(tx, note, sealed, key).subtree), set(sealed)  # lines share most of their paths
-    entries = tx.ledger.of_tiles({tile_of(seq) for seq in sealed})
-    leaves = {entry.seq: ledger.leaf(entry) for entry in entries if entry.seq in wanted}
-    proofs = [
-        (leaves[seq], Proof(index=seq - 1, steps=inclusion(seq - 1, note.size, subtree), note=note)) for seq in sealed
-    ]
+    subtree = cache(proving(tx, note, sealed, key).subtree)  # lines share most of their paths
+    steps = {entry.seq: inclusion(entry.seq - 1, note.size, subtree) for entry in sealed}
+    proofs = [(ledger.leaf(one), Proof(index=one.seq - 1, steps=steps[one.seq], note=note)) for one in sealed]
     return receipts.receipt(of, key, proofs)
 
 
@@ -160,7 +147,7 @@ def receipt(tx: Tx, of: str, seqs: Collection[int], key: Key) -> str:
 
 def verified(tx: Tx, keys: Collection[Key], pins: Collection[Pin]) -> Audit:
     """All of it, from the entries on. Raises Unproven."""
-    tiles = ledger.hashes(tx.ledger.tiles())
+    tiles = Tiles(tx.ledger.hashes(), lambda number: next(tx.ledger.tiles([number])))
     leaves = ((entry.seq, ledger.leaf(entry)) for entry in tx.ledger.entries())
     return audits.audit(leaves, tx.ledger.checkpoints(), tiles, pins, audits.trust(keys, verify))
 
@@ -184,7 +171,7 @@ def verified_export(folder: Path, keys: Collection[Key], pins: Collection[Pin]) 
     known = keys or [key_of((folder / KEY).read_text(encoding="utf-8"))]
     made = [_checkpoint(line) for line in (folder / CHECKPOINTS).read_text(encoding="utf-8").splitlines()]
     with (folder / ENTRIES).open("rb") as file:
-        return audits.audit(_leaves(file), made, [], pins, audits.trust(known, verify))
+        return audits.audit(_leaves(file), made, Tiles(), pins, audits.trust(known, verify))
 
 
 def _checkpoint(line: str) -> Checkpoint:
@@ -212,9 +199,9 @@ def pins_in(where: str, text: str) -> list[Pin]:
     return found
 
 
-def numbers(tx: Tx, of: str, incident: str | None) -> tuple[int, ...]:
+def lines(tx: Tx, of: str, incident: str | None) -> tuple[Entry, ...]:
     """The entries of an incident, or the one with this number."""
     if incident:
-        return tuple(entry.seq for entry in tx.entries(incident))
-    entry: Entry | None = tx.ledger.entry(int(of)) if of.isdecimal() and len(of) < 10 else None
-    return (entry.seq,) if entry else ()
+        return tx.entries(incident)
+    entry = tx.ledger.entry(int(of)) if of.isdecimal() and len(of) < 10 else None
+    return (entry,) if entry else ()

@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from bot.ledger import AT_ONCE, first_of
+from bot.checkpoints import decoded
+from bot.ledger import AT_ONCE
+from bot.merkle import Unproven
 from bot.model import Checkpoint, Entry, Tile
 from storage.rows import table, to_noun
 
 CHECKPOINTS, ENTRIES, TILES = table(Checkpoint), table(Entry), table(Tile)
 PIECE = 4000  # entries of one query: what is read of the whole log is never held whole
+PIECE_OF_TILES = 200  # 2 MB
 LARGEST = 2**31 - 1
 BETWEEN = (
     select(ENTRIES)
@@ -19,6 +22,7 @@ BETWEEN = (
     .order_by(ENTRIES.c.seq)
     .limit(PIECE)
 )
+HASHES = select(TILES.c.number, TILES.c.hash).order_by(TILES.c.number)
 NEWEST = select(CHECKPOINTS).order_by(CHECKPOINTS.c.number.desc()).limit(1)
 
 
@@ -42,9 +46,22 @@ class Ledger:
         rows = self.connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).mappings()
         return tuple(to_noun(Checkpoint, row) for row in rows)
 
-    def tiles(self) -> tuple[Tile, ...]:
-        rows = self.connection.execute(select(TILES).order_by(TILES.c.number)).mappings()
-        return tuple(to_noun(Tile, row) for row in rows)
+    def hashes(self) -> list[bytes]:
+        """Of the tiles, in their order. Raises Unproven where one is missing."""
+        found: list[bytes] = []
+        for number, hash in self.connection.execute(HASHES):
+            if number != len(found):
+                raise Unproven(f"tile {len(found)} of the ledger is missing")
+            found.append(decoded(hash))
+        return found
+
+    def tiles(self, numbers: Collection[int]) -> Iterator[Tile]:
+        """Those with these numbers, with all that they hold."""
+        wanted = sorted(numbers)
+        for at in range(0, len(wanted), PIECE_OF_TILES):
+            some = TILES.c.number.in_(wanted[at : at + PIECE_OF_TILES])
+            rows = self.connection.execute(select(TILES).where(some).order_by(TILES.c.number))
+            yield from (to_noun(Tile, row) for row in rows.mappings())
 
     def count(self) -> int:
         """How many entries there are: the number of the last one."""
@@ -67,8 +84,3 @@ class Ledger:
                 yield to_noun(Entry, row)
             full = len(rows) == PIECE
             after = rows[-1]["seq"] if full else after
-
-    def of_tiles(self, numbers: Collection[int]) -> Iterator[Entry]:
-        """All that stand in these."""
-        for number in sorted(numbers):
-            yield from self.entries(first_of(number), first_of(number + 1) - 1)

@@ -811,12 +811,13 @@ class CheckpointRow(Row, table=True):
 
 
 class TileRow(Row, table=True):
-    """The hash over 256 entries, so that a proof need not read them all."""
+    """The hashes of 256 entries, so that a proof need not read them all, and a changed one is known by its number."""
 
     __tablename__ = "tile"
 
     number: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
     hash: str = words()
+    leaves: str = words()
 
 
 class CounterRow(Row, table=True):

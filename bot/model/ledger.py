@@ -23,10 +23,11 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """The root over 256 entries, those from 256 × `number` on: a proof reads it in their place."""
+    """The 256 entries after 256 × `number`: the root over them and the hash of each, to be read in their place."""
 
     number: int
     hash: str  # base64
+    leaves: str  # base64, one hash after the other
 
     @property
     def id(self) -> str:

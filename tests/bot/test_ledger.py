@@ -8,11 +8,11 @@ from datetime import timedelta, timezone
 import pytest
 
 from bot import ledger
-from bot.checkpoints import Note, encoded
+from bot.checkpoints import Note, decoded, encoded
 from bot.decision import Decision, PostCheckpoint
-from bot.ledger import HEARTBEAT, TILE, Draft, Tree, draft, is_due, leaf
+from bot.ledger import HEARTBEAT, TILE, Draft, Tree, draft, is_due, leaf, leaves_of, tile
 from bot.merkle import Unproven, inclusion, leaf_hash, root_of, verify_inclusion
-from bot.model import Checkpoint, Entry, EntryKind, Tile
+from bot.model import Checkpoint, Entry, EntryKind
 from tests.values import NOON, minutes
 
 ENTRY = Entry(
@@ -34,6 +34,9 @@ def entries(first: int, last: int) -> list[Entry]:
 
 def root(size: int) -> bytes:
     return root_of(leaf_hash(leaf(entry)) for entry in entries(1, size))
+
+
+HASHES = [leaf_hash(leaf(entry)) for entry in entries(1, TILE)]
 
 
 def made(size: int, number: int = 1) -> Checkpoint:
@@ -92,8 +95,6 @@ def test_what_does_not_go_on_is_not_signed() -> None:
         draft(made(30), [], [entry for entry in other if entry.seq != 20])
     with pytest.raises(Unproven, match="does not go on"):
         draft(made(300), [bytes(32)], entries(257, 310))
-    with pytest.raises(Unproven, match="tile 0 of the ledger is missing"):
-        ledger.hashes([Tile(number=1, hash="")])
 
 
 def test_a_leaf_is_proved_from_its_own_tile_and_the_hashes_of_the_others() -> None:
@@ -101,7 +102,9 @@ def test_a_leaf_is_proved_from_its_own_tile_and_the_hashes_of_the_others() -> No
     drafted = draft(None, [], entries(1, size))
     there = [*entries(TILE + 1, 2 * TILE), *entries(3 * TILE + 1, size)]
     tree = Tree(
-        size=size, tiles=ledger.hashes(drafted.tiles), leaves={entry.seq - 1: leaf_hash(leaf(entry)) for entry in there}
+        size=size,
+        tiles=[decoded(one.hash) for one in drafted.tiles],
+        leaves={entry.seq - 1: leaf_hash(leaf(entry)) for entry in there},
     )
     for seq in (TILE + 1, TILE + 77, 2 * TILE, size):
         proof = inclusion(seq - 1, size, tree.subtree)
@@ -111,7 +114,7 @@ def test_a_leaf_is_proved_from_its_own_tile_and_the_hashes_of_the_others() -> No
 
 
 def test_a_checkpoint_is_saved_with_its_tiles_and_posted_where_that_is_wished() -> None:
-    new = Draft(size=300, root=root(300), tiles=(Tile(number=0, hash="h"),))
+    new = Draft(size=300, root=root(300), tiles=(tile(0, HASHES),))
     note = new.note("shop")
     kept = ledger.sealed(made(30), made(30), new, note, "", NOON)
     assert kept.save == (*new.tiles, Checkpoint(number=2, size=300, root=encoded(new.root), note=str(note), at=NOON))
@@ -119,3 +122,11 @@ def test_a_checkpoint_is_saved_with_its_tiles_and_posted_where_that_is_wished() 
     assert kept.do == ()
     assert ledger.sealed(None, None, new, note, "#log", NOON).do == (PostCheckpoint("ledger/1"),)
     assert ledger.sealed(made(40, 2), made(30), new, note, "#log", NOON) == Decision()  # another was faster
+
+
+def test_a_tile_keeps_the_hashes_that_its_own_is_made_of() -> None:
+    kept = tile(0, HASHES)
+    assert leaves_of(kept) == HASHES
+    for other in (replace(kept, hash=encoded(bytes(32))), replace(kept, leaves=""), replace(kept, leaves=kept.hash)):
+        with pytest.raises(Unproven, match="tile 0 of the ledger was changed"):
+            leaves_of(other)

@@ -890,6 +890,7 @@ def ledger() -> None:
         "tile",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("leaves", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_tile"),
     )
 
