@@ -17,6 +17,7 @@ TILE = 256
 HEARTBEAT = timedelta(hours=6)
 # What somebody may want to have been otherwise is sealed within a minute; the rest waits for that or for the heartbeat.
 AT_ONCE = (EntryKind.ACTION, EntryKind.CHANGE, EntryKind.INCIDENT)
+AS_JSON = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def leaf(entry: Entry) -> bytes:
@@ -36,7 +37,7 @@ def leaf(entry: Entry) -> bytes:
         "source": entry.source,
         "noted_at": _time(entry.noted_at) if entry.noted_at else "",
     }
-    return json.dumps(content, separators=(",", ":")).encode()
+    return AS_JSON(content).encode()
 
 
 def _time(at: datetime) -> str:

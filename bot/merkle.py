@@ -52,11 +52,14 @@ class Range:
 
 
 def root_of(hashes: Iterable[bytes]) -> bytes:
-    """Over the hashes of leaves. Raises ValueError where there is none."""
-    range_ = Range()
-    for hash in hashes:
-        range_ = range_.plus(hash)
-    return range_.root()
+    """Over the hashes of leaves: in pairs, and one that is left over goes up as it is. Raises ValueError for none."""
+    level = list(hashes)
+    if not level:
+        return Range().root()
+    while len(level) > 1:
+        alone = level[-1:] if len(level) % 2 else []
+        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)] + alone
+    return level[0]
 
 
 def _split(size: int) -> int:

@@ -8,11 +8,14 @@ from datetime import timedelta, timezone
 import pytest
 
 from bot import ledger
+from bot.cards.ledger import checkpoint_card
 from bot.checkpoints import Note, decoded, encoded
 from bot.decision import Decision, PostCheckpoint
 from bot.ledger import HEARTBEAT, TILE, Draft, Tree, draft, is_due, leaf, leaves_of, tile
 from bot.merkle import Unproven, inclusion, leaf_hash, root_of, verify_inclusion
 from bot.model import Checkpoint, Entry, EntryKind
+from tests.blockkit import check
+from tests.golden import same_as
 from tests.values import NOON, minutes
 
 ENTRY = Entry(
@@ -130,3 +133,9 @@ def test_a_tile_keeps_the_hashes_that_its_own_is_made_of() -> None:
     for other in (replace(kept, hash=encoded(bytes(32))), replace(kept, leaves=""), replace(kept, leaves=kept.hash)):
         with pytest.raises(Unproven, match="tile 0 of the ledger was changed"):
             leaves_of(other)
+
+
+def test_a_checkpoint_is_posted_to_be_copied_whole() -> None:
+    card = checkpoint_card(replace(made(300, 2), note=f"{Note(origin='a&b', size=300, root=bytes(32))}— a&b AAAA\n"))
+    check(card)
+    same_as("cards/checkpoint.json", card)

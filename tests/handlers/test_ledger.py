@@ -15,13 +15,13 @@ from sqlalchemy import text
 from bot import audits, receipts
 from bot.audits import Audit, Pin
 from bot.checkpoints import Key, Unreadable, encoded, notes_in
-from bot.decision import Decision
+from bot.decision import Card, Decision
 from bot.merkle import Unproven
 from bot.model import Entry, EntryKind
 from bot.policy import Policy
-from handlers import ledger
+from handlers import ledger, outbox
 from handlers.sealing import BadKey, Signer, known, signer, verify
-from handlers.world import World
+from handlers.world import Channel, World
 from storage.store import Store, Tx
 from tests.databases import memory_store
 from tests.values import NOON, minutes
@@ -258,6 +258,35 @@ def test_of_two_replicas_one_signs(sealed: Log) -> None:
         lambda tx, now: ledger.ledger.sealed(tx.ledger.newest(), before, draft, draft.note("shop"), "#log", now), NOON
     )
     assert late == Decision()
+
+
+class Room:
+    """A channel that remembers what was posted there."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, str]] = []
+
+    def find_channel(self, name: str) -> Channel | None:
+        return Channel(id="C0LOG", name=name) if name == "#log" else None
+
+    def post(self, channel: str, card: Card, key: str, **_: Any) -> str:
+        self.posts.append((channel, key))
+        return "1.0"
+
+
+def test_of_the_checkpoints_that_wait_the_newest_is_posted(log: Log) -> None:
+    room: Any = Room()
+    log.world = replace(log.world, chat=room, policy=Policy(ledger_channel="#log"))
+    for minute in (1, 2):
+        log.note(1)
+        log.seal(minute)
+    assert outbox.drain(log.world) == 2
+    assert room.posts == [("C0LOG", "ledger/2")]
+    log.world = replace(log.world, policy=Policy(ledger_channel="#gone"))
+    log.note(1)
+    log.seal(3)
+    outbox.drain(log.world)
+    assert [letter.error for letter in log.store.dead()] == ["Slack: I am not in #gone: invite me there, then retry"]
 
 
 # ---------------------------------------------------------------- receipts
