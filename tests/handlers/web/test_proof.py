@@ -47,7 +47,7 @@ def proof(desk: Desk) -> str:
 
 def test_the_page_says_what_is_proved_and_what_is_newer(desk: Desk) -> None:
     desk.sign_in()
-    assert "Not yet sealed</b> 3 lines." in proof(desk)
+    assert "Not yet sealed</b> 3 lines wait for the next checkpoint." in proof(desk)
     assert desk.http.get("/incidents/INC-7/receipt.json").status_code == 409
     assert desk.http.get("/ledger/checkpoint").status_code == 404
     ledger.seal(desk.world)
@@ -55,7 +55,7 @@ def test_the_page_says_what_is_proved_and_what_is_newer(desk: Desk) -> None:
     note(desk, EntryKind.NOTE)
     said = proof(desk)
     assert "3 of 4 lines of the record are as they were when the checkpoint was signed. 1 is newer" in said
-    assert "1 of <time" in said
+    assert "1, signed <time" in said
     assert SIGNER.key.short in said
     assert note_of(desk.get("/ledger/checkpoint")).size == 3
 
