@@ -98,6 +98,10 @@ class _Walk:
             return
         if root_of(self.last) == self.tiles.hashes[number]:
             self.tiles_good = self.range.size
+            if self.tiles.look and self.tiles.kept(number) != self.last:
+                self.wrong.append(
+                    f"Tile {number} of the ledger was changed; the entries under it are as its hash has them."
+                )
             return
         self.tile_bad = self.range.size
         self.odd = self.first_odd(number)

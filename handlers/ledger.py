@@ -26,7 +26,6 @@ from storage.store import Job, Tx
 
 log = structlog.get_logger(__name__)
 
-SEALED = Gauge("watchkeeper_ledger_entries_sealed", "Entries that the newest checkpoint of the ledger covers")
 BROKEN = Gauge("watchkeeper_ledger_broken", "1 where entries are not as they were signed: nothing is signed any more")
 
 ENTRIES, CHECKPOINTS, KEY = "entries.jsonl", "checkpoints.jsonl", "key.txt"
@@ -52,13 +51,12 @@ def seal(world: World) -> None:
     before, draft = found
     note, channel = signer.sign(draft.note(signer.name)), world.policy.ledger_channel
     world.decide(lambda tx, now: ledger.sealed(tx.ledger.newest(), before, draft, note, channel, now))
-    SEALED.set(draft.size)
 
 
 def drafted(tx: Tx, now: datetime) -> tuple[Checkpoint | None, Draft] | None:
     """The newest checkpoint and what is to follow it; None while nothing is due. Raises Unproven."""
     before = tx.ledger.newest()
-    since, count = before.size if before else 0, tx.ledger.count()
+    since, count = tx.ledger.sealed(), tx.ledger.count()
     if count < since:
         raise Unproven(f"entries {count + 1} to {since} are gone")
     if not ledger.is_due(before, count, tx.ledger.acted(since), now):

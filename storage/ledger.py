@@ -36,6 +36,11 @@ class Ledger:
         row = self.connection.execute(NEWEST).mappings().first()
         return to_noun(Checkpoint, row) if row else None
 
+    def sealed(self) -> int:
+        """How many entries it covers."""
+        newest = self.newest()
+        return newest.size if newest else 0
+
     def checkpoint(self, id: str) -> Checkpoint | None:
         number = int(id.rpartition("/")[2])
         row = self.connection.execute(select(CHECKPOINTS).where(CHECKPOINTS.c.number == number)).mappings().first()

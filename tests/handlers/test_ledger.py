@@ -209,7 +209,10 @@ def test_what_no_checkpoint_covers_is_not_noticed(sealed: Log) -> None:
 
 
 def test_the_ledgers_own_rows_are_not_believed(sealed: Log) -> None:
-    sealed.tamper(f"UPDATE tile SET hash = '{encoded(bytes(32))}'")
+    kept = sealed.store.read(lambda tx: next(tx.ledger.tiles([0])))
+    sealed.tamper("UPDATE tile SET leaves = ''")
+    assert first_wrong(sealed.verify()).startswith("Tile 0 of the ledger was changed; the entries under it are as its")
+    sealed.tamper(f"UPDATE tile SET leaves = '{kept.leaves}', hash = '{encoded(bytes(32))}'")
     assert first_wrong(sealed.verify()) == (
         "Tile 0 of the ledger was changed; the entries under it are as checkpoint 3 has them."
     )

@@ -58,6 +58,7 @@ def test_the_page_says_what_is_proved_and_what_is_newer(desk: Desk) -> None:
     assert "1, signed <time" in said
     assert SIGNER.key.short in said
     assert note_of(desk.get("/ledger/checkpoint")).size == 3
+    assert "watchkeeper_ledger_entries_sealed 3.0" in desk.get("/metrics")
 
     got = desk.http.get("/incidents/INC-7/receipt.json")
     assert got.headers["content-disposition"] == 'attachment; filename="INC-7-receipt.json"'
