@@ -229,7 +229,8 @@ def ledger_verify(
 
 def audited(keys: list[Key], pins: list[Pin]) -> Audit:
     def verify(store: Store) -> Audit:
-        known = keys or [signer.key for signer in filter(None, [ours(store)])]
+        signer = ours(store)
+        known = keys or (signer.keys if signer else ())
         return store.read(lambda tx: ledger.verified(tx, known, pins))
 
     return with_store(verify)
@@ -275,8 +276,8 @@ def ledger_receipt(of: Annotated[str, typer.Argument(metavar="INC-n|NUMBER")]) -
     incident = None if of.isdecimal() else incident_id(of)
 
     def prove(store: Store) -> str:
-        key = signing(store).key
-        return store.read(lambda tx: ledger.receipt(tx, incident or of, ledger.lines(tx, of, incident), key))
+        keys = signing(store).keys
+        return store.read(lambda tx: ledger.receipt(tx, incident or of, ledger.lines(tx, of, incident), keys))
 
     try:
         typer.echo(with_store(prove), nl=False)

@@ -161,7 +161,7 @@ def _read(world: World, tx: Tx, id: str) -> tuple[Dossier, tuple[Entry, ...], tu
     )
     entries = tx.entries(id)
     if world.signer is not None:
-        read = replace(read, proof=covered(tx, entries, world.signer.key))
+        read = replace(read, proof=covered(tx, entries, world.signer.keys))
     return read, entries, tx.messages(id)
 
 
@@ -179,7 +179,7 @@ def receipt(world: World, id: str) -> str | None:
         return None
 
     def ask(tx: Tx) -> str | None:
-        return proofs(tx, id, tx.entries(id), signer.key) if shown(world, tx, id) else None
+        return proofs(tx, id, tx.entries(id), signer.keys) if shown(world, tx, id) else None
 
     return world.read(ask)
 

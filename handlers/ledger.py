@@ -20,7 +20,7 @@ from bot.ledger import TILE, Draft, Tree, tile_of
 from bot.merkle import Unproven, inclusion, leaf_hash
 from bot.model import Checkpoint, Entry
 from handlers.broadcasts import place
-from handlers.sealing import verify
+from handlers.sealing import Signer, verify
 from handlers.world import Think, World, nothing
 from storage.store import Job, Tx
 
@@ -40,8 +40,8 @@ def seal(world: World) -> None:
     if signer is None:
         return
     try:
-        found = world.read(lambda tx: drafted(tx, world.now()))
-    except Unproven as why:
+        found = world.read(lambda tx: drafted(tx, signer, world.now()))
+    except (Unproven, Unreadable) as why:
         BROKEN.set(1)
         log.error("entries are not as they were signed; nothing is signed. Run watchkeeper ledger verify", why=str(why))
         return
@@ -53,9 +53,10 @@ def seal(world: World) -> None:
     world.decide(lambda tx, now: ledger.sealed(tx.ledger.newest(), before, draft, note, channel, now))
 
 
-def drafted(tx: Tx, now: datetime) -> tuple[Checkpoint | None, Draft] | None:
-    """The newest checkpoint and what is to follow it; None while nothing is due. Raises Unproven."""
+def drafted(tx: Tx, signer: Signer, now: datetime) -> tuple[Checkpoint | None, Draft] | None:
+    """The newest checkpoint and what is to follow it; None while nothing is due. Raises Unproven, Unreadable."""
     before = tx.ledger.newest()
+    signer.must_follow(before)
     since, count = tx.ledger.sealed(), tx.ledger.count()
     if count < since:
         raise Unproven(f"entries {count + 1} to {since} are gone")
@@ -93,24 +94,25 @@ class Covered:
         return self.total - self.sealed
 
 
-def covered(tx: Tx, entries: Collection[Entry], key: Key) -> Covered:
+def covered(tx: Tx, entries: Collection[Entry], keys: Collection[Key]) -> Covered:
     """Whether these entries are those that the newest checkpoint was signed over: each is hashed anew."""
     made = tx.ledger.newest()
     if made is None:
         return Covered(total=len(entries))
     sealed = [entry for entry in entries if entry.seq <= made.size]
-    told = Covered(total=len(entries), sealed=len(sealed), checkpoint=made, by=key.short)
+    told = Covered(total=len(entries), sealed=len(sealed), checkpoint=made)
     try:
-        proving(tx, note_of(made.note), sealed, key)
+        key, _ = proving(tx, note_of(made.note), sealed, keys)
     except (Unproven, Unreadable) as why:
         return replace(told, wrong=str(why))
-    return told
+    return replace(told, by=key.short)
 
 
-def proving(tx: Tx, note: Note, entries: Collection[Entry], key: Key) -> Tree:
-    """The tree that was signed, with the leaves to prove these. Raises Unproven where one of all that is another."""
-    if note.signer([key], verify) is None:
-        raise Unproven(f"the checkpoint is not signed by {key.short}")
+def proving(tx: Tx, note: Note, entries: Collection[Entry], keys: Collection[Key]) -> tuple[Key, Tree]:
+    """Who has signed it, and the tree with the leaves to prove these. Raises Unproven where one of all is another."""
+    key = note.signer(keys, verify)
+    if key is None:
+        raise Unproven("the newest checkpoint is not signed by a key that is known here")
     whole = note.size // TILE
     leaves = {entry.seq - 1: leaf_hash(ledger.leaf(entry)) for entry in tx.ledger.entries(whole * TILE + 1, note.size)}
     wanted = {tile_of(entry.seq) for entry in entries} - {whole}
@@ -122,10 +124,10 @@ def proving(tx: Tx, note: Note, entries: Collection[Entry], key: Key) -> Tree:
     for entry in entries:
         if leaf_hash(ledger.leaf(entry)) != leaves.get(entry.seq - 1):
             raise Unproven(f"entry {entry.seq} is not what it was when it was sealed")
-    return tree
+    return key, tree
 
 
-def receipt(tx: Tx, of: str, entries: Collection[Entry], key: Key) -> str:
+def receipt(tx: Tx, of: str, entries: Collection[Entry], keys: Collection[Key]) -> str:
     """Those of these entries that are sealed, each with its proof. Raises Unproven where there is none to give."""
     made = tx.ledger.newest()
     sealed = sorted((entry for entry in entries if made and entry.seq <= made.size), key=lambda entry: entry.seq)
@@ -134,7 +136,8 @@ def receipt(tx: Tx, of: str, entries: Collection[Entry], key: Key) -> str:
             f"nothing of {of} is sealed yet. Actions and changes are within a minute, the rest within six hours"
         )
     note = note_of(made.note)
-    subtree = cache(proving(tx, note, sealed, key).subtree)  # lines share most of their paths
+    key, tree = proving(tx, note, sealed, keys)
+    subtree = cache(tree.subtree)  # lines share most of their paths
     steps = {entry.seq: inclusion(entry.seq - 1, note.size, subtree) for entry in sealed}
     proofs = [(ledger.leaf(one), Proof(index=one.seq - 1, steps=steps[one.seq], note=note)) for one in sealed]
     return receipts.receipt(of, key, proofs)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from bot import audits, receipts
 from bot.audits import Audit, Pin
-from bot.checkpoints import Key, Unreadable, encoded, notes_in
+from bot.checkpoints import Key, Note, Unreadable, encoded, notes_in
 from bot.decision import Card, Decision
 from bot.merkle import Unproven
 from bot.model import Entry, EntryKind
@@ -45,9 +45,17 @@ class Log:
         )
 
     @property
-    def key(self) -> Key:
+    def signer(self) -> Signer:
         assert self.world.signer is not None
-        return self.world.signer.key
+        return self.world.signer
+
+    @property
+    def key(self) -> Key:
+        return self.signer.key
+
+    def restart(self, **other: Any) -> None:
+        """With what the database keeps, and another key if one is named."""
+        self.world = replace(self.world, signer=replace(self.signer, signed=[], **other))
 
     def note(self, count: int, kind: EntryKind = EntryKind.ACTION) -> None:
         first = self.store.read(lambda tx: tx.ledger.count()) + 1
@@ -72,10 +80,10 @@ class Log:
         return self.store.read(lambda tx: ledger.verified(tx, [self.key], found))
 
     def receipt(self, *seqs: int) -> str:
-        return self.store.read(lambda tx: ledger.receipt(tx, "INC-7", these(tx, seqs), self.key))
+        return self.store.read(lambda tx: ledger.receipt(tx, "INC-7", these(tx, seqs), [self.key]))
 
     def covered(self, *seqs: int) -> ledger.Covered:
-        return self.store.read(lambda tx: ledger.covered(tx, these(tx, seqs), self.key))
+        return self.store.read(lambda tx: ledger.covered(tx, these(tx, seqs), [self.key]))
 
 
 def these(tx: Tx, seqs: Collection[int]) -> list[Entry]:
@@ -186,6 +194,7 @@ def test_what_was_rewritten_and_signed_anew_only_a_pin_can_show(anywhere: Log) -
     """Whoever has the database and the key."""
     (first, second, pinned) = [made.note for made in anywhere.store.read(lambda tx: tx.ledger.checkpoints())]
     anywhere.tamper("DELETE FROM checkpoint", "DELETE FROM tile", "UPDATE entry SET text = 'nicer' WHERE seq = 20")
+    anywhere.restart()
     anywhere.seal(4)
     audit = anywhere.verify()
     assert audit.good
@@ -224,16 +233,20 @@ def test_the_ledgers_own_rows_are_not_believed(sealed: Log) -> None:
     assert "Checkpoint 1 cannot be read: there is no checkpoint in it." in sealed.verify().wrong
 
 
-def test_another_key_is_not_ours(sealed: Log) -> None:
-    sealed.world = replace(sealed.world, signer=replace(OTHER, name="shop"))
+def test_another_key_goes_on_only_where_the_former_is_named(sealed: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    before, old = sealed.seal(), sealed.key
+    sealed.restart(secret=bytes(32))
     sealed.note(1)
-    sealed.seal(4)
-    assert first_wrong(sealed.verify()).endswith("checkpoint 1, 2, 3.")  # by the new key
-    both = [sealed.key, Signer("shop", SECRET).key]
-    assert sealed.store.read(lambda tx: ledger.verified(tx, both, [])).good
-    foreign = replace(Signer("elsewhere", SECRET)).sign(next(notes_in(sealed.seal()))).__str__()
+    assert sealed.seal(4) == before
+    assert "checkpoint 3 is not signed by" in capsys.readouterr().out
+    sealed.restart(former=(old,))
+    assert sealed.seal(4) != before
+    assert first_wrong(sealed.verify()).endswith("checkpoint 1, 2, 3.")  # by the new key alone
+    assert sealed.store.read(lambda tx: ledger.verified(tx, sealed.signer.keys, ())).good
+    foreign = str(Signer("elsewhere", SECRET).sign(next(notes_in(before))))
+    pins = ledger.pins_in("mail", foreign)
     assert "not signed by a key known here" in first_wrong(
-        sealed.store.read(lambda tx: ledger.verified(tx, both, ledger.pins_in("mail", foreign)))
+        sealed.store.read(lambda tx: ledger.verified(tx, sealed.signer.keys, pins))
     )
 
 
@@ -252,9 +265,20 @@ def test_nothing_is_signed_that_does_not_go_on_from_what_was(sealed: Log, capsys
     assert "entries 291 to 300 are gone" in capsys.readouterr().out
 
 
+def test_what_was_signed_last_is_not_forgotten(sealed: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever removes checkpoints, without the key, so that a rewritten record is signed as if it were the first."""
+    sealed.tamper("DELETE FROM checkpoint", "DELETE FROM tile", "UPDATE entry SET text = 'nicer' WHERE seq = 20")
+    assert sealed.seal(4) == ""
+    assert "the checkpoint over 300 entries that was signed last is gone" in capsys.readouterr().out
+    forged = str(replace(OTHER, name="shop").sign(Note(origin="shop", size=320, root=bytes(32))))
+    sealed.tamper(f"INSERT INTO checkpoint VALUES (1, 320, '{encoded(bytes(32))}', '{forged}', '2026-03-05 12:00:00')")
+    assert sealed.seal(5) == forged
+    assert "checkpoint 1 is not signed by" in capsys.readouterr().out
+
+
 def test_of_two_replicas_one_signs(sealed: Log) -> None:
     sealed.note(1)
-    before, draft = sealed.store.read(lambda tx: ledger.drafted(tx, sealed.time)) or (None, None)
+    before, draft = sealed.store.read(lambda tx: ledger.drafted(tx, sealed.signer, sealed.time)) or (None, None)
     assert draft is not None
     sealed.seal(4)
     late = sealed.store.decide(
@@ -380,5 +404,7 @@ def test_the_key_is_made_once_or_given(log: Log) -> None:
     given = encoded(SECRET)
     assert signer(given, "", log.store).key.raw == Signer("x", SECRET).key.raw
     assert repr(SECRET) not in repr(signer(given, "", log.store))
-    with pytest.raises(BadKey, match="openssl rand"):
-        signer("short", "", log.store)
+    assert signer(f"{given} {log.key}", "", log.store).keys[1] == log.key
+    for bad in ("short", f"{given} short"):
+        with pytest.raises(BadKey, match=r"openssl rand .* that were used before"):
+            signer(bad, "", log.store)

@@ -20,14 +20,15 @@ from tests.handlers.web.test_incidents import TOKEN, Desk, busy
 from tests.storage.helpers import keep
 from tests.values import NOON, incident
 
-SIGNER = Signer("shop", bytes(range(32)))
+SECRET = bytes(range(32))
+KEY = Signer("shop", SECRET).key
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     store = memory_store()
     desk = Desk(store, Entrance(token=TOKEN))
-    desk.world = replace(desk.world, signer=SIGNER)
+    desk.world = replace(desk.world, signer=Signer("shop", SECRET))
     desk.http = desk.open(desk.world)
     busy(store)
     yield desk
@@ -56,13 +57,13 @@ def test_the_page_says_what_is_proved_and_what_is_newer(desk: Desk) -> None:
     said = proof(desk)
     assert "3 of 4 lines of the record are as they were when the checkpoint was signed. 1 is newer" in said
     assert "1, signed <time" in said
-    assert SIGNER.key.short in said
+    assert KEY.short in said
     assert note_of(desk.get("/ledger/checkpoint")).size == 3
     assert "watchkeeper_ledger_entries_sealed 3.0" in desk.get("/metrics")
 
     got = desk.http.get("/incidents/INC-7/receipt.json")
     assert got.headers["content-disposition"] == 'attachment; filename="INC-7-receipt.json"'
-    checked = receipts.check(got.text, [SIGNER.key], [], verify)
+    checked = receipts.check(got.text, [KEY], [], verify)
     assert checked.lines[0].startswith("✓ 3 entries of INC-7")
     assert desk.http.get("/incidents/INC-99/receipt.json").status_code == 404
 
