@@ -15,8 +15,8 @@ from storage.store import Store
 
 SECRET = 32  # bytes
 WRITTEN = (
-    "WATCHKEEPER_LEDGER_KEY is not 32 bytes in base64: make one with `openssl rand -base64 32`. What follows it, after a "
-    "space, are the public keys that were used before, each as `watchkeeper ledger key` printed it."
+    "WATCHKEEPER_LEDGER_KEY is not 32 bytes in base64: make one with `openssl rand -base64 32`. What follows, after "
+    "a space, are the public keys that were used before, each as `watchkeeper ledger key` printed it."
 )
 KEPT, NAMED = "ledger key", "ledger name"
 
