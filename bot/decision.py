@@ -10,6 +10,7 @@ from bot.model import (
     Alert,
     Assignment,
     Change,
+    Checkpoint,
     Delivery,
     Drill,
     Duty,
@@ -46,6 +47,7 @@ from bot.model import (
     Subscription,
     Suspension,
     Task,
+    Tile,
     Unparsed,
     Update,
     VendorPage,
@@ -58,6 +60,7 @@ Noun = (
     Alert
     | Assignment
     | Change
+    | Checkpoint
     | Delivery
     | Drill
     | Duty
@@ -93,6 +96,7 @@ Noun = (
     | Subscription
     | Suspension
     | Task
+    | Tile
     | Unparsed
     | Update
     | VendorPage
@@ -476,6 +480,12 @@ class PlayDrill(_Effect):
         return f"drill {self.subject}"
 
 
+class PostCheckpoint(_Effect):
+    """Post checkpoint `subject` of the ledger where it is kept out of our reach: "ledger/17"."""
+
+    priority = 6
+
+
 Effect = (
     OpenChannel
     | CallResponders
@@ -527,6 +537,7 @@ Effect = (
     | ShowHome
     | TellAway
     | RemindQuestion
+    | PostCheckpoint
 )
 
 

@@ -363,6 +363,7 @@ class Policy:
     receipt: str = "white_check_mark"  # our reaction to a message that was marked; "": none
     status: StatusPage | None = None  # None: customers are told nothing
     pages_show_private: bool = False  # private incidents are on the internal pages
+    ledger_channel: str = ""  # where checkpoints of the ledger are posted; "": nowhere
     verify_within: timedelta = timedelta(minutes=10)  # from the end of a rollout, until all servers have to be right
 
     def severity_of(self, word: str) -> Severity:

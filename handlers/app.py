@@ -43,6 +43,7 @@ from handlers.providers.statuspage import Statuspage
 from handlers.providers.vendor_pages import VendorSites
 from handlers.providers.version_page import VersionPage
 from handlers.providers.webhook import Webhook
+from handlers.sealing import BadKey, Signer, signer
 from handlers.settings import Misconfigured, Settings
 from handlers.slack import bolt
 from handlers.slack.identity import Identity, preflight
@@ -209,6 +210,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Bot:
         fetch=Fetch(),
         sources=sources,
         stages=Stages(cast),
+        signer=ledger_signer(settings, store),
     )
     web = server.build(
         world,
@@ -497,6 +499,13 @@ def kept_api_token(settings: Settings, store: Store) -> tuple[str, str]:
     made = secrets.token_urlsafe(24)
     kept = store.remember("API token", digest(made))
     return f"sha256:{kept}", made if kept == digest(made) else ""
+
+
+def ledger_signer(settings: Settings, store: Store) -> Signer:
+    try:
+        return signer(settings.environment.watchkeeper_ledger_key, settings.config.url, store)
+    except BadKey as error:
+        raise CannotStart(str(error)) from None
 
 
 def keyed(source: Source, token: str) -> Source:

@@ -145,7 +145,8 @@ def channels(settings: Settings) -> str:
     policy = settings.policy
     rooms = [d.to.channel for d in policy.broadcasts if isinstance(d.to, Room) and d.to.channel.startswith("#")]
     of_services = (c for s in policy.everywhere() for c in s.broadcast)
-    named = [policy.announce, *policy.broadcast, *rooms, *of_services]
+    ledger = [policy.ledger_channel] if policy.ledger_channel.startswith("#") else []
+    named = [policy.announce, *policy.broadcast, *rooms, *of_services, *ledger]
     wanted = list(dict.fromkeys(name for name in named if name))
     with asking(settings) as chat:
         absent = [name for name in wanted if chat.find_channel(name) is None]

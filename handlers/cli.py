@@ -15,12 +15,15 @@ import httpx
 import typer
 import yaml
 
-from bot import routes
+from bot import audits, receipts, routes
+from bot.audits import Audit, Pin
 from bot.cards.probe import report
+from bot.checkpoints import Key, Unreadable, key_of
 from bot.commands import incident_id
+from bot.merkle import Unproven
 from bot.model import Alert, Evidence
 from bot.probes import evidence
-from handlers import app, check, probes
+from handlers import app, check, ledger, probes, sealing
 from handlers.config import Config
 from handlers.intake import SENDERS, Delivery, Fact, Sender, shown
 from handlers.intake.fields import Malformed
@@ -193,6 +196,99 @@ def unparsed_replay(id: str) -> None:
     said = call("POST", f"/api/unparsed/{quote(id, safe='')}/replay")
     typer.echo(said["text"])
     raise typer.Exit(0 if said["ok"] else 1)
+
+
+sealed = typer.Typer(no_args_is_help=True, help="The log that shows tampering: verify, export DIR, receipt INC-n, key.")
+cli.add_typer(sealed, name="ledger")
+Keys = Annotated[list[str] | None, typer.Option("--key", help="a public key in place of our own; again for another")]
+
+
+@sealed.command("verify")
+def ledger_verify(
+    pin: Annotated[list[str] | None, typer.Option(help="a checkpoint kept elsewhere: a file, or - for input")] = None,
+    key: Keys = None,
+    from_: Annotated[str, typer.Option("--from", help="a folder that was exported, in place of the database")] = "",
+    receipt: Annotated[str, typer.Option(help="a receipt, which needs neither")] = "",
+) -> None:
+    """Compute everything anew; say what is proved and what is not. Code 1 where something was changed."""
+    try:
+        keys, pins = [key_of(one) for one in key or []], [pin for file in pin or [] for pin in pinned(file)]
+        if receipt:
+            checked = receipts.check(text_of(receipt), keys, pins, sealing.verify)
+            said, good = list(checked.lines), checked.good
+        else:
+            audit = ledger.verified_export(Path(from_), keys, pins) if from_ else audited(keys, pins)
+            said, good = audits.lines(audit), audit.good
+    except (Unreadable, Unproven) as error:
+        stop(f"{error}.")
+    except OSError as error:
+        stop(f"{error.filename} cannot be read: {error.strerror}.")
+    typer.echo("\n".join(said))
+    raise typer.Exit(0 if good else 1)
+
+
+def audited(keys: list[Key], pins: list[Pin]) -> Audit:
+    def verify(store: Store) -> Audit:
+        signer = ours(store)
+        known = keys or (signer.keys if signer else ())
+        return store.read(lambda tx: ledger.verified(tx, known, pins))
+
+    return with_store(verify)
+
+
+def ours(store: Store) -> sealing.Signer | None:
+    try:
+        return sealing.known(configured().environment.watchkeeper_ledger_key, store)
+    except sealing.BadKey as error:
+        stop(str(error))
+
+
+def signing(store: Store) -> sealing.Signer:
+    return ours(store) or stop("Nothing was ever sealed here: `watchkeeper run` makes the key and the checkpoints.")
+
+
+def pinned(file: str) -> list[Pin]:
+    return ledger.pins_in("standard input" if file == "-" else file, text_of(file))
+
+
+def text_of(file: str) -> str:
+    return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode("utf-8", "replace")
+
+
+@sealed.command("export")
+def ledger_export(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write all entries, checkpoints and the public key to DIR: `ledger verify --from DIR` needs no more."""
+
+    def export(store: Store) -> int:
+        key = signing(store).key
+        return store.read(lambda tx: ledger.exported(tx, key, folder))
+
+    try:
+        count = with_store(export)
+    except OSError as error:
+        stop(f"{folder} cannot be written: {error.strerror}.")
+    typer.echo(f"{count:,} entries are in {folder}: all that is on the timelines, private incidents included.")
+
+
+@sealed.command("receipt")
+def ledger_receipt(of: Annotated[str, typer.Argument(metavar="INC-n|NUMBER")]) -> None:
+    """Print the lines of an incident, or one entry by its number, with their proofs."""
+    incident = None if of.isdecimal() else incident_id(of)
+
+    def prove(store: Store) -> str:
+        keys = signing(store).keys
+        return store.read(lambda tx: ledger.receipt(tx, incident or of, ledger.lines(tx, of, incident), keys))
+
+    try:
+        typer.echo(with_store(prove), nl=False)
+    except Unproven as why:
+        stop(f"There is no proof to give: {why}.")
+
+
+@sealed.command("key")
+def ledger_key() -> None:
+    """Print the public key that checkpoints are signed with: keep it where this host cannot write."""
+    typer.echo(str(with_store(signing).key))
 
 
 @cli.command()

@@ -641,6 +641,10 @@ class AwayPart(Part):
     email: list[Annotated[str, Field(pattern=r"^[^\s@<>,;/]+@[^\s@<>,;/]+$")]] = []
 
 
+class LedgerPart(Part):
+    channel: str = Field(default="", pattern=r"^(#\S{1,80}|[CG][A-Z0-9]+)?$")
+
+
 class VendorPart(Part):
     page: str | None = Field(default=None, pattern=WEB)
     feed: str | None = Field(default=None, pattern=WEB)
@@ -873,6 +877,7 @@ class Config(Part):
     pages: PagesPart = PagesPart()
     smtp: SmtpPart | None = None
     away: AwayPart = AwayPart()
+    ledger: LedgerPart = LedgerPart()
 
     @model_validator(mode="after")
     def _names(self) -> Config:
@@ -1018,6 +1023,7 @@ class Config(Part):
             },
             status=self.status.policy() if self.status else None,
             pages_show_private=self.pages.private,
+            ledger_channel=self.ledger.channel,
             verify_within=self.verify_within,
             vigil_every=self.vigil.every,
             vigil_lasts=self.vigil.lasts,

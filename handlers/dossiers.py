@@ -31,6 +31,8 @@ from bot.model import (
 )
 from bot.signals import Chart
 from bot.timeline import Line
+from handlers.ledger import Covered, covered
+from handlers.ledger import receipt as proofs
 from handlers.world import Metrics, World
 from storage.store import Tx
 
@@ -67,6 +69,7 @@ class Dossier:
     postmortem: Postmortem | None
     names: Mapping[str, str]
     titles: Mapping[Role, str]
+    proof: Covered | None = None  # None where no ledger is kept
 
     def name(self, user: str) -> str:
         return self.names.get(user, user)
@@ -156,11 +159,29 @@ def _read(world: World, tx: Tx, id: str) -> tuple[Dossier, tuple[Entry, ...], tu
         names={},
         titles=world.policy.titles,
     )
-    return read, tx.entries(id), tx.messages(id)
+    entries = tx.entries(id)
+    if world.signer is not None:
+        read = replace(read, proof=covered(tx, entries, world.signer.keys))
+    return read, entries, tx.messages(id)
 
 
 def postmortem(world: World, id: str) -> Postmortem | None:
     return world.read(lambda tx: tx.postmortem(id) if shown(world, tx, id) else None)
+
+
+def receipt(world: World, id: str) -> str | None:
+    """Its lines with their proofs; None where there is no such incident, no ledger, or nothing that is sealed yet.
+
+    Raises Unproven where they are not what they were.
+    """
+    signer = world.signer
+    if signer is None:
+        return None
+
+    def ask(tx: Tx) -> str | None:
+        return proofs(tx, id, tx.entries(id), signer.keys) if shown(world, tx, id) else None
+
+    return world.read(ask)
 
 
 # ---------------------------------------------------------------- plot

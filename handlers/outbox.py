@@ -37,6 +37,7 @@ from bot.decision import (
     PlotRollout,
     PollVendor,
     PostCard,
+    PostCheckpoint,
     Proclaim,
     RemindQuestion,
     RemindRole,
@@ -77,6 +78,7 @@ from handlers import (
     heartbeats,
     home,
     incidents,
+    ledger,
     live,
     marks,
     outages,
@@ -216,6 +218,8 @@ def perform(world: World, job: Job) -> Think:
             return outages.tell(world, id)
         case ShowHome():
             return home.show(world, id)
+        case PostCheckpoint():
+            return ledger.post(world, id, job)
         case _:
             assert_never(effect)
 

@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.errors import ProviderError
 from handlers import (
+    ledger,
     oncalls,
     outages,
     probes,
@@ -46,6 +47,8 @@ def build(world: World, watch_slack: Callable[[], None]) -> BackgroundScheduler:
         clock.add_job(beat, "interval", seconds=every, next_run_time=world.now(), misfire_grace_time=None)
     ahead = shared(world, "oncalls", 600, lambda: oncalls.refresh(world))
     clock.add_job(ahead, "interval", minutes=10, next_run_time=world.now(), misfire_grace_time=None)
+    seal = shared(world, "ledger", 60, lambda: ledger.seal(world))
+    clock.add_job(seal, "interval", seconds=60)
     clean = shared(world, "prune", 86400, lambda: prune(world))
     clock.add_job(clean, "interval", hours=1, next_run_time=world.now())  # at once, too: some bots restart daily
     return clock

@@ -39,6 +39,7 @@ class Environment(BaseModel):
     watchkeeper_hook_token: str = Field(default="", repr=False)
     watchkeeper_api_token: str = Field(default="", repr=False)
     watchkeeper_pages_token: str = Field(default="", repr=False)
+    watchkeeper_ledger_key: str = Field(default="", repr=False)
 
 
 SECRETS = (
@@ -49,6 +50,7 @@ SECRETS = (
     "WATCHKEEPER_HOOK_TOKEN",
     "WATCHKEEPER_API_TOKEN",
     "WATCHKEEPER_PAGES_TOKEN",
+    "WATCHKEEPER_LEDGER_KEY",
 )
 
 

@@ -19,6 +19,7 @@ from bot.policy import Policy, Probe, Target, Verification
 from bot.probes import Answer
 from bot.signals import Chart
 from handlers.intake.source import Source
+from handlers.sealing import Signer
 from storage.store import Job, Store, Tx
 
 T = TypeVar("T")
@@ -347,6 +348,8 @@ class World:
 
     statuspages: Mapping[str, Page] = field(default_factory=dict)  # by the name of the destination
     hooks: Mapping[str, Caller] = field(default_factory=dict)
+
+    signer: Signer | None = None  # None where no ledger is kept
 
     def read(self, ask: Callable[[Tx], T]) -> T:
         return self.store.read(ask)

@@ -66,5 +66,9 @@ def tick(connection: Connection, name: str, slot: str) -> bool:
 def remember(connection: Connection, name: str, value: str) -> str:
     """The value of that name: this one if there was none."""
     connection.execute(insert(connection, KEPT).values(name=name, value=value).on_conflict_do_nothing())
-    kept: str = connection.execute(select(KEPT.c.value).where(KEPT.c.name == name)).scalar_one()
-    return kept
+    return kept(connection, name)
+
+
+def kept(connection: Connection, name: str) -> str:
+    """The value of that name, "" if there is none."""
+    return connection.scalar(select(KEPT.c.value).where(KEPT.c.name == name)) or ""

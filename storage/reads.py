@@ -69,6 +69,7 @@ from bot.model import (
 )
 from bot.news import post_id
 from bot.outages import Waiting
+from storage.ledger import Ledger
 from storage.outbox import DeadLetter, dead_letters, unfinished, untried
 from storage.rows import table, to_noun
 from storage.sql import is_postgresql
@@ -655,6 +656,10 @@ class Tx:
     def deploys(self, service: str, environment: str, limit: int = 50) -> tuple[Change, ...]:
         """Newest first."""
         return self._all(Change, DEPLOYS.limit(limit), service=service, environment=environment, change="deploy")
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.connection)
 
     # ------------------------------------------------------------ outbox
 

@@ -209,6 +209,11 @@ class Store:
         """The value that is kept under this name: this one if there was none before."""
         return self._write(lambda c: pacing.remember(c, name, value))
 
+    def kept(self, name: str) -> str:
+        """What was remembered under this name, "" if nothing was."""
+        with self.transactions.reading() as connection:
+            return pacing.kept(connection, name)
+
     # ------------------------------------------------------------ upkeep
 
     def prune(self, before: datetime) -> int:

@@ -799,6 +799,28 @@ class EntryRow(Row, table=True):
     noted_at: datetime = time()
 
 
+class CheckpointRow(Row, table=True):
+    """What was signed of the entries, one after the other."""
+
+    __tablename__ = "checkpoint"
+
+    number: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    size: int
+    root: str = words()
+    note: str = words()
+    at: datetime = time()
+
+
+class TileRow(Row, table=True):
+    """The hashes of 256 entries, so that a proof need not read them all, and a changed one is known by its number."""
+
+    __tablename__ = "tile"
+
+    number: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    hash: str = words()
+    leaves: str = words()
+
+
 class CounterRow(Row, table=True):
     """A number that is taken in the same commit as what it numbers."""
 

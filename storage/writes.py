@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Table, bindparam, update
 
 from bot.decision import Decision, Noun
-from bot.model import Alert, Entry, Event, Heard, PublicUpdate, Update
+from bot.model import Alert, Checkpoint, Entry, Event, Heard, PublicUpdate, Tile, Update
 from storage import outbox
 from storage.engine import Conflict
 from storage.rows import VERSIONED, id_of, table, to_row
@@ -26,7 +26,7 @@ from storage.tables import CounterRow, table_of
 from storage.types import fit
 
 COUNTER = table_of(CounterRow)
-INSERT_ONLY = (Event, Heard, PublicUpdate, Update)
+INSERT_ONLY = (Checkpoint, Event, Heard, PublicUpdate, Tile, Update)
 ENTRIES = (
     update(COUNTER)
     .where(COUNTER.c.name == "entry")

@@ -46,6 +46,7 @@ from bot.model.intake import (
     VendorState,
     VendorStatus,
 )
+from bot.model.ledger import Checkpoint, Tile
 from bot.model.outage import Reach
 from bot.model.page import Page, PageState
 from bot.model.probe import Evidence, Finding
@@ -96,6 +97,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangeStatus",
+    "Checkpoint",
     "ComponentState",
     "Debrief",
     "Delivery",
@@ -151,6 +153,7 @@ __all__ = [
     "Suspension",
     "SuspensionState",
     "Task",
+    "Tile",
     "Unparsed",
     "Update",
     "VendorPage",

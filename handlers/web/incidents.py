@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from bot.commands import incident_id
 from bot.errors import NotYet, ProviderError
+from bot.merkle import Unproven
 from bot.model import BOT, Severity
 from bot.text import NAME, clean, is_link
 from handlers import dossiers
@@ -93,6 +94,23 @@ def router(world: World, entrance: Entrance) -> APIRouter:
         return page(
             "postmortem.html", request.state.reader, draft=need(dossiers.postmortem(world, incident_id(id) or ""))
         )
+
+    @routes.get("/incidents/{id}/receipt.json", summary="Its lines with their proofs", dependencies=door)
+    def receipt(id: str) -> Response:
+        name = incident_id(id) or ""
+        try:
+            made = need(dossiers.receipt(world, name))
+        except Unproven as why:
+            raise HTTPException(409, f"There is no proof to give: {why}.") from None
+        attached = {"content-disposition": f'attachment; filename="{name}-receipt.json"'}
+        return Response(made, media_type="application/json", headers=HEADERS | attached)
+
+    @routes.get("/ledger/checkpoint", summary="The ledger's newest checkpoint, signed", dependencies=door)
+    def checkpoint() -> Response:
+        made = world.read(lambda tx: tx.ledger.newest())
+        if made is None:
+            raise HTTPException(404, "Nothing is sealed yet: the first checkpoint follows the first entry.")
+        return PlainTextResponse(made.note, headers=HEADERS)
 
     @routes.get(SIGN_IN, summary="The form to sign in with a token", response_class=HTMLResponse)
     def form(next: str = "") -> Response:

@@ -24,6 +24,7 @@ from storage.store import Busy
 SLACK = Gauge("watchkeeper_slack_connected", "1 while Slack is heard")
 SLACK_UP = Gauge("watchkeeper_slack_up", "1 while Slack answers our calls")
 UNPARSED = Gauge("watchkeeper_unparsed", "Deliveries that were not understood and wait for a replay")
+SEALED = Gauge("watchkeeper_ledger_entries_sealed", "Entries that the newest checkpoint of the ledger covers")
 DEAD = Gauge("watchkeeper_dead_letters", "Effects that were given up and wait for a person")
 
 
@@ -76,6 +77,7 @@ def router(world: World, token: str, ready: Callable[[], str], heard: Callable[[
     def metrics() -> Response:
         DEAD.set(len(world.store.dead()))
         UNPARSED.set(world.read(lambda tx: tx.count_unparsed()))
+        SEALED.set(world.read(lambda tx: tx.ledger.sealed()))
         SLACK.set(0 if heard() else 1)
         SLACK_UP.set(0 if world.read(outages.is_away) else 1)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from bot.decision import Decision
+from bot.model import Entry, EntryKind
+from bot.policy import Policy
+from handlers import ledger
 from handlers.cli import cli
+from handlers.sealing import signer
+from handlers.world import World
+from storage.store import Store
 from tests.processes import free_port
 from tests.story import API_TOKEN, Story
+from tests.values import NOON
 
 DEPLOY = '{"service":"checkout","version":"v42","status":"started","at":"2026-03-05T12:00:00Z"}'
 TOKEN = "api-token-that-nobody-may-see"
@@ -224,3 +234,77 @@ def test_check_reads_every_vendors_page_and_names_a_component_that_it_lacks(
     assert "Paybridge, 2 components" in rows[0]
     assert rows[1].startswith("✗ vendor typo")
     assert "its page has no component Kard payments" in rows[1]
+
+
+# ---------------------------------------------------------------- ledger
+
+
+@pytest.fixture
+def sealed(type_: Type, tmp_path: Path) -> Store:
+    """Two entries of INC-7 that are sealed, and one that is not."""
+    store = Store(f"sqlite:///{tmp_path}/bot.db")
+    store.migrate()
+    chat: Any = None
+    signs = signer("", "https://watch.example", store)
+    world = World(store=store, chat=chat, rollouts={}, policy=Policy(), now=lambda: NOON, signer=signs)
+    lines = tuple(Entry(at=NOON, kind=EntryKind.ACTION, text=f"line {n}", incident="INC-7") for n in range(3))
+    store.decide(lambda tx, now: Decision(note=lines[:2]), NOON)
+    ledger.seal(world)
+    store.decide(lambda tx, now: Decision(note=lines[2:]), NOON)
+    return store
+
+
+def test_the_ledger_is_verified_and_a_change_is_named(type_: Type, tmp_path: Path, sealed: Store) -> None:
+    made = sealed.read(lambda tx: tx.ledger.newest())
+    assert made is not None
+    said = type_("ledger", "verify", "--pin", "-", given=f"pasted:\n{made.note}")
+    assert said.exit_code == 0
+    assert [line[0] for line in said.stdout.splitlines()] == ["✓", "✓", "·"]
+    assert "standard input: Entries 1 to 2 are as this checkpoint has seen them." in said.stdout
+
+    receipt, key = type_("ledger", "receipt", "INC-7").stdout, type_("ledger", "key").stdout.strip()
+    assert key.startswith("watch.example+")
+    (tmp_path / "r.json").write_text(receipt)
+    assert type_("ledger", "verify", "--receipt", "r.json", "--key", key).exit_code == 0
+    (tmp_path / "r.json").write_text(receipt.replace("line 1", "line 9"))
+    assert "✗ Entry 2: the leaf is not in this tree." in type_("ledger", "verify", "--receipt", "r.json").stdout
+    assert '"of": "2"' in type_("ledger", "receipt", "2").stdout
+
+    assert "3 entries are in out" in type_("ledger", "export", "out").stdout
+    assert type_("ledger", "verify", "--from", "out").exit_code == 0
+
+    with sealed.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER entry_never_changes"))
+        connection.execute(text("UPDATE entry SET text = 'nicer' WHERE seq = 2"))
+    changed = type_("ledger", "verify")
+    assert changed.exit_code == 1
+    assert changed.stdout.startswith("✗ Entries 1 to 2 are not as checkpoint 1 has seen them")
+    sealed.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("verify", "--pin", "none"), "none cannot be read: No such file"),
+        (("verify", "--pin", "config.yml"), "there is no checkpoint in config.yml: paste"),
+        (("verify", "--key", "k"), "a key is written NAME+ID+BASE64"),
+        (("verify", "--receipt", "config.yml"), "this is no receipt"),
+        (("verify", "--from", "nowhere"), "cannot be read"),
+        (("receipt", "INC-9"), "There is no proof to give: nothing of INC-9 is sealed yet"),
+    ],
+)
+def test_what_the_ledger_cannot_do_is_one_sentence(
+    type_: Type, tmp_path: Path, sealed: Store, words: tuple[str, ...], why: str
+) -> None:
+    (tmp_path / "config.yml").write_text("# nothing\n")
+    said = type_("ledger", *words)
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert why in said.stderr
+    sealed.close()
+
+
+def test_without_a_key_nothing_was_ever_sealed(type_: Type) -> None:
+    type_("migrate")
+    assert "Nothing was ever sealed here" in type_("ledger", "key").stderr
+    assert "openssl rand -base64 32" in type_("ledger", "key", WATCHKEEPER_LEDGER_KEY="short").stderr
+    assert "There is no entry yet" in type_("ledger", "verify").stdout

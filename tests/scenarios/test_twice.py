@@ -13,7 +13,8 @@ from bot.errors import NotYet
 from bot.model import Audience, Severity
 from bot.policy import Destination, Room, Route, Rule, Then
 from bot.positions import POSITIONS
-from handlers import heartbeats, outbox
+from handlers import heartbeats, ledger, outbox
+from handlers.sealing import Signer
 from handlers.world import Think, World
 from storage.sql import OUTBOX
 from storage.store import Job, Tx
@@ -112,8 +113,9 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
         routes=(asks, quiet),
         broadcasts=(Destination(name="leaders", audience=Audience.EXECUTIVES, to=Room(channel="#support")),),
         expected_sources={"deploys": minutes(1)},
+        ledger_channel="#support",
     )
-    story.outlets = {"stages": (stages := HereStages(story.clock))}
+    story.outlets = {"stages": (stages := HereStages(story.clock)), "signer": Signer("watchkeeper", bytes(32))}
     story.world = story.wire()
     story.plots()
     story.probe("checkout", every=timedelta(minutes=10))
@@ -151,6 +153,8 @@ def test_every_effect_of_a_story_done_twice_is_as_if_done_once(story: Story, tmp
     story.types("/rollout restore checkout")
     story.types("/incident update Checkout failed for one in eight. Rolled back.", by=BOB)
     story.types("/incident publish One in eight payments fails.")
+    ledger.seal(story.world)
+    story.settle()
     story.alert(status="resolved")
     story.types("/incident resolve Rolled back checkout to v41", by=DANA)
     story.types("/incident reopen Some still fail", by=DANA)

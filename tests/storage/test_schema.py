@@ -190,6 +190,7 @@ def test_effect_names_are_a_stored_format() -> None:
         "ShowPage",
         "ShowPicture",
         "ShowHome",
+        "PostCheckpoint",
         "ShowQuestion",
         "RemindQuestion",
         "ShowRequest",

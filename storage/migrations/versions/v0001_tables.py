@@ -56,6 +56,7 @@ def upgrade() -> None:
     home()
     outbox()
     shared()
+    ledger()
     append_only()
 
 
@@ -873,6 +874,25 @@ def broadcasts() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_subscription"),
     )
     op.create_index("ix_subscription_topic", "subscription", ["topic"])
+
+
+def ledger() -> None:
+    op.create_table(
+        "checkpoint",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_checkpoint"),
+    )
+    op.create_table(
+        "tile",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("leaves", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_tile"),
+    )
 
 
 def append_only() -> None:
