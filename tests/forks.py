@@ -134,7 +134,7 @@ def work(session: pytest.Session, mine: list[list[pytest.Item]], line: Connectio
         session._setupstate.teardown_exact(None)
         session.config._ensure_unconfigure()
         code = 0
-    except BaseException:  # also what a test lets end the process: the parent must hear that it did
+    except BaseException:  # noqa: BLE001  # whatever it is, the parent hears that this process did not end well
         traceback.print_exc()
     finally:
         os._exit(code)
