@@ -4,12 +4,16 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from bot.policy import Service
+from bot.signals import SIGNALS
+from handlers import check
 from handlers.cli import cli
 from tests.processes import free_port
 from tests.story import API_TOKEN, Story
@@ -79,6 +83,15 @@ def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
     assert (change["kind"], change["service"], change["at"]) == ("change", "checkout", "2026-03-05T12:00:00.000Z")
 
 
+def test_what_is_odd_in_a_batch_is_said_beside_the_rest(type_: Type) -> None:
+    body = json.dumps({"alerts": [{"labels": {"alertname": "A"}}, 7]}).encode()
+    odd = "1 of 2 could not be read; alerts.1: this is not an alert: write an object, {…}"
+    assert json.loads(type_("parse", "alertmanager", "-", given=body).stdout)[1] == {"kind": "unparsed", "reason": odd}
+    said = type_("route", "alertmanager", "-", given=body).stdout
+    assert said.startswith("A (firing; ")
+    assert said.endswith(f"Of the body {odd}.\n")
+
+
 MAP = "{each: 'events[]', fields: {key: id, title: text, status: state}, statuses: {ALARM: firing}}"
 
 
@@ -89,6 +102,9 @@ def test_route_explains_the_way_of_each_alert(type_: Type, tmp_path: Path) -> No
     assert "  route 1 fits (team=shop) and sets service: cart; then: note\n  service cart," in said
     assert "  route 1 does not fit: team is not there, not shop\n  no route fits: its labels decide\n" in said
     assert type_("route", "deploys", "-", given=DEPLOY).stdout == "There is no alert in it.\n"
+    (tmp_path / "alerts.json").write_text(body)
+    assert type_("check", "--alert", "alerts.json").stdout == said
+    assert type_("check", "--alert", "-", "--source", "deploys", given=DEPLOY).stdout == "There is no alert in it.\n"
 
 
 def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) -> None:
@@ -224,3 +240,11 @@ def test_check_reads_every_vendors_page_and_names_a_component_that_it_lacks(
     assert "Paybridge, 2 components" in rows[0]
     assert rows[1].startswith("✗ vendor typo")
     assert "its page has no component Kard payments" in rows[1]
+
+
+def test_a_query_that_mixes_environments_is_named() -> None:
+    staging = Service(name="cart", environment="staging")
+    services = [Service(name="cart", elsewhere={"staging": staging}), staging]
+    blind, telling = SIGNALS["errors"], replace(SIGNALS["errors"], query='e{env="{environment}"}')
+    assert check.mixed(blind, services).startswith("not asked of cart staging, and for the rest all environments count")
+    assert (check.mixed(telling, services), check.mixed(blind, [Service(name="cart")])) == ("", "")
