@@ -15,7 +15,7 @@ import httpx
 import typer
 import yaml
 
-from bot import routes
+from bot import hearing, routes
 from bot.cards.probe import report
 from bot.commands import incident_id
 from bot.model import Alert, Evidence
@@ -131,7 +131,8 @@ def understood(source: str, file: str, header: list[str] | None) -> Read:
         body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         sent = (line.partition(":") for line in header or [])
         headers = {name.strip().lower(): value.strip() for name, _, value in sent}
-        return Read(sender_of(source).parse(Delivery(body=body, now=datetime.now(UTC), headers=headers)))
+        facts = sender_of(source).parse(Delivery(body=body, now=(now := datetime.now(UTC)), headers=headers))
+        return Read([hearing.in_time(fact, now) for fact in facts])
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}.")
     except Partly as partly:

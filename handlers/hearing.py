@@ -51,6 +51,11 @@ def understand(source: Source, delivery: Delivery) -> Batch:
         reference = secrets.token_hex(4)
         log.exception("a sender's parser failed", source=source.name, reference=reference)
         raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
+    said, facts = facts, tuple(hearing.in_time(fact, delivery.now) for fact in facts)
+    if early := sum(one is not other for one, other in zip(said, facts, strict=True)):
+        log.warning(
+            "a sender's times are later than now, and taken for now; look at its clock", source=source.name, facts=early
+        )
     if left_out:
         log.warning("a sender left alerts out of a group; take its limit away", source=source.name, alerts=left_out)
     request = f"{source.name}/{id}" if id else ""

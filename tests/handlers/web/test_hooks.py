@@ -148,6 +148,29 @@ def test_begin_and_end_of_a_deploy_that_are_stored_together_keep_the_beginning(d
     assert (change.status, change.at) == ("succeeded", NOON)
 
 
+def test_a_deploy_of_the_year_2999_is_of_now_and_its_end_is_heard_all_the_same(door: Door) -> None:
+    with capture_logs() as logs:
+        door.post("deploys", DEPLOY | {"at": "2999-01-01T00:00:00Z"})
+        door.time = NOON + timedelta(minutes=1)
+        door.post("deploys", DEPLOY | {"status": "succeeded", "at": door.time.isoformat()})
+    (change,) = door.changes
+    assert (change.at, change.status) == (NOON, "succeeded")
+    assert change.title == "dated 2999-01-01 00:00 UTC by deploys, taken for now"
+    assert [line["source"] for line in logs if "later than now" in line["event"]] == ["deploys"]
+    (shown,) = door.post("deploys?dry_run=1", DEPLOY | {"at": "2999-01-01T00:00:00Z"}).json()
+    assert shown["at"] == "2026-03-05T12:01:00.000Z"
+
+
+def test_an_alert_of_the_year_2999_fires_once(door: Door) -> None:
+    """Taken for a time of its own with each repeat, it would be a new episode every minute."""
+    fires = {"status": "firing", "labels": {"alertname": "A", "service": "s"}, "startsAt": "2999-01-01T00:00:00Z"}
+    for minute in range(3):
+        door.time = NOON + timedelta(minutes=minute)
+        door.post("alertmanager", {"alerts": [fires]})
+    (alert,) = door.store.read(lambda tx: tx.alerts(""))
+    assert (alert.starts_at, alert.count) == (NOON, 3)
+
+
 def test_ids_are_forgotten_after_a_while(door: Door) -> None:
     door.post("ci", DEPLOY, x_request="1")
     door.store.prune(NOON + timedelta(seconds=1))
