@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from bot import incidents, storms
-from bot.decision import Decision, NameSuspects, PostCard, ShowQuestion
+from bot import incidents, pictures, storms
+from bot.decision import Decision, NameSuspects, PostCard, ShowPicture, ShowQuestion
 from bot.episodes import fires_again, flaps, is_stale, is_worse, measured, moved, settled, turned
 from bot.matching import fits
 from bot.model import BOT, Alert, Answer, Entry, EntryKind, Incident, Question, Severity, Silence
@@ -262,8 +262,15 @@ class _Table:
             do=total.do
             + tuple(map(self.card, touched))
             + tuple(map(self.suspects, self.fired))
-            + tuple(map(ShowQuestion, self.asked)),
+            + tuple(map(ShowQuestion, self.asked))
+            + self.pictures(),
         )
+
+    def pictures(self) -> tuple[ShowPicture, ...]:
+        """Of what fires where there is a channel already; one that opens shows what there is by itself."""
+        there = {incident.id for incident in self.open.values() if incident.channel}
+        mine = ((id, alerts) for id, alerts in self.fired.items() if id in there)
+        return tuple(shown for id, alerts in mine for shown in pictures.later(id, alerts, self.now))
 
     def card(self, incident: str) -> PostCard:
         """That of a storm changes with every delivery."""

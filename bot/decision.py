@@ -287,7 +287,10 @@ class PlotRollout(_Effect):
 
 
 class ShowPicture(_Effect):
-    """Put the pictures of what fires into the thread of the card of incident `subject`: the sender's, and a plot."""
+    """Put the pictures of what fires into the thread of the card of incident `subject`: the senders', and a plot.
+
+    "INC-7/later": the senders' alone.
+    """
 
     priority = 7
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from bot.decision import Decision
@@ -14,6 +14,8 @@ from bot.text import plural
 KEPT = 1024 * 1024  # bytes; a body up to this size is kept whole
 BEGINNING = 64 * 1024  # of a larger one
 MOST = 2000  # that wait for a replay; who floods us must not fill the disk
+
+AHEAD = timedelta(minutes=5)  # that a sender's clock may be before ours
 
 # Headers that hold secrets: none of them is kept.
 SECRET = ("authorization", "cookie", "token", "secret", "key", "signature", "password", "hmac")
@@ -42,6 +44,23 @@ def from_outside(fact: Alert | Change | VendorStatus) -> Alert | Change | Vendor
             )
         case Change() if STAGE in f"{fact.environment}{fact.key}":
             return replace(fact, environment=off_stage(fact.environment), key=off_stage(fact.key))
+    return fact
+
+
+def in_time(fact: Alert | Change | VendorStatus, now: datetime) -> Alert | Change | VendorStatus:
+    """What is dated later than now is of now: with a year of 2999 it would be the latest word for ever."""
+    latest = now + AHEAD
+    match fact:
+        case Alert() if fact.starts_at > latest:
+            ends_at = fact.ends_at and min(fact.ends_at, now)
+            return replace(fact, starts_at=now, dated=False, ends_at=ends_at)
+        case Alert() if fact.ends_at and fact.ends_at > latest:
+            return replace(fact, ends_at=now)
+        case Change() if fact.at > latest:
+            said = f"dated {fact.at:%Y-%m-%d %H:%M} UTC by {fact.source}, taken for now"
+            return replace(fact, at=now, title=f"{fact.title}, {said}" if fact.title else said)
+        case VendorStatus() if fact.at > latest:
+            return replace(fact, at=now)
     return fact
 
 

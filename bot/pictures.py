@@ -1,37 +1,57 @@
-"""The pictures of what fires: the sender's own, and ours of what its rule measures. Once, as an incident begins."""
+"""The pictures of what fires: the senders' own, each once, and ours of what a rule measures, as an incident begins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from urllib.parse import urlsplit
 
+from bot.decision import ShowPicture
 from bot.expressions import Measure, measure_of
 from bot.model import Alert, Change, Incident
 from bot.signals import AROUND, MOST_LINES, Chart, Line, Mark, MarkKind, Panel, Point, Signal, step_of
 from bot.text import clip, is_link
 
 LONGEST_URL = 3000
+MOST_DRAWN = 3  # pictures of senders in the thread of one incident
+LATER = "later"  # behind the incident: the senders' alone
+WHILE = timedelta(seconds=15)
 QUERY = 110  # characters of it that stand above the plot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """`drawn`: the alert whose sender drew it. `measured`: the one whose rule we can ask for, and what to ask."""
+    """`drawn`: the alerts whose sender drew them. `measured`: the one whose rule we can ask for, and what to ask."""
 
-    drawn: Alert | None = None
+    drawn: tuple[Alert, ...] = ()
     measured: tuple[Alert, Measure] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.drawn or self.measured)
 
 
-def of(alerts: Sequence[Alert]) -> Pictures:
-    """The first of each kind: what fired first is nearest to the cause."""
-    measures = ((alert, measure) for alert in alerts if (measure := measure_of(alert.url)))
-    drawn = next((alert for alert in alerts if is_shown(alert.image)), None)
-    return Pictures(drawn=drawn, measured=next(measures, None))
+def of(firing: Sequence[Alert], pictured: Sequence[Alert]) -> Pictures:
+    """What fired first is nearest to the cause. Of those with a picture the first few count, also those that have
+    ended, so that an incident of many alerts gets no more pictures than these.
+    """
+    measures = ((alert, measure) for alert in firing if (measure := measure_of(alert.url)))
+    once = {alert.image: alert for alert in reversed(pictured) if is_shown(alert.image)}
+    first = sorted(once.values(), key=lambda alert: (alert.starts_at, alert.key))[:MOST_DRAWN]
+    return Pictures(drawn=tuple(alert for alert in first if alert.firing), measured=next(measures, None))
+
+
+def key_of(incident: str, alert: Alert) -> str:
+    """Under which its picture is found again, however long its key is."""
+    return f"{incident}/picture/{sha256(alert.key.encode()).hexdigest()[:16]}"
+
+
+def later(incident: str, alerts: Iterable[Alert], now: datetime) -> tuple[ShowPicture, ...]:
+    """What fires while an incident is open may bring one, too. Those of a while come together."""
+    return (
+        (ShowPicture(f"{incident}/{LATER}", due=now + WHILE),) if any(is_shown(alert.image) for alert in alerts) else ()
+    )
 
 
 def is_shown(url: str | None) -> bool:

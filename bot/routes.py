@@ -80,6 +80,7 @@ def explain(alert: Alert, policy: Policy) -> Iterator[str]:
     for number, route in enumerate(policy.routes, 1):
         if number == taken.number:
             yield f"  route {number} fits ({in_words(route.match) or 'everything'}){_sets(route)}"
+            yield from _unset(route, alert)
             break
         yield f"  route {number} does not fit: {why_not(route.match, alert)}"
     else:
@@ -102,6 +103,14 @@ def _sets(route: Route) -> str:
     }
     sets = "; ".join(f"{name}: {value}" for name, value in said.items() if value)
     return f" and sets {sets}" if sets else " and sets nothing"
+
+
+def _unset(route: Route, alert: Alert) -> Iterator[str]:
+    """Templates that name a label which is not there: they set nothing, and without a word that is a riddle."""
+    for name, template in (("service", route.service), ("environment", route.environment), ("group", route.group)):
+        missing = [label for label in LABEL.findall(template) if not alert.labels.get(label)]
+        if missing:
+            yield f"  {name} stays as it is: the alert has no label {', '.join(map(shown, missing))}"
 
 
 def _why(alert: Alert, taken: Taken, policy: Policy) -> str:

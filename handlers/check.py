@@ -14,7 +14,7 @@ from bot.canaries import FLAGGER
 from bot.errors import NotYet, ProviderError
 from bot.oncall import troubles
 from bot.policy import GATES, Probe, Room, Service, Target, Vendor
-from bot.signals import Signal
+from bot.signals import ENVIRONMENT, Signal
 from handlers import app, oncalls, probes, vendors
 from handlers.manifest import manifest
 from handlers.providers import Missing, load
@@ -319,4 +319,15 @@ def by_version(source: ByVersion, services: Sequence[Service]) -> str:
 def measured(metrics: Metrics, signal: Signal, services: Sequence[Service]) -> str:
     """Nothing measured is no failure: a service may have had no requests."""
     silent = [each.called for each in services if not metrics.query(signal.asked_of(each.name, each.environment))]
-    return f"nothing measured of {', '.join(silent)}" if any(silent) else "measured"
+    said = f"nothing measured of {', '.join(silent)}" if any(silent) else "measured"
+    return "; ".join(filter(None, [said, mixed(signal, services)]))
+
+
+def mixed(signal: Signal, services: Sequence[Service]) -> str:
+    """Where one figure would stand for several environments."""
+    others = [there.called for service in services for there in service.elsewhere.values()]
+    if not others or ENVIRONMENT in signal.query:
+        return ""
+    return (
+        f"not asked of {', '.join(others)}, and for the rest all environments count: write {ENVIRONMENT} into the query"
+    )

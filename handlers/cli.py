@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote
 
 import httpx
 import typer
 import yaml
 
-from bot import audits, receipts, routes
+from bot import audits, hearing, receipts, routes
 from bot.audits import Audit, Pin
 from bot.cards.probe import report
 from bot.checkpoints import Key, Unreadable, key_of
@@ -25,14 +25,16 @@ from bot.model import Alert, Evidence
 from bot.probes import evidence
 from handlers import app, check, ledger, probes, sealing
 from handlers.config import Config
-from handlers.intake import SENDERS, Delivery, Fact, Sender, shown
-from handlers.intake.fields import Malformed
+from handlers.intake import SENDERS, Delivery, Fact, Sender, shown, unread
+from handlers.intake.fields import Malformed, Partly
 from handlers.manifest import manifest as slack_manifest
 from handlers.settings import Misconfigured, Settings, load, read_config
 from storage.store import Busy, Store
 
 T = TypeVar("T")
 PAGE_LINES = 40  # of a page, as evidence
+File = Annotated[str, typer.Argument(help="a file, or - for standard input")]
+Headers = Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')]
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -65,8 +67,18 @@ def run() -> None:
 
 
 @cli.command("check")
-def check_() -> None:
-    """Check configuration, Slack, database and every provider; say how to mend what is wrong."""
+def check_(
+    alert: Annotated[str, typer.Option(help="a webhook body, or -: explain instead which route its alerts take")] = "",
+    source: Annotated[str, typer.Option(help="who sent it")] = "alertmanager",
+    header: Headers = None,
+) -> None:
+    """Check configuration, Slack, database and every provider; say how to mend what is wrong.
+
+    With --alert FILE: say which route the alerts of that webhook body would take, and why, as `route` does.
+    """
+    if alert:
+        route(source, alert, header)
+        return
     rows = check.rows(configured())
     for row in rows:
         typer.echo(f"{'✓' if row.ok else '✗'} {row.what:<24} {row.said}")
@@ -84,36 +96,50 @@ def manifest() -> None:
 @cli.command()
 def parse(
     source: str,
-    file: Annotated[str, typer.Argument(help="a file, or - for standard input")],
-    header: Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')] = None,
+    file: File,
+    header: Headers = None,
 ) -> None:
     """Show what a webhook body of SOURCE would become, as JSON. Nothing is stored."""
-    typer.echo(json.dumps([shown(fact) for fact in understood(source, file, header)], indent=2, ensure_ascii=False))
+    read = understood(source, file, header)
+    content = [*map(shown, read.facts), *(unread(why) for why in read.unread)]
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 @cli.command()
 def route(
     source: str,
-    file: Annotated[str, typer.Argument(help="a file, or - for standard input")],
-    header: Annotated[list[str] | None, typer.Option(help='as it was sent: "X-GitHub-Event: deployment"')] = None,
+    file: File,
+    header: Headers = None,
 ) -> None:
     """Explain which route the alerts of a webhook body would take, and why. Nothing is stored."""
-    alerts = [fact for fact in understood(source, file, header) if isinstance(fact, Alert)]
-    policy = file_config().policy()
+    read, policy = understood(source, file, header), file_config().policy()
+    alerts = [fact for fact in read.facts if isinstance(fact, Alert)]
     for alert in alerts:
         typer.echo("\n".join(routes.explain(alert, policy)))
+    for why in read.unread:
+        typer.echo(f"Of the body {why}.")
     if not alerts:
         typer.echo("There is no alert in it.")
 
 
-def understood(source: str, file: str, header: list[str] | None) -> list[Fact]:
+class Read(NamedTuple):
+    """What a body becomes, and why the rest of it becomes nothing."""
+
+    facts: Sequence[Fact]
+    unread: Sequence[str] = ()
+
+
+def understood(source: str, file: str, header: list[str] | None) -> Read:
     try:
         body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         sent = (line.partition(":") for line in header or [])
         headers = {name.strip().lower(): value.strip() for name, _, value in sent}
-        return list(sender_of(source).parse(Delivery(body=body, now=datetime.now(UTC), headers=headers)))
+        facts = sender_of(source).parse(Delivery(body=body, now=(now := datetime.now(UTC)), headers=headers))
+        return Read([hearing.in_time(fact, now) for fact in facts])
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}.")
+    except Partly as partly:
+        return Read(partly.facts, [str(partly)])
     except Malformed as error:
         stop(f"{error}.")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bot import durations, matching
 from bot.commands import nearest
@@ -118,6 +118,10 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)  # built once, inside of `Config`
 
 
+# What YAML takes for one of two; as keys of one mapping, Python takes True and 1 for the same.
+SWITCHES = {True: ("on", "yes", "true", "1"), False: ("off", "no", "false", "0")}
+
+
 class MapPart(Part):
     """How the sender `generic` reads a body: JMESPath, and the sender's words for ours."""
 
@@ -125,6 +129,15 @@ class MapPart(Part):
     each: str = "@"
     fields: dict[str, str]
     statuses: dict[str, str] = {}
+
+    @field_validator("statuses", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        """YAML reads on, yes and true as one and the same, and 1 as a number: a sender's words are all texts."""
+        if not isinstance(value, dict):
+            return value
+        words = (SWITCHES.get(key, (str(key),)) for key in value)
+        return {word: ours for key, ours in zip(words, value.values(), strict=True) for word in key}
 
     @model_validator(mode="after")
     def _readable(self) -> MapPart:

@@ -12,11 +12,13 @@ import structlog
 from bot import hearing
 from bot.decision import Decision
 from bot.errors import Refused
+from bot.hearing import Odd
 from bot.model import BOT, Alert, Change, Entry, EntryKind, Unparsed, VendorStatus
 from bot.text import clock
 from handlers import alerts, changes, heartbeats, vendors
 from handlers.intake import Delivery, Fact, Source
-from handlers.intake.fields import Malformed
+from handlers.intake.fields import Malformed, Partly
+from handlers.intake.sender import plain_headers
 from handlers.world import Think, World
 from storage.store import Tx
 
@@ -31,12 +33,17 @@ class Batch:
     request: str = ""
     source: str = ""
     left_out: int = 0  # alerts that the sender says it has not sent
+    odd: Odd | None = None  # those items of it that were not understood
 
 
 def understand(source: Source, delivery: Delivery) -> Batch:
     """Raises Malformed. A bug in a parser is one too: the request must not be lost by it."""
+    odd: Odd | None = None
     try:
-        facts = tuple(source.sender.parse(delivery))
+        try:
+            facts = tuple(source.sender.parse(delivery))
+        except Partly as partly:
+            facts, odd = tuple(partly.facts), _odd(source, partly.rest, plain_headers(delivery.headers), str(partly))
         id, left_out = source.sender.delivery(delivery), source.sender.left_out(delivery)
     except Malformed:
         raise
@@ -44,9 +51,15 @@ def understand(source: Source, delivery: Delivery) -> Batch:
         reference = secrets.token_hex(4)
         log.exception("a sender's parser failed", source=source.name, reference=reference)
         raise Malformed(f"that is a bug in Watchkeeper, reference {reference}; it is in the log") from error
+    said, facts = facts, tuple(hearing.in_time(fact, delivery.now) for fact in facts)
+    if early := sum(one is not other for one, other in zip(said, facts, strict=True)):
+        log.warning(
+            "a sender's times are later than now, and taken for now; look at its clock", source=source.name, facts=early
+        )
     if left_out:
         log.warning("a sender left alerts out of a group; take its limit away", source=source.name, alerts=left_out)
-    return Batch(facts=facts, left_out=left_out, request=f"{source.name}/{id}" if id else "", source=source.name)
+    request = f"{source.name}/{id}" if id else ""
+    return Batch(facts=facts, left_out=left_out, request=request, source=source.name, odd=odd)
 
 
 def is_repeat(world: World, batch: Batch) -> bool:
@@ -66,7 +79,9 @@ def taken_in(world: World, batches: Sequence[Batch]) -> Think:
         beat = heartbeats.heard(world, tx, now, sources, [fact for fact in facts if isinstance(fact, Alert)])
         decision = _think(world, tx, now, [*facts, *beat.alerts])
         missing = sum((hearing.missing(batch.source, batch.left_out, decision, now) for batch in batches), Decision())
-        return hearing.unheard(ids, known, now) + beat.decision + decision + missing
+        odd = {batch.odd.id: batch.odd for batch in batches if batch.odd}
+        kept = sum((_kept(tx, one, now) for one in odd.values()), Decision())
+        return hearing.unheard(ids, known, now) + beat.decision + decision + missing + kept
 
     return think
 
@@ -98,10 +113,21 @@ def _think(world: World, tx: Tx, now: datetime, facts: Sequence[Fact]) -> Decisi
 
 def keep(world: World, source: Source, delivery: Delivery, reason: str) -> str:
     """Its id, or "" where too many wait already."""
-    body = source.sender.hushed(delivery.body)
-    odd = hearing.Odd(source=source.name, body=body, headers=delivery.headers, reason=reason)
-    decision = world.decide(lambda tx, now: hearing.keep(odd, tx.unparsed(odd.id), tx.count_unparsed(), now))
-    return str(decision.say)
+    odd = _odd(source, delivery.body, delivery.headers, reason)
+    return str(world.decide(lambda tx, now: _kept(tx, odd, now)).say)
+
+
+def _odd(source: Source, body: bytes, headers: Mapping[str, str], reason: str) -> Odd:
+    return Odd(source=source.name, body=source.sender.hushed(body), headers=headers, reason=reason)
+
+
+def _kept(tx: Tx, odd: Odd, now: datetime) -> Decision:
+    return hearing.keep(odd, tx.unparsed(odd.id), tx.count_unparsed(), now)
+
+
+def kept(world: World, odd: Odd) -> str:
+    """Its id, or "" where too many waited already."""
+    return odd.id if world.read(lambda tx: tx.unparsed(odd.id)) else ""
 
 
 def find(world: World, id: str) -> Unparsed:

@@ -17,31 +17,32 @@ from storage.store import Tx
 
 log = structlog.get_logger(__name__)
 
-LOOKED_AT = 50  # alerts that fire, the oldest first
+LOOKED_AT = 50  # alerts that fire, or that have a picture, the oldest first
 TITLE = 150  # characters
 
 
-def show(world: World, id: str) -> Think:
+def show(world: World, subject: str) -> Think:
     """Each once. The alert's own links stand on the card whatever becomes of its pictures."""
+    id, _, later = subject.partition("/")
 
     def ask(tx: Tx) -> tuple[Incident, pictures.Pictures]:
-        return tx.incident(id), pictures.of(tx.firing(id, LOOKED_AT)[0])
+        return tx.incident(id), pictures.of(tx.firing(id, LOOKED_AT)[0], tx.pictured(id, LOOKED_AT))
 
     incident, found = world.read(ask)
     if not found or not incident.channel or not incident.is_open:
         return nothing
     if not incident.card:
         raise NotYet(channels.pause(incident.opened_at, world.now()), "its card is not there yet")
-    if found.drawn:
-        post(world, incident, found.drawn)
-    if found.measured:
+    for alert in found.drawn:
+        post(world, incident, alert)
+    if found.measured and not later:
         plot(world, incident, *found.measured)
     return nothing
 
 
 def post(world: World, incident: Incident, alert: Alert) -> None:
     """Slack fetches it, and refuses what it cannot fetch, such as what only our own network reaches."""
-    key = f"{incident.id}/picture"
+    key = pictures.key_of(incident.id, alert)
     card, since = picture(alert), incident.opened_at
     try:
         world.chat.post(incident.channel, card, key, since=since, again=True, thread=incident.card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import threading
 import time
@@ -27,6 +28,7 @@ from sqlalchemy.pool import StaticPool
 
 CONNECTIONS = 20
 STATEMENT = 3  # times the patience with a lock: a statement may wait for some, and has work to do
+GIVE_UP = 1.1 * STATEMENT  # after the server would have given up by itself: then it is not there any more
 AWAY = (OperationalError, InterfaceError, InternalError)
 TRY_AGAIN = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 NO_TABLE = "42P01"
@@ -136,7 +138,7 @@ def _postgresql(url: URL, patience: timedelta) -> Engine:
     # what was sent to it, two hours for its answer.
     arguments |= {"tcp_user_timeout": milliseconds, "keepalives": 1}
     arguments |= {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args={name: value for name, value in arguments.items() if name not in url.query},
         pool_size=CONNECTIONS,
@@ -144,6 +146,18 @@ def _postgresql(url: URL, patience: timedelta) -> Engine:
         pool_timeout=patience.total_seconds(),
         pool_pre_ping=True,
     )
+    open_ = _deadlines().patient(GIVE_UP * patience.total_seconds())
+
+    @event.listens_for(engine, "do_connect")
+    def connect_(_dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> Any:
+        return open_(*positional, **named)
+
+    return engine
+
+
+def _deadlines() -> Any:
+    """Loaded where there is a PostgreSQL: its driver is an extra."""
+    return importlib.import_module("storage.deadlines")
 
 
 @contextmanager

@@ -149,6 +149,7 @@ COUNT_ALERTS = (
     .where(ALERTS.c.incident == bindparam("incident"), ALERTS.c.firing == bindparam("firing"))
 )
 OLDEST_ALERTS = listing(ALERTS, ("incident", "firing"), "starts_at key")
+PICTURED_ALERTS = listing(ALERTS, ("incident",), "starts_at key", "image IS NOT NULL")
 COMING_SILENCES = listing(SILENCES, (), "starts_at id", "ended_at IS NULL").where(SILENCES.c.until > bindparam("now"))
 HOMES_SINCE = listing(HOMES, (), "id").where(HOMES.c.opened_at >= bindparam("since"))
 IS_GOING_ON = f"state IN ({', '.join(repr(str(state.value)) for state in OPEN_REQUESTS)})"
@@ -268,6 +269,10 @@ class Tx:
         mine = {"incident": incident, "firing": True}
         count, services = self.connection.execute(COUNT_ALERTS, mine).one()
         return self._all(Alert, OLDEST_ALERTS.limit(limit), **mine), count, services
+
+    def pictured(self, incident: str, limit: int) -> tuple[Alert, ...]:
+        """The oldest that came with a picture, whether they still fire or not."""
+        return self._all(Alert, PICTURED_ALERTS.limit(limit), incident=incident)
 
     def silence(self, id: str) -> Silence:
         return self._need(Silence, id)

@@ -58,10 +58,10 @@ from handlers.intake import (
     vercel,
     zabbix,
 )
-from handlers.intake.sender import Delivery, Fact, Sender, kind, shown
+from handlers.intake.sender import Delivery, Fact, Sender, kind, shown, unread
 from handlers.intake.source import Source
 
-__all__ = ["SENDERS", "STAND_INS", "Delivery", "Fact", "Sender", "Source", "kind", "shown"]
+__all__ = ["SENDERS", "STAND_INS", "Delivery", "Fact", "Sender", "Source", "kind", "shown", "unread"]
 
 SENDERS: Mapping[str, Sender] = {
     "alertmanager": alertmanager.SENDER,

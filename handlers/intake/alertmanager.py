@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.fields import Body, Text, Texts, Time, Url, first, to_url
-from handlers.intake.sender import Delivery, Sender, truncated
+from handlers.intake.sender import Delivery, Sender, as_, each, truncated
 
 TITLE = ("summary", "title", "message")
 RUNBOOK = ("runbook_url", "runbook", "runbookUrl", "runbook_link")
@@ -30,30 +32,32 @@ class Item(Body):
 class _Webhook(Body):
     group: Text = Field(default="", alias="groupKey")
     status: Text = ""
-    alerts: list[Item]
+    alerts: list[Any]
 
 
 def parse(delivery: Delivery) -> list[Alert]:
     """Status is per alert, never per body: one delivery mixes firing and resolved."""
     webhook = delivery.as_(_Webhook, "an Alertmanager webhook")
-    return [
-        facts.alert(
-            "alertmanager",
-            item.fingerprint or facts.fingerprint(item.labels),
-            title(item),
-            firing=(item.status or webhook.status) != "resolved",
-            now=delivery.now,
-            labels=item.labels,
-            group=webhook.group or item.labels.get("alertname", ""),
-            starts_at=item.starts_at,
-            ends_at=item.ends_at,
-            url=item.url,
-            runbook=link(item, RUNBOOK),
-            value=first(item.annotations, VALUE),
-            image=link(item, IMAGE),
-        )
-        for item in webhook.alerts
-    ]
+    return each(delivery, webhook.alerts, lambda item: [_alert(item, webhook, delivery)], "alerts")
+
+
+def _alert(content: Any, webhook: _Webhook, delivery: Delivery) -> Alert:
+    item = as_(Item, content, "an alert")
+    return facts.alert(
+        "alertmanager",
+        item.fingerprint or facts.fingerprint(item.labels),
+        title(item),
+        firing=(item.status or webhook.status) != "resolved",
+        now=delivery.now,
+        labels=item.labels,
+        group=webhook.group or item.labels.get("alertname", ""),
+        starts_at=item.starts_at,
+        ends_at=item.ends_at,
+        url=item.url,
+        runbook=link(item, RUNBOOK),
+        value=first(item.annotations, VALUE),
+        image=link(item, IMAGE),
+    )
 
 
 def title(item: Item) -> str:

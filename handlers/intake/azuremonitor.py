@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Text, Texts, Time, Url
+from handlers.intake.fields import Body, Text, Texts, Time, Url, to_list
 from handlers.intake.sender import Delivery, Sender
 
 FIRING, OVER = frozenset({"fired"}), frozenset({"resolved"})
@@ -22,7 +23,7 @@ class _Essentials(Body):
     rule: Text = Field(default="", alias="alertRule")
     severity: Text = ""
     condition: Text = Field(alias="monitorCondition")
-    items: list[Text] = Field(default=[], alias="configurationItems")
+    items: Annotated[list[Text], BeforeValidator(to_list)] = Field(default=[], alias="configurationItems")
     fired_at: Time = Field(default=None, alias="firedDateTime")
     resolved_at: Time = Field(default=None, alias="resolvedDateTime")
     link: Url = Field(default=None, alias="investigationLink")

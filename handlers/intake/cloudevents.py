@@ -7,7 +7,7 @@ from typing import Any
 from bot.model import Change, ChangeKind, ChangeStatus
 from handlers.intake import facts
 from handlers.intake.fields import Malformed, to_text, to_time, to_url
-from handlers.intake.sender import Delivery, Sender
+from handlers.intake.sender import Delivery, Sender, each
 
 # By subject and predicate; the version behind them changes with every draft.
 STATUSES = {
@@ -35,20 +35,23 @@ PREFIX = "dev.cdevents."
 
 def parse(delivery: Delivery) -> list[Change]:
     """Events of other kinds carry nothing for us."""
-    return [change for event in events(delivery) if (change := _change(event, delivery))]
+    return each(delivery, items(delivery), lambda item: filter(None, [_change(event(item), delivery)]), "")
 
 
-def events(delivery: Delivery) -> list[dict[str, Any]]:
-    """Each with its CDEvent under `data`, in whichever of the three modes it came. Raises Malformed."""
+def items(delivery: Delivery) -> list[Any]:
+    """What should be events, in whichever of the three modes they came. Raises Malformed."""
     content = delivery.content
     if "ce-type" in delivery.headers:
         named = {name.removeprefix("ce-"): value for name, value in delivery.headers.items() if name.startswith("ce-")}
         return [named | {"data": content}]
-    found = content if isinstance(content, list) else [content]
-    for event in found:
-        if not isinstance(event, dict) or not ({"type", "context"} & event.keys()):
-            raise Malformed("this is no CloudEvent: type is missing")
-    return [event if "type" in event else {"data": event} for event in found]
+    return content if isinstance(content, list) else [content]
+
+
+def event(item: Any) -> dict[str, Any]:
+    """With its CDEvent under `data`. Raises Malformed."""
+    if not isinstance(item, dict) or not ({"type", "context"} & item.keys()):
+        raise Malformed("this is no CloudEvent: type is missing")
+    return item if "type" in item else {"data": item}
 
 
 def part(content: Any, *path: str) -> Any:
@@ -57,9 +60,9 @@ def part(content: Any, *path: str) -> Any:
     return content
 
 
-def _change(event: dict[str, Any], delivery: Delivery) -> Change | None:
-    data = event.get("data")
-    kind = to_text(part(data, "context", "type") or event.get("type"))
+def _change(told: dict[str, Any], delivery: Delivery) -> Change | None:
+    data = told.get("data")
+    kind = to_text(part(data, "context", "type") or told.get("type"))
     if not kind.startswith(PREFIX):
         return None
     subject, _, rest = kind.removeprefix(PREFIX).partition(".")
@@ -67,13 +70,13 @@ def _change(event: dict[str, Any], delivery: Delivery) -> Change | None:
     status = STATUSES.get(f"{subject}.{predicate}")
     if status is None:
         return None
-    id = to_text(part(data, "subject", "id") or event.get("subject"))
+    id = to_text(part(data, "subject", "id") or told.get("subject"))
     if not id:
         raise Malformed("subject.id is missing")
     content = part(data, "subject", "content")
     outcome = to_text(part(content, "outcome")).lower()
     artifact = to_text(part(content, "artifactId"))
-    source = to_text(part(data, "subject", "source") or part(data, "context", "source") or event.get("source"))
+    source = to_text(part(data, "subject", "source") or part(data, "context", "source") or told.get("source"))
     place = to_text(part(content, "environment", "id"))
     version = _version(artifact)
     life = f"/{place}/{version}" if subject == "service" else ""
@@ -86,7 +89,7 @@ def _change(event: dict[str, Any], delivery: Delivery) -> Change | None:
         version=version,
         place=place,
         kind=KINDS[subject],
-        at=to_time(part(data, "context", "timestamp") or event.get("time")),
+        at=to_time(part(data, "context", "timestamp") or told.get("time")),
         url=to_url(part(content, "url") or part(content, "uri")),
     )
 
@@ -105,11 +108,12 @@ def _version(artifact: str) -> str:
 
 def delivery_id(delivery: Delivery) -> str:
     """Source, id and type together: examples of the standard use an id more than once. A batch has no id of its own."""
-    found = events(delivery)
+    found = items(delivery)
     if len(found) != 1:
         return ""
-    context = part(found[0], "data", "context")
-    told = [to_text(found[0].get(name) or part(context, name)) for name in ("source", "id", "type")]
+    one = event(found[0])
+    context = part(one, "data", "context")
+    told = [to_text(one.get(name) or part(context, name)) for name in ("source", "id", "type")]
     return "/".join(told) if told[1] else ""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Malformed, Text, Time, to_text
+from handlers.intake.fields import Body, Malformed, Text, Time, to_list, to_objects, to_text
 from handlers.intake.sender import Delivery, Sender, as_
 from handlers.intake.sns import envelope, unwrapped
 
@@ -26,7 +26,7 @@ class _Dimension(Body):
 
 class _Trigger(Body):
     namespace: Text = Field(default="", alias="Namespace")
-    dimensions: list[_Dimension] = Field(default=[], alias="Dimensions")
+    dimensions: Annotated[list[_Dimension], BeforeValidator(to_objects)] = Field(default=[], alias="Dimensions")
 
 
 class _Alarm(Body):
@@ -50,7 +50,7 @@ class _Detail(Body):
 
 
 class _Event(Body):
-    resources: list[Text] = []
+    resources: Annotated[list[Text], BeforeValidator(to_list)] = []
     account: Text = ""
     region: Text = ""
     time: Time = None

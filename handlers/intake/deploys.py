@@ -10,7 +10,7 @@ from pydantic import field_validator
 from bot.fleet import digest_of
 from bot.model import Change, ChangeKind, ChangeStatus, Migration
 from handlers.intake.fields import Body, Text, Time, Url, environment
-from handlers.intake.sender import Delivery, Sender, as_
+from handlers.intake.sender import Delivery, Sender, as_, each
 
 
 class _Deploy(Body):
@@ -54,8 +54,8 @@ class _Deploy(Body):
 def parse(delivery: Delivery) -> list[Change]:
     """One object, or a list of them."""
     content = delivery.content
-    items = [as_(_Deploy, item, "a deploy event") for item in (content if isinstance(content, list) else [content])]
-    return [_change(item, delivery.now) for item in items]
+    items = content if isinstance(content, list) else [content]
+    return each(delivery, items, lambda item: [_change(as_(_Deploy, item, "a deploy event"), delivery.now)], "")
 
 
 def _change(item: _Deploy, now: datetime) -> Change:
@@ -79,4 +79,4 @@ def _change(item: _Deploy, now: datetime) -> Change:
     )
 
 
-SENDER = Sender(title="A CI job's own words, posted with curl", parse=parse)
+SENDER = Sender(title="A CI job's own words, posted with curl", parse=parse, partly=400)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Annotated, Any
@@ -16,6 +16,14 @@ from bot.model import PRODUCTION, spelled_out
 
 class Malformed(ValueError):
     """The body cannot be what this sender sends; the message says where and why."""
+
+
+class Partly(Malformed):
+    """Some items of a list could not be read. `facts`: what became of the others; `rest`: a body of those alone."""
+
+    def __init__(self, why: str, facts: Sequence[Any], rest: bytes) -> None:
+        super().__init__(why)
+        self.facts, self.rest = facts, rest
 
 
 class Body(BaseModel):
@@ -63,6 +71,11 @@ def to_texts(value: Any) -> dict[str, str]:
 def to_list(value: Any) -> list[Any]:
     """One thing where a list is meant is a list of one."""
     return value if isinstance(value, list) else [] if value is None or value == "" else [value]
+
+
+def to_objects(value: Any) -> list[Any]:
+    """Of a list of details, such as links, those that are objects: an odd one must not cost the alert."""
+    return [item for item in to_list(value) if isinstance(item, dict)]
 
 
 def to_whole(value: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from jmespath.exceptions import JMESPathError
 from bot.model import ChangeKind, ChangeStatus, VendorState, VendorStatus
 from handlers.intake import facts
 from handlers.intake.fields import Malformed, to_list, to_text, to_texts, to_time, to_url
-from handlers.intake.sender import Delivery, Fact, Sender
+from handlers.intake.sender import Delivery, Fact, Sender, each
 
 ALERT = (
     *("key", "title", "status", "severity", "service", "environment", "group", "starts_at", "ends_at", "url"),
@@ -32,6 +33,9 @@ STATUSES: Mapping[str, tuple[str, ...]] = {
     "change": tuple(ChangeStatus),
     "vendor": tuple(VendorState),
 }
+
+
+PREAMBLE = re.compile(r"(?:invalid|bad) jmespath expression: ", re.IGNORECASE)
 
 
 class BadMap(ValueError):
@@ -56,7 +60,7 @@ class Map:
             try:
                 jmespath.compile(expression)
             except JMESPathError as error:
-                raise BadMap(f"{name}: {expression!r} is no JMESPath: {str(error).splitlines()[0]}") from None
+                raise BadMap(f"{name}: {expression!r} is no JMESPath: {complaint(error)}") from None
         for word in self.statuses.values():
             _one_of("statuses", word, STATUSES[self.kind])
         if missing := [name for name in NEEDED[self.kind] if name not in self.fields]:
@@ -74,7 +78,13 @@ def sender(map_: Map, name: str) -> Sender:
 
 def mapped(map_: Map, name: str, delivery: Delivery) -> list[Fact]:
     items = to_list(find(map_.each, delivery.content))
-    return [fact(map_, name, item, delivery.now) for item in items]
+    return each(delivery, items, lambda item: [fact(map_, name, item, delivery.now)], "" if map_.each == "@" else None)
+
+
+def complaint(error: Exception) -> str:
+    """Without the expression, which JMESPath repeats below its complaint, and without what announces that."""
+    said = str(error).splitlines()[0].removesuffix(", for expression:").rstrip(".: ")
+    return PREAMBLE.sub("", said).lower()
 
 
 def find(expression: str, content: Any) -> Any:
@@ -82,7 +92,7 @@ def find(expression: str, content: Any) -> Any:
     try:
         return jmespath.search(expression, content)
     except (JMESPathError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise Malformed(f"{expression!r} cannot be read from this body: {str(error).splitlines()[0]}") from None
+        raise Malformed(f"{expression!r} cannot be read from this body: {complaint(error)}") from None
 
 
 def fact(map_: Map, name: str, item: Any, now: datetime) -> Fact:

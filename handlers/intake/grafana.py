@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -10,7 +10,7 @@ from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.alertmanager import IMAGE, RUNBOOK, Item, link, title
 from handlers.intake.fields import Body, Malformed, Text, Texts, Url, to_list
-from handlers.intake.sender import Delivery, Sender, truncated
+from handlers.intake.sender import Delivery, Sender, as_, each, truncated
 
 FIRING = frozenset({"alerting", "no_data", "nodata", "error"})
 QUIET = frozenset({"pending", "paused", "unknown"})  # says nothing yet, or nothing any more
@@ -27,7 +27,7 @@ class _Item(Item):
 class _Unified(Body):
     group: Text = Field(default="", alias="groupKey")
     status: Text = ""
-    alerts: list[_Item]
+    alerts: list[Any]
 
 
 class _Legacy(Body):
@@ -47,11 +47,12 @@ def parse(delivery: Delivery) -> list[Alert]:
     if isinstance(content, dict) and "alerts" not in content and ("ruleId" in content or "ruleName" in content):
         return _legacy(delivery)
     webhook = delivery.as_(_Unified, "a Grafana webhook")
-    return [_alert(item, webhook, delivery) for item in webhook.alerts]
+    return each(delivery, webhook.alerts, lambda item: [_alert(item, webhook, delivery)], "alerts")
 
 
-def _alert(item: _Item, webhook: _Unified, delivery: Delivery) -> Alert:
+def _alert(content: Any, webhook: _Unified, delivery: Delivery) -> Alert:
     """An alert that has no data says so in its name; which rule it is stands in a label."""
+    item = as_(_Item, content, "an alert")
     labels = item.labels
     rule = labels.get("rulename", "")
     missing = labels.get("alertname") in ("DatasourceNoData", "DatasourceError") and rule

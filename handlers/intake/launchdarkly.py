@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.model import Change, ChangeKind, ChangeStatus
 from handlers.intake import facts
-from handlers.intake.fields import Body, Text, Time
+from handlers.intake.fields import Body, Text, Time, to_objects
 from handlers.intake.sender import Delivery, Sender, inside
 
 RESOURCE = re.compile(r"proj/([^:;]+)[^:]*:env/([^:;]+)[^:]*:flag/([^:;]+)")
@@ -29,7 +30,7 @@ class _Member(Body):
 class _Entry(_Kind):
     id: Text = Field(alias="_id", min_length=1)
     date: Time = None
-    accesses: list[_Access] = []
+    accesses: Annotated[list[_Access], BeforeValidator(to_objects)] = []
     name: Text = ""
     verb: Text = Field(default="", alias="titleVerb")
     member: _Member | None = None

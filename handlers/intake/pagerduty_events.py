@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Malformed, Text, Texts, Time, Url, first
+from handlers.intake.fields import Body, Malformed, Text, Texts, Time, Url, first, to_objects
 from handlers.intake.sender import Delivery, Sender
 
 PATH = "/v2/enqueue"
@@ -31,7 +33,7 @@ class Event(Body):
     action: Text = Field(alias="event_action")
     dedup_key: Text = ""
     client_url: Url = None
-    links: list[_Link] = []
+    links: Annotated[list[_Link], BeforeValidator(to_objects)] = []
     payload: _Payload | None = None
 
     @property

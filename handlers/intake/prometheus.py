@@ -5,38 +5,29 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.alertmanager import IMAGE, RUNBOOK, VALUE, Item, link, title
 from handlers.intake.fields import Malformed, first
-from handlers.intake.sender import Delivery, Sender
+from handlers.intake.sender import Delivery, Sender, as_, each
 
 PATH = "/api/v2/alerts"
 SKEW = timedelta(seconds=5)  # a firing alert ends minutes from now; clocks differ by seconds
 
 
 def parse(delivery: Delivery) -> list[Alert]:
-    """Valid alerts are kept though others of the batch are not, as Alertmanager does."""
     content = delivery.content
     if not isinstance(content, list):
         raise Malformed("this is not what Prometheus sends: write a list, […]")
-    alerts = [alert for item in content if (alert := _alert(item, delivery))]
-    if content and not alerts:
-        raise Malformed("no alert of the batch has labels")
-    return alerts
+    return each(delivery, content, lambda item: [_alert(item, delivery)], "")
 
 
-def _alert(content: Any, delivery: Delivery) -> Alert | None:
-    try:
-        item = Item.model_validate(content)
-    except ValidationError:
-        return None
+def _alert(content: Any, delivery: Delivery) -> Alert:
+    item = as_(Item, content, "an alert")
     # Each Prometheus of a pair sends the same alert, with its own replica label.
     labels = {name: value for name, value in item.labels.items() if name not in ("replica", "prometheus_replica")}
     if not labels:
-        return None
+        raise Malformed("an alert has no labels")
     started = item.starts_at or item.ends_at or delivery.now
     return facts.alert(
         "prometheus",
@@ -55,4 +46,8 @@ def _alert(content: Any, delivery: Delivery) -> Alert | None:
     )
 
 
-SENDER = Sender(title="Prometheus straight to us, as if we were an Alertmanager", parse=parse)
+SENDER = Sender(
+    title="Prometheus straight to us, as if we were an Alertmanager",
+    parse=parse,
+    partly=400,  # as an Alertmanager answers: Prometheus logs it, and sends what fires again in a minute
+)

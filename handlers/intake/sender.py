@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,10 +16,11 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, ValidationError
 
 from bot.model import Alert, Change, VendorStatus
-from handlers.intake.fields import Malformed, load, to_text, to_whole, why
+from handlers.intake.fields import Malformed, Partly, load, to_text, to_whole, why
 
 Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
+F = TypeVar("F", bound=Fact)
 
 LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
 
@@ -58,6 +60,31 @@ def as_(model: type[M], content: Any, what: str) -> M:
         raise Malformed(f"this is not {what}: {why(error)}") from None
 
 
+def each(
+    delivery: Delivery, items: Sequence[Any], read: Callable[[Any], Iterable[F]], within: str | None = None
+) -> list[F]:
+    """What `read` makes of every item, for `read` raises Malformed: what is wrong with one must not cost the others.
+
+    `within`: the field of the body that holds the list; "" where the body is the list; None where it is not known, so
+    that the whole body is kept. Raises Malformed if no item can be read, Partly if only some can.
+    """
+    found, bad = list[F](), dict[int, str]()
+    for number, item in enumerate(items):
+        try:
+            found += read(item)
+        except Malformed as error:
+            bad[number] = str(error)
+    if not bad:
+        return found
+    why = next(iter(bad.values()))
+    if len(bad) == len(items):
+        raise Malformed(why)
+    place = f"{within}.{next(iter(bad))}" if within else f"item {next(iter(bad)) + 1}"
+    rest: Any = [items[number] for number in bad]
+    rest = delivery.content if within is None else delivery.content | {within: rest} if within else rest
+    raise Partly(f"{len(bad)} of {len(items)} could not be read; {place}: {why}", found, json.dumps(rest).encode())
+
+
 def of_form(data: bytes) -> bytes:
     """What the form's field `payload` holds. Raises Malformed."""
     return form(data).get("payload", "").encode("utf-8", "replace")
@@ -84,6 +111,11 @@ def unpacked(data: bytes) -> bytes:
     if not unpacker.eof:
         raise Malformed("the compressed body ends too early")
     return whole
+
+
+def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """For a body of ours, which is not packed, in the place of what came."""
+    return {name: value for name, value in headers.items() if name not in ("content-encoding", "content-length")}
 
 
 # ---------------------------------------------------------------- senders
@@ -131,8 +163,9 @@ class Sender:
     `parse` raises nothing but Malformed, and gives [] for what carries nothing for us. `auth` names the scheme
     (handlers/intake/signatures.py) in which it proves itself with a secret of its own. `delivery` finds the id that a
     re-sent request keeps. `odd` is the answer to what is not understood: 400, or 202 for those that switch a hook off
-    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body. `left_out`: how many
-    alerts it says that it has not sent.
+    after a few 4xx; it is kept either way, without what stands in `secret_fields` of the body. `partly` is the answer
+    where some of a list were understood, and stored: 202, since most senders would post all of it again and again, or
+    400 where somebody reads it. `left_out`: how many alerts it says that it has not sent.
     """
 
     title: str
@@ -140,6 +173,7 @@ class Sender:
     auth: str = "bearer"
     delivery: DeliveryId = none
     odd: int = 400
+    partly: int = 202
     left_out: Callable[[Delivery], int] = whole
     secret_fields: tuple[str, ...] = ()
 
@@ -174,6 +208,11 @@ def shown(fact: Fact) -> dict[str, Any]:
         values["status"] = "firing" if fact.firing else "resolved"
     names = {"alert": ALERT, "change": CHANGE, "vendor": VENDOR}[kind(fact)]
     return {"kind": kind(fact)} | {name: _plain(values[name]) for name in names}
+
+
+def unread(why: str) -> dict[str, str]:
+    """Beside the facts: that there was more."""
+    return {"kind": "unparsed", "reason": why}
 
 
 def _plain(value: Any) -> Any:

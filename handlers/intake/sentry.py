@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from bot.model import Alert
 from handlers.intake import facts
-from handlers.intake.fields import Body, Malformed, Text, Time, Url
+from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_list
 from handlers.intake.sender import Delivery, Sender
 
 ISSUES = {"created": True, "unresolved": True, "resolved": False}
@@ -38,7 +40,7 @@ class _Event(Body):
 class _Metric(Body):
     id: Text = Field(min_length=1)
     title: Text = ""
-    projects: list[Text] = []
+    projects: Annotated[list[Text], BeforeValidator(to_list)] = []
     date_started: Time = None
 
 

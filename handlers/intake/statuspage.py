@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.model import VendorState, VendorStatus
 from bot.vendors import Read, prefix
-from handlers.intake.fields import Body, Malformed, Text, Time, Url
+from handlers.intake.fields import Body, Malformed, Text, Time, Url, to_objects
 from handlers.intake.sender import Delivery, Sender
 
 IMPACTS = {
@@ -129,7 +130,7 @@ class _Listed(_Component):
 class _Unresolved(Body):
     name: Text = ""
     url: Url = Field(default=None, alias="shortlink")
-    components: list[_Component] = []
+    components: Annotated[list[_Component], BeforeValidator(to_objects)] = []
 
 
 class _NamedPage(_Page):
@@ -138,8 +139,8 @@ class _NamedPage(_Page):
 
 class _Summary(Body):
     page: _NamedPage
-    components: list[_Listed] = []
-    incidents: list[_Unresolved] = []
+    components: Annotated[list[_Listed], BeforeValidator(to_objects)] = []
+    incidents: Annotated[list[_Unresolved], BeforeValidator(to_objects)] = []
 
 
 def summary(delivery: Delivery, etag: str) -> Read:

@@ -9,7 +9,7 @@ from pydantic import Field
 from bot.model import Alert
 from handlers.intake import facts
 from handlers.intake.fields import Body, Malformed, Text, Time, host_of, to_list
-from handlers.intake.sender import Delivery, Sender, as_
+from handlers.intake.sender import Delivery, Sender, as_, each
 
 # What an event is about, and whether that fires. What others tell of (a certificate that will expire) never ends.
 EVENTS = {
@@ -48,7 +48,7 @@ def parse(delivery: Delivery) -> list[Alert]:
     content = to_list(delivery.content)
     if not content:
         raise Malformed("this is not a webhook of updown.io: it has no event")
-    return [alert for event in content for alert in _alerts(event, delivery)]
+    return each(delivery, content, lambda event: _alerts(event, delivery), "")
 
 
 def _alerts(content: Any, delivery: Delivery) -> list[Alert]:

@@ -19,9 +19,11 @@ from starlette.types import Scope
 
 from bot.commands import nearest
 from bot.errors import ProviderError
+from bot.hearing import Odd
+from bot.text import plural
 from handlers import hearing
 from handlers.hearing import Batch
-from handlers.intake import Delivery, Source, kind, shown, sns
+from handlers.intake import Delivery, Source, kind, shown, sns, unread
 from handlers.intake.fields import Malformed
 from handlers.intake.prometheus import PATH
 from handlers.intake.signatures import SCHEMES, Untrusted
@@ -113,7 +115,8 @@ class Door:
         if batch is None:
             return JSONResponse({"accepted": 0, "confirmed": True}, 202)
         if dry_run:
-            return JSONResponse([shown(fact) for fact in batch.facts])
+            odd = [unread(batch.odd.reason)] if batch.odd else []
+            return JSONResponse([*map(shown, batch.facts), *odd])
         return await self.in_time(self.accept(source, batch))
 
     async def in_time(self, answer: Awaitable[Response]) -> Response:
@@ -141,11 +144,22 @@ class Door:
         if bool(batch.request) and await asyncio.to_thread(hearing.is_repeat, self.world, batch):
             REPEATED.labels(source.name).inc()
             return JSONResponse({"accepted": 0, "repeat": True}, 202)
-        if batch.facts or batch.request or batch.source in self.world.policy.expected_sources:
+        if batch.facts or batch.request or batch.odd or batch.source in self.world.policy.expected_sources:
             await asyncio.wrap_future(self.together.submit([batch]))
         for name, count in collections.Counter(map(kind, batch.facts)).items():
             RECEIVED.labels(source.name, name).inc(count)
+        if batch.odd:
+            return await asyncio.to_thread(self.partly, source, batch, batch.odd)
         return Response(f'{{"accepted":{len(batch.facts)}}}', 202, media_type="application/json")
+
+    def partly(self, source: Source, batch: Batch, odd: Odd) -> Response:
+        """What could be understood is stored; whoever reads answers learns of the rest."""
+        REFUSED.labels(source.name).inc()
+        log.warning("some of a delivery was not understood", source=source.name, unparsed=odd.id, why=odd.reason)
+        kept = hearing.kept(self.world, odd)
+        where = f"kept: `watchkeeper unparsed show {kept}`" if kept else "not kept: too many wait already"
+        said = f"{plural(len(batch.facts), 'fact')} stored, but {odd.reason}. What could not be read is {where}."
+        return JSONResponse({"accepted": len(batch.facts), "detail": said}, source.sender.partly)
 
     async def keep(self, source: Source, delivery: Delivery, why: str, *, dry_run: bool) -> Response:
         return await asyncio.to_thread(self.odd, source, delivery, why, dry_run=dry_run)
@@ -184,10 +198,12 @@ def straight(door: Door) -> list[BaseRoute]:
 def router(door: Door) -> APIRouter:
     routes = APIRouter()
 
+    @routes.put("/hooks/{source}", include_in_schema=False)
     @routes.post("/hooks/{source}", status_code=202, summary="Alerts and changes from a sender")
     async def hook(source: str, request: Request, token: str = "", dry_run: bool = False) -> Response:
         return await door.answer(source, request, token, dry_run=dry_run)
 
+    @routes.put("/hooks/{source}/{token}", include_in_schema=False)
     @routes.post("/hooks/{source}/{token}", status_code=202, summary="The same, for senders that can set no header")
     async def hook_by_path(source: str, token: str, request: Request, dry_run: bool = False) -> Response:
         return await door.answer(source, request, token, dry_run=dry_run)

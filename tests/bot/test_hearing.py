@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.hearing import MOST, Odd, keep, unheard, vendors
+from bot.hearing import MOST, Odd, in_time, keep, unheard, vendors
 from bot.model import Heard, Unparsed, VendorState, VendorStatus
-from tests.values import NOON
+from tests.values import NOON, alert, change
 
 ODD = Odd(source="ci", body=b"{", headers={"x-event": "deploy", "authorization": "hush"}, reason="not JSON")
 DOWN = VendorStatus(
@@ -22,6 +22,28 @@ def test_a_vendors_latest_word_counts_in_whatever_order_they_come() -> None:
     assert vendors([DOWN, WELL], {}).save == vendors([WELL, DOWN], {}).save == (WELL,)
     assert vendors([DOWN], {WELL.key: WELL}).save == ()
     assert vendors([WELL], {DOWN.key: DOWN}).save == (WELL,)
+
+
+FAR = NOON.replace(year=2999)
+
+
+def test_what_is_dated_later_than_now_is_of_now() -> None:
+    later = change(at=FAR, title="hotfix", source="ci")
+    assert in_time(later, NOON) == replace(
+        later, at=NOON, title="hotfix, dated 2999-03-05 12:00 UTC by ci, taken for now"
+    )
+    assert in_time(replace(WELL, at=FAR), NOON) == replace(WELL, at=NOON)
+    assert in_time(alert(firing=False, ends_at=FAR), NOON) == alert(firing=False, ends_at=NOON)
+    fires = in_time(alert(starts_at=FAR, dated=True), NOON)
+    assert (fires.starts_at, fires.dated) == (NOON, False), "so that its repeats are no new episodes"
+    ended = in_time(alert(starts_at=FAR, ends_at=FAR, firing=False), NOON)
+    assert (ended.starts_at, ended.ends_at) == (NOON, NOON)
+
+
+def test_a_clock_that_is_a_little_ahead_and_what_is_long_ago_are_believed() -> None:
+    for at in (NOON + timedelta(minutes=4), NOON.replace(year=1999)):
+        for fact in (change(at=at), alert(starts_at=at), alert(firing=False, ends_at=at), replace(WELL, at=at)):
+            assert in_time(fact, NOON) is fact
 
 
 def test_what_is_odd_is_kept_without_its_secrets() -> None:

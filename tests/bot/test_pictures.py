@@ -5,22 +5,39 @@ from __future__ import annotations
 import pytest
 
 from bot import pictures
+from bot.alerts import triage
 from bot.cards.picture import picture
+from bot.decision import ShowPicture
 from bot.expressions import Measure
+from bot.policy import Policy
 from bot.signals import MarkKind
 from tests.blockkit import check
+from tests.bot.test_alerts import seen
 from tests.values import NOON, alert, change, incident, minutes
 
 PICTURE = "https://grafana.example/render/7.png"
 RULE = "http://prometheus.example/graph?g0.expr=errors+%3E+3"
 
 
-def test_the_first_that_has_one_is_shown() -> None:
+def test_the_first_few_are_shown_and_each_once() -> None:
     both = [alert("a"), alert("b", image=PICTURE), alert("c", image=PICTURE, url=RULE), alert("d", url=RULE)]
-    found = pictures.of(both)
-    assert found.drawn == both[1]
+    found = pictures.of(both, both[1:3])
+    assert found.drawn == (both[1],)
     assert found.measured == (both[2], Measure(query="errors", limit=3.0))
-    assert not pictures.of([alert("a", url="https://grafana.example")])
+    assert not pictures.of([alert("a", url="https://grafana.example")], [])
+    many = [alert(str(n), image=f"{PICTURE}?{n}", starts_at=NOON + minutes(n), firing=n != 1) for n in range(9)]
+    assert pictures.of([], many).drawn == (many[0], many[2]), "an ended one counts, so that they are never more"
+    assert pictures.of([], [alert("a", image="http://grafana.example/7.png"), *many[3:]]).drawn == tuple(many[3:6])
+
+
+def test_what_fires_later_brings_its_own() -> None:
+    shown = ShowPicture("INC-7/later", due=NOON + pictures.WHILE)
+    known = seen(open=incident(group="checkout/production", channel="C1"))
+    assert shown in triage([alert(image=PICTURE)], known, Policy(), NOON).do
+    assert not [one for one in triage([alert()], known, Policy(), NOON).do if isinstance(one, ShowPicture)]
+    opening = triage([alert(image=PICTURE)], seen(), Policy(), NOON)
+    assert not [one for one in opening.do if isinstance(one, ShowPicture)], "the channel shows it as it opens"
+    assert pictures.key_of("INC-7", alert("a" * 999)) != pictures.key_of("INC-7", alert("a" * 998))
 
 
 @pytest.mark.parametrize(

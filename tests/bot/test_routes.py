@@ -167,6 +167,15 @@ def test_the_way_is_told_line_by_line() -> None:
     ]
 
 
+def test_a_template_that_sets_nothing_says_which_label_is_not_there() -> None:
+    route = Route(match={}, service="{app}", environment="{zone}", group="{app} in {cell}")
+    said = list(explain(alert(labels=SHOP), routed(route)))
+    assert said[2:4] == [
+        "  environment stays as it is: the alert has no label zone",
+        "  group stays as it is: the alert has no label cell",
+    ]
+
+
 @pytest.mark.parametrize(
     ("one", "policy", "said"),
     [

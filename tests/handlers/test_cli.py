@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typer.testing import CliRunner, Result
 
 from bot.decision import Decision
 from bot.model import Entry, EntryKind
-from bot.policy import Policy
-from handlers import ledger
+from bot.policy import Policy, Service
+from bot.signals import SIGNALS
+from handlers import check, ledger
 from handlers.cli import cli
 from handlers.sealing import signer
 from handlers.world import World
@@ -89,6 +91,15 @@ def test_parse_prints_what_a_body_would_become(type_: Type) -> None:
     assert (change["kind"], change["service"], change["at"]) == ("change", "checkout", "2026-03-05T12:00:00.000Z")
 
 
+def test_what_is_odd_in_a_batch_is_said_beside_the_rest(type_: Type) -> None:
+    body = json.dumps({"alerts": [{"labels": {"alertname": "A"}}, 7]}).encode()
+    odd = "1 of 2 could not be read; alerts.1: this is not an alert: write an object, {…}"
+    assert json.loads(type_("parse", "alertmanager", "-", given=body).stdout)[1] == {"kind": "unparsed", "reason": odd}
+    said = type_("route", "alertmanager", "-", given=body).stdout
+    assert said.startswith("A (firing; ")
+    assert said.endswith(f"Of the body {odd}.\n")
+
+
 MAP = "{each: 'events[]', fields: {key: id, title: text, status: state}, statuses: {ALARM: firing}}"
 
 
@@ -99,6 +110,9 @@ def test_route_explains_the_way_of_each_alert(type_: Type, tmp_path: Path) -> No
     assert "  route 1 fits (team=shop) and sets service: cart; then: note\n  service cart," in said
     assert "  route 1 does not fit: team is not there, not shop\n  no route fits: its labels decide\n" in said
     assert type_("route", "deploys", "-", given=DEPLOY).stdout == "There is no alert in it.\n"
+    (tmp_path / "alerts.json").write_text(body)
+    assert type_("check", "--alert", "alerts.json").stdout == said
+    assert type_("check", "--alert", "-", "--source", "deploys", given=DEPLOY).stdout == "There is no alert in it.\n"
 
 
 def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) -> None:
@@ -308,3 +322,11 @@ def test_without_a_key_nothing_was_ever_sealed(type_: Type) -> None:
     assert "Nothing was ever sealed here" in type_("ledger", "key").stderr
     assert "openssl rand -base64 32" in type_("ledger", "key", WATCHKEEPER_LEDGER_KEY="short").stderr
     assert "There is no entry yet" in type_("ledger", "verify").stdout
+
+
+def test_a_query_that_mixes_environments_is_named() -> None:
+    staging = Service(name="cart", environment="staging")
+    services = [Service(name="cart", elsewhere={"staging": staging}), staging]
+    blind, telling = SIGNALS["errors"], replace(SIGNALS["errors"], query='e{env="{environment}"}')
+    assert check.mixed(blind, services).startswith("not asked of cart staging, and for the rest all environments count")
+    assert (check.mixed(telling, services), check.mixed(blind, [Service(name="cart")])) == ("", "")

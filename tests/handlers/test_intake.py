@@ -295,7 +295,9 @@ def test_changes_and_vendors_can_be_mapped_too():
 @pytest.mark.parametrize(
     ("map_", "words"),
     [
-        (Map(fields={"key": "id", "title": "["}), "is no JMESPath"),
+        (Map(fields={"key": "id", "title": "["}), r"title: '\[' is no JMESPath: incomplete expression$"),
+        (Map(fields={"key": "id", "title": "a b"}), "is no JMESPath: unexpected token: b: parse error at column 2"),
+        (Map(fields={"key": "id", "title": ""}), "is no JMESPath: cannot be empty$"),
         (Map(fields={"key": "id"}), "name title"),
         (Map(kind="alrt", fields={}), "none of alert, change, vendor"),
         (Map(fields={"key": "id", "title": "t", "titel": "t"}), "'titel' is none of"),

@@ -10,7 +10,7 @@ from bot.policy import Asked, Group, Policy, Rota, Route, Rule, Then, Verificati
 from bot.signals import SIGNALS
 from handlers.app import oncalls
 from handlers.config import Config
-from handlers.intake import SENDERS
+from handlers.intake import SENDERS, generic
 from handlers.settings import Misconfigured, load, parse
 
 ROOT = Path(__file__).parent.parent.parent
@@ -355,6 +355,16 @@ def test_the_token_of_prometheus_is_read_and_not_shown(tmp_path: Path):
     settings = load({"WATCHKEEPER_CONFIG": str(path), "PROM": "s3cret"})
     assert settings.prometheus_token == "s3cret"
     assert "s3cret" not in repr(settings)
+
+
+def test_a_switch_or_a_number_of_yaml_is_a_word_of_a_sender():
+    """ "on" is True to YAML, before anybody of ours sees it."""
+    map_ = "{fields: {key: id, title: text, status: s}, statuses: {on: firing, off: resolved, 2: firing, 0: resolved}}"
+    part = parse(f"senders: {{boiler: {{sender: generic, map: {map_}}}}}", "c.yml").senders["boiler"].map
+    words = {word: generic.said(part.map(), word) for word in ("on", "Yes", "True", "OFF", "2", "0")}
+    assert words == dict.fromkeys(("on", "Yes", "True", "2"), "firing") | dict.fromkeys(("OFF", "0"), "resolved")
+    with pytest.raises(Misconfigured, match="'well' is none of firing, resolved"):
+        parse(f"senders: {{boiler: {{sender: generic, map: {map_.replace('on: firing', 'on: well')}}}}}", "c.yml")
 
 
 SIGNED = """

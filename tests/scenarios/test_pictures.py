@@ -26,6 +26,12 @@ def test_the_thread_of_the_card_shows_what_the_alert_is_about(story: Story) -> N
     assert (images(story), len(story.files)) == (1, 1), "each is there once"
     assert {m.get("thread_ts") for m in messages(story) if m.get("files")} == {story.incident.card}
 
+    slow = {"fingerprint": "slow", "imageURL": "https://grafana.example/render/8.png", "generatorURL": ""}
+    body["alerts"][0] |= slow | {"labels": {"alertname": "Slow", "service": "checkout", "severity": "critical"}}
+    story.hook("grafana", body)
+    story.passes(20)
+    assert (images(story), len(story.files)) == (2, 1), "what fires later brings its own"
+
     body["alerts"][0] |= {"labels": {"alertname": "B", "service": "payments", "severity": "critical"}}
     body["alerts"][0] |= {"imageURL": "https://grafana.internal/7.png", "fingerprint": "b", "generatorURL": ""}
     story.hook("grafana", body)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
+import socket
+import socketserver
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -384,6 +387,66 @@ def test_busy_counts_open_transactions(store: Store) -> None:
     store.decide(think, NOON)
     store.read(lambda tx: seen.append(store.busy))
     assert (seen, store.busy) == ([1, 1], 0)
+
+
+class Icy(socketserver.ThreadingUnixStreamServer):
+    """Stands before a server, and can freeze: the line stays, and not a byte comes through."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, folder: Path, behind: Path) -> None:
+        super().__init__(str(folder / behind.name), Line)
+        self.folder, self.behind = folder, behind
+        self.fluid = threading.Event()
+        self.fluid.set()
+
+
+class Line(socketserver.BaseRequestHandler):
+    server: Icy
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as far, suppress(OSError):
+            far.connect(str(self.server.behind))
+            ends = {self.request: far, far: self.request}
+            while True:
+                for end in select.select([*ends], [], [])[0]:
+                    said = end.recv(2**16)
+                    self.server.fluid.wait()
+                    if not said:
+                        return
+                    ends[end].sendall(said)
+
+
+@pytest.fixture
+def icy(postgres: Postgres) -> Iterator[Icy]:
+    folder = server.new_folder()
+    with Icy(folder, postgres.folder / ".s.PGSQL.5432") as running:
+        threading.Thread(target=running.serve_forever, args=[0.01]).start()
+        yield running
+        running.fluid.set()
+        running.shutdown()
+    server.remove(folder)
+
+
+def test_a_server_that_lives_and_does_not_answer_is_given_up(icy: Icy, postgres: Postgres, opened: Open) -> None:
+    """Senders are told to come again, and nothing that was accepted is lost. It goes on with the next answer."""
+    url = postgres.lend()
+    store = opened(url.replace(str(postgres.folder), str(icy.folder)), patience=timedelta(milliseconds=100))
+    note(store, "before")
+
+    def freezes(tx: Tx, now: datetime) -> Decision:
+        icy.fluid.clear()
+        return Decision(note=(entry("lost"),))
+
+    with pytest.raises(Busy, match=r"the server has not answered for 0.33 s"):
+        store.decide(freezes, NOON)
+    icy.fluid.set()
+    note(store, "after")
+    assert saved(store) == ["after", "before"]
+    assert store.busy == 0
+    store.close()
+    postgres.take_back()
 
 
 def test_a_server_that_went_away_without_a_word_is_given_up_after_seconds(postgres: Postgres) -> None:

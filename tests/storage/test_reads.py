@@ -364,6 +364,14 @@ def test_of_the_alerts_that_fire_some_are_read_and_all_are_counted(store: Store)
     assert ([one.key for one in some], count, services) == (["a4", "a3"], 5, 1)
 
 
+def test_alerts_with_a_picture_are_read_whether_they_fire_or_not(store: Store) -> None:
+    fired = [
+        alert(f"a{n}", incident="INC-7", starts_at=later(n), firing=n > 0, image=f"https://x/{n}") for n in range(3)
+    ]
+    keep(store, alert("none", incident="INC-7"), alert("other", incident="INC-8", image="https://x/9"), *fired)
+    assert [one.key for one in store.read(lambda tx: tx.pictured("INC-7", 2))] == ["a0", "a1"]
+
+
 def test_silences_stand_until_they_end(store: Store) -> None:
     planned = replace(SILENCE, id="SIL-2", starts_at=later(30))
     keep(store, SILENCE, planned, replace(SILENCE, id="SIL-3", ended_at=NOON), replace(SILENCE, id="SIL-4", until=NOON))

@@ -148,6 +148,29 @@ def test_begin_and_end_of_a_deploy_that_are_stored_together_keep_the_beginning(d
     assert (change.status, change.at) == ("succeeded", NOON)
 
 
+def test_a_deploy_of_the_year_2999_is_of_now_and_its_end_is_heard_all_the_same(door: Door) -> None:
+    with capture_logs() as logs:
+        door.post("deploys", DEPLOY | {"at": "2999-01-01T00:00:00Z"})
+        door.time = NOON + timedelta(minutes=1)
+        door.post("deploys", DEPLOY | {"status": "succeeded", "at": door.time.isoformat()})
+    (change,) = door.changes
+    assert (change.at, change.status) == (NOON, "succeeded")
+    assert change.title == "dated 2999-01-01 00:00 UTC by deploys, taken for now"
+    assert [line["source"] for line in logs if "later than now" in line["event"]] == ["deploys"]
+    (shown,) = door.post("deploys?dry_run=1", DEPLOY | {"at": "2999-01-01T00:00:00Z"}).json()
+    assert shown["at"] == "2026-03-05T12:01:00.000Z"
+
+
+def test_an_alert_of_the_year_2999_fires_once(door: Door) -> None:
+    """Taken for a time of its own with each repeat, it would be a new episode every minute."""
+    fires = {"status": "firing", "labels": {"alertname": "A", "service": "s"}, "startsAt": "2999-01-01T00:00:00Z"}
+    for minute in range(3):
+        door.time = NOON + timedelta(minutes=minute)
+        door.post("alertmanager", {"alerts": [fires]})
+    (alert,) = door.store.read(lambda tx: tx.alerts(""))
+    assert (alert.starts_at, alert.count) == (NOON, 3)
+
+
 def test_ids_are_forgotten_after_a_while(door: Door) -> None:
     door.post("ci", DEPLOY, x_request="1")
     door.store.prune(NOON + timedelta(seconds=1))
@@ -247,6 +270,47 @@ def test_each_sender_gets_the_status_that_makes_it_do_the_right_thing(door: Door
     assert door.post("ci", b"{").status_code == 202  # it would switch the hook off
 
 
+def test_of_a_batch_the_good_is_stored_and_the_odd_kept_for_a_replay(door: Door) -> None:
+    fires = {"labels": {"alertname": "A", "service": "s"}, "startsAt": NOON.isoformat()}
+    for status in ("firing", "firing"):  # a sender that would try again until all of it is taken
+        body = json.dumps({"groupKey": "g", "alerts": [{"status": status, **fires}, 7]}).encode()
+        answer = door.post("alertmanager", gzip.compress(body), content_encoding="gzip")
+        assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert [alert.count for alert in door.store.read(lambda tx: tx.alerts(""))] == [2]
+    (kept,) = door.api("/api/unparsed")
+    assert (kept["count"], kept["reason"]) == (
+        2,
+        "1 of 2 could not be read; alerts.1: this is not an alert: write an object, {…}",
+    )
+    assert f"1 fact stored, but {kept['reason']}. What could not be read is kept: " in answer.json()["detail"]
+    assert kept["id"] in answer.json()["detail"]
+    shown = door.api(f"/api/unparsed/{kept['id']}")
+    assert json.loads(shown["body"]) == {"groupKey": "g", "alerts": [7]}
+    assert "content-encoding" not in shown["headers"]
+    assert "write an object" in door.api(f"/api/unparsed/{kept['id']}/replay", "POST")["text"]
+
+
+def test_who_reads_the_answer_is_refused_though_the_good_is_stored(door: Door) -> None:
+    """A pipeline's job should fail; Prometheus logs it and asks nobody again."""
+    answer = door.post("deploys", [DEPLOY, DEPLOY | {"service": ""}])
+    assert (answer.status_code, [change.service for change in door.changes]) == (400, ["checkout"])
+    assert "item 2: this is not a deploy event: service: name the service" in answer.json()["detail"]
+    (kept,) = door.api("/api/unparsed")
+    assert kept["source"] == "deploys"
+
+
+def test_a_batch_in_a_dry_run_shows_what_was_odd(door: Door) -> None:
+    (deploy, odd) = door.post("deploys?dry_run=1", [DEPLOY, 7]).json()
+    assert (deploy["kind"], odd["kind"], odd["reason"][:26]) == ("change", "unparsed", "1 of 2 could not be read; ")
+    assert (door.changes, door.api("/api/unparsed")) == ((), [])
+
+
+def test_the_same_odd_item_of_two_at_once_is_kept_once(door: Door) -> None:
+    batch = hearing.understand(door.sources["deploys"], Delivery(body=json.dumps([DEPLOY, 7]).encode(), now=NOON))
+    hearing.receive(door.world, [batch, batch])
+    assert len(door.api("/api/unparsed")) == 1
+
+
 def test_the_same_bytes_again_are_counted_and_not_kept_twice(door: Door) -> None:
     for minutes in (0, 5):
         door.time = NOON + timedelta(minutes=minutes)
@@ -327,8 +391,9 @@ def test_too_much_is_asked_to_come_again_and_nothing_accepted_is_lost(door: Door
 
 def test_a_put_is_taken_like_a_post(door: Door) -> None:
     """Grafana's contact point has both."""
-    answer = door.http.put("/hooks/deploys", json=DEPLOY, headers={"authorization": f"Bearer {SECRET}"})
-    assert answer.status_code == 202, answer.text
+    for query in ("", "?from=grafana"):
+        answer = door.http.put(f"/hooks/deploys{query}", json=DEPLOY, headers={"authorization": f"Bearer {SECRET}"})
+        assert answer.status_code == 202, answer.text
 
 
 def test_a_stranger_uses_up_nobodys_share(door: Door) -> None:
@@ -379,6 +444,9 @@ def test_prometheus_finds_an_alertmanager_only_where_it_is_asked_for(door: Door)
     assert door.http.post("/api/v2/alerts", json=alerts, headers=bearer).status_code == 200
     assert [alert.firing for alert in door.store.read(lambda tx: tx.alerts(""))] == [True]
     assert door.http.post("/api/v2/alerts", json={}, headers=bearer).status_code == 400
+    mixed = [{"labels": {"alertname": "B"}}, {"labels": {}}, 7]
+    assert door.http.post("/api/v2/alerts", json=mixed, headers=bearer).status_code == 400
+    assert len(door.store.read(lambda tx: tx.alerts(""))) == 2, "Alertmanager keeps the valid ones, too"
 
 
 # ---------------------------------------------------------------- as PagerDuty
