@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -453,7 +454,17 @@ def cast(clusters: Mapping[str, Access], prometheus: str) -> Cast:
         measured = providers.load("prometheus", providers.METRICS)(prometheus)
         by_version = providers.load("errors by version", providers.METRICS)(measured, ERRORS_BY_VERSION)
         around = providers.load("neighbourhood", providers.AROUND).connect(clusters, GitOpsPart().argo_namespace)
-        return Cast(rollouts={"argo": acting}, pods=pods, metrics=measured, by_version=by_version, neighbourhood=around)
+        lines = ExitStack()
+        for one in (acting, pods, measured, around):
+            lines.callback(one.close)
+        return Cast(
+            rollouts={"argo": acting},
+            pods=pods,
+            metrics=measured,
+            by_version=by_version,
+            neighbourhood=around,
+            close=lines.close,
+        )
     except providers.Missing as error:
         raise ProviderError("Drills", str(error), permanent=True) from None
 

@@ -286,6 +286,7 @@ class Cast:
     metrics: Metrics
     by_version: ByVersion
     neighbourhood: Neighbourhood
+    close: Callable[[], None]  # of the connections to the stage
 
 
 class Stages(Protocol):

@@ -34,6 +34,7 @@ class HereStages(Stages):
         if incident not in self.served:
             self.worlds[incident] = build(self.clock)
             self.served[incident] = serve(staged(self.worlds[incident]))
+            self.addresses[incident] = self.served[incident].url
         return self.served[incident].url
 
     def holds(self, incident: str) -> bool:
@@ -48,6 +49,7 @@ class HereStages(Stages):
         return Elsewhere(cast)
 
     def end(self, incident: str) -> None:
+        super().end(incident)
         if incident in self.served:
             self.served.pop(incident).close()
             self.worlds.pop(incident).cluster.close()

@@ -51,6 +51,10 @@ class Neighbourhood:
         }
         return cls(found, argo_namespace)
 
+    def close(self) -> None:
+        for cluster in self.clusters.values():
+            cluster.close()
+
     def examine(self, target: Target, rollout: Rollout) -> Rollout:
         """The rollout with all that a closer look shows. Never raises: what could not be seen is in `unexamined`."""
         cluster = self.clusters.get(target.cluster)

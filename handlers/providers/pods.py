@@ -39,6 +39,10 @@ class Pods:
             }
         )
 
+    def close(self) -> None:
+        for cluster in self.clusters.values():
+            cluster.close()
+
     def instances(self, target: Target, verification: Verification, revision: str) -> Instances:
         """Pods of another revision than `revision` are called older. Raises ProviderError."""
         seen = self._look(target)

@@ -96,7 +96,7 @@ class Stages:
             process, address = self.running.pop(incident, None), self.addresses.pop(incident, "")
             cast = self.casts.pop(address, None)
         if cast is not None:
-            cast.metrics.close()
+            cast.close()
         if process is not None:
             _let_go(process)
 

@@ -75,6 +75,10 @@ class Workloads(ABC, Generic[S]):
             }
         )
 
+    def close(self) -> None:
+        for cluster in self.clusters.values():
+            cluster.close()
+
     def get(self, target: Target, service: str, environment: str) -> Rollout:
         """Raises ProviderError."""
         return self._understand(self._seen(target), target, service, environment)
