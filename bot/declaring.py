@@ -22,7 +22,7 @@ OTHER = "other"  # the form's word for a service that it does not list
 FLAG = re.compile(r"(?<!\S)(?:--|[—–])(new|private)(?!\S)", re.IGNORECASE)  # some keyboards make one dash of two
 # "sev2", "SEV-2", "sev 2", "severity: 2", "P1", "(sev2)", "--sev=2". P6 to P9, p50 and p99 are other words.
 SEVERITY = re.compile(
-    r"(?<![\w.-])(?:--|[—–])?(?:(?:sev|severity)[\s:=#-]{0,2}(\d+)|p-?([0-5]))(?![\w-]|\.\d)", re.IGNORECASE
+    r"(?<![\w.-])(?:--|[—–])?(?:(?:sev|severity)[\s:=#-]{0,2}(\d{1,4})|p-?([0-5]))(?![\w-]|\.\d)", re.IGNORECASE
 )
 EMPTIED = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}")
 EDGES = " \t\n,;:·–—-"

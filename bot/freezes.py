@@ -125,6 +125,9 @@ def _known(word: str, known: Sequence[str], what: str, before: str) -> str:
         return lower[word.lower()]
     if not word:
         raise Refused(f"Say which {what}. Nothing was changed.", instead=USAGE)
+    if durations.parse(word):
+        line = f"/rollout freeze {before}--for {word} --why REASON"
+        raise Refused(f"How long stands behind {code('--for')}. Nothing was changed.", instead=line)
     close = nearest(word.lower(), list(lower))
     instead = f"/rollout freeze {before}{lower[close]} --for 2h --why REASON" if close else USAGE
     raise Refused(f"I know no {what} {code(word, 60)}. Nothing was changed.", instead=instead)

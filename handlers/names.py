@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot import names
 from bot.errors import NotYet, ProviderError, Refused
 from bot.model import Incident
+from bot.outages import SLACK
 from handlers.world import World
 
 
@@ -27,7 +28,8 @@ def must_be_people(world: World, words: str, instead: str) -> None:
 def near(world: World, incident: Incident) -> dict[str, str]:
     """Who is likely meant by a name: those in the channel, and those in the configuration."""
     listed = {who: contact.name for who, contact in world.policy.people.items() if contact.name}
-    if not incident.channel:
+    reach = world.read(lambda tx: tx.reach(SLACK))
+    if not incident.channel or (reach is not None and reach.away):  # whoever calls for help must not wait for it
         return listed
     try:
         return listed | world.chat.names(world.chat.inside(incident.channel))

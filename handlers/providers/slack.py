@@ -325,7 +325,8 @@ class SlackChat:
         return str(next(filter(None, known), user))
 
     def is_me(self, user: str) -> bool:
-        return user == self.me.user
+        """As far as it is known who we are: nobody waits for Slack to learn it."""
+        return self.identity is not None and user == self.identity.user
 
     def is_guest(self, user: str) -> bool:
         """Whether Slack lets them into a few channels only, or they belong to another organisation."""

@@ -41,6 +41,7 @@ def test_flags_may_stand_anywhere(text, title, new, private):
         ("p99 is 3 s, and P 1 is no word", "p99 is 3 s, and P 1 is no word", 3),
         ("what is severe (in Europe)?", "what is severe (in Europe)?", 3),
         ("slow for <@U0BOB|bob>", "slow for @bob", 3),
+        ("sev" + "9" * 5000, "sev" + "9" * 5000, 3),
         ("p1", UNNAMED, 1),
         ("--new", UNNAMED, 3),
         ("---", UNNAMED, 3),

@@ -52,6 +52,7 @@ def test_what_people_type(words: str, wanted: Wanted) -> None:
         ("chekout --why x", "no service"),
         ("environment prod --why x", "no environment"),
         ("environment --why x", "Say which environment"),
+        ("checkout 2h --why x", "stands behind `--for`"),
     ],
 )
 def test_what_is_refused(words: str, why: str) -> None:

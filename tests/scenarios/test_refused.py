@@ -118,7 +118,7 @@ def test_a_line_that_cannot_be_done_is_one_sentence_and_changes_nothing(hurt: St
     ("line", "instead"),
     [
         ("/incident sev INC-1", "/incident sev INC-1 2"),
-        ("/incident status INC-1 fine", "/incident status INC-1 investigating|"),
+        ("/incident status INC-1 fine", "/incident status INC-1 monitoring"),
         ("/incident role inc-1 king", "/incident role INC-1 commander|"),
         ("/incident note INC-1", "/incident note INC-1 restarted the cache"),
         ("/incident show banana", "/incident show INC-1`."),
