@@ -69,7 +69,7 @@ def run() -> None:
 @cli.command("check")
 def check_(
     alert: Annotated[str, typer.Option(help="a webhook body, or -: explain instead which route its alerts take")] = "",
-    source: Annotated[str, typer.Option(help="who sent it")] = "alertmanager",
+    source: Annotated[str, typer.Option(help="who sent it, if not Alertmanager")] = "",
     header: Headers = None,
 ) -> None:
     """Check configuration, Slack, database and every provider; say how to mend what is wrong.
@@ -77,8 +77,10 @@ def check_(
     With --alert FILE: say which route the alerts of that webhook body would take, and why, as `route` does.
     """
     if alert:
-        route(source, alert, header)
+        route(source or "alertmanager", alert, header)
         return
+    if source or header:
+        stop("--source and --header tell how --alert is read; write --alert FILE beside them. Nothing was checked.")
     rows = check.rows(configured())
     for row in rows:
         typer.echo(f"{'✓' if row.ok else '✗'} {row.what:<24} {row.said}")

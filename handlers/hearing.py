@@ -154,6 +154,8 @@ def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) 
         batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
+    if batch.odd and batch.odd.id == id:
+        raise Refused(f"It is still not understood: {batch.odd.reason}. It is kept.")
     take_in = taken_in(world, [replace(batch, source="")])  # what came long ago is no sign of life
 
     def think(tx: Tx, now: datetime) -> Decision:

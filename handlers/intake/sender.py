@@ -22,6 +22,7 @@ Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F", bound=Fact)
 
+MOST_ODD = 100  # items of one body: a million would take hours to be refused one by one
 LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
 
 
@@ -66,7 +67,7 @@ def each(
     """What `read` makes of every item, for `read` raises Malformed: what is wrong with one must not cost the others.
 
     `within`: the field of the body that holds the list; "" where the body is the list; None where it is not known, so
-    that the whole body is kept. Raises Malformed if no item can be read, Partly if only some can.
+    that the whole body is kept. Raises Malformed if no item can be read, or too many cannot; Partly if some can.
     """
     found, bad = list[F](), dict[int, str]()
     for number, item in enumerate(items):
@@ -74,6 +75,10 @@ def each(
             found += read(item)
         except Malformed as error:
             bad[number] = str(error)
+            if len(bad) > MOST_ODD:
+                raise Malformed(
+                    f"more than {MOST_ODD} of {len(items)} items could not be read, such as: {error}"
+                ) from None
     if not bad:
         return found
     why = next(iter(bad.values()))

@@ -137,6 +137,8 @@ def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) ->
         (["parse", "alertmanager", "-"], "the body is not JSON:"),
         (["say", "/incident list"], "No bot answers at 127.0.0.1:"),
         (["outbox", "--retry", "7"], "No bot answers at 127.0.0.1:"),
+        (["check", "--source", "grafana"], "write --alert FILE beside them"),
+        (["check", "--alert", "absent.json"], "absent.json cannot be read: No such file or directory."),
         (["postmortem", "INC-1"], "Run `watchkeeper migrate`."),
     ],
 )

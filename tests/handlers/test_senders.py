@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from handlers.intake import SENDERS, Delivery, Fact, Source, shown
 from handlers.intake.fields import Malformed, Partly, to_list
+from handlers.intake.sender import MOST_ODD, each
 from handlers.intake.signatures import SCHEMES, Untrusted
 from handlers.intake.source import prove
 from tests.signing import SHOWN, SIGNERS, TIMED
@@ -105,6 +106,18 @@ def test_an_odd_item_of_a_list_costs_none_of_the_others(sample: Sample) -> None:
     with pytest.raises(Malformed) as whole:
         parse(sample.delivery(caught.value.rest))
     assert not isinstance(whole.value, Partly)
+
+
+def test_a_body_of_nothing_but_odd_items_is_soon_refused() -> None:
+    asked: list[int] = []
+
+    def read(item: int) -> list[Fact]:
+        asked.append(item)
+        raise Malformed("odd")
+
+    with pytest.raises(Malformed, match="more than 100 of 9999 items could not be read, such as: odd"):
+        each(Delivery(body=b"", now=NOW), range(9999), read, "")
+    assert len(asked) == MOST_ODD + 1
 
 
 # ---------------------------------------------------------------- docs

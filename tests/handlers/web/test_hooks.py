@@ -26,7 +26,8 @@ from bot.model import Change
 from bot.policy import Policy
 from handlers import hearing
 from handlers.hearing import Batch
-from handlers.intake import SENDERS, Delivery, Sender, Source, deploys
+from handlers.intake import SENDERS, Delivery, Sender, Source, deploys, generic
+from handlers.intake.generic import Map
 from handlers.intake.sender import header, unpacked
 from handlers.together import Together
 from handlers.web import hooks, server
@@ -290,6 +291,26 @@ def test_of_a_batch_the_good_is_stored_and_the_odd_kept_for_a_replay(door: Door)
     assert "write an object" in door.api(f"/api/unparsed/{kept['id']}/replay", "POST")["text"]
 
 
+@pytest.mark.parametrize("each", ["@", "events"])
+def test_the_odd_of_a_batch_is_taken_in_once_its_words_are_known(door: Door, each: str) -> None:
+    fields = {"key": "id", "title": "id", "status": "state"}
+    items = [{"id": "a", "state": "firing"}, {"id": "b", "state": "ALARM"}]
+    door.let(generic_source(Map(each=each, fields=fields)))
+    answer = door.post("boiler", items if each == "@" else {"events": items})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    (kept,) = door.api("/api/unparsed")
+    said = door.api(f"/api/unparsed/{kept['id']}/replay", "POST")
+    assert (said["ok"], "status 'ALARM' is none of firing" in said["text"]) == (False, True)
+    door.let(generic_source(Map(each=each, fields=fields, statuses={"ALARM": "firing"})))
+    assert door.api(f"/api/unparsed/{kept['id']}/replay", "POST")["ok"]
+    assert {alert.key for alert in door.store.read(lambda tx: tx.alerts(""))} == {"boiler/a", "boiler/b"}
+    assert door.api("/api/unparsed") == []
+
+
+def generic_source(map_: Map) -> Source:
+    return Source(name="boiler", sender=generic.sender(map_, "boiler"), secrets=(SECRET,))
+
+
 def test_who_reads_the_answer_is_refused_though_the_good_is_stored(door: Door) -> None:
     """A pipeline's job should fail; Prometheus logs it and asks nobody again."""
     answer = door.post("deploys", [DEPLOY, DEPLOY | {"service": ""}])
@@ -333,6 +354,10 @@ def test_a_flood_of_nonsense_does_not_fill_the_disk(door: Door) -> None:
     assert (answer.status_code, "Too many wait already" in answer.text) == (400, True)
     assert len(door.api("/api/unparsed")) == MOST
     assert door.post("ci", b"7").status_code == 202  # that one is kept already
+    answer = door.post("deploys", [DEPLOY, 7])
+    assert "1 fact stored" in answer.text
+    assert "is not kept: too many wait already" in answer.text
+    assert len(door.changes) == 1
 
 
 def test_looking_at_what_is_kept_takes_the_token(door: Door) -> None:
