@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from sandbox.hooks import encode
+from sandbox.hooks import encode, trusted
 from sandbox.kube.replicas import short_hash
 from sandbox.kube.store import Object
 
@@ -50,7 +50,7 @@ class Webhooks:
 
 def over_http(url: str, body: bytes, timeout: float) -> tuple[int, str]:
     try:
-        with httpx.Client(timeout=timeout, trust_env=False, follow_redirects=True) as client:
+        with httpx.Client(timeout=timeout, trust_env=False, follow_redirects=True, verify=trusted()) as client:
             answer = client.post(url, content=body, headers={"content-type": "application/json"})
             return answer.status_code, answer.text
     except httpx.TransportError as error:

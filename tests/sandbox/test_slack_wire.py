@@ -33,6 +33,7 @@ from tests.sandbox.bolt import bolt, client, direct, take_the_rest
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 INCIDENTS = "C0INCIDENTS"
 LOST = (URLError, http.client.HTTPException, ConnectionError)
+PLAIN: Any = {"trust_env": False, "verify": False}  # whom to trust, where nothing is encrypted, need not be read
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_the_sdk_calls_by_form_by_json_and_with_a_query(web: WebClient, served: 
     sent = web.chat_postMessage(channel=made["id"], text="hi", blocks=[{"type": "divider"}])
     assert web.conversations_history(channel=made["id"], limit=1, inclusive=True)["messages"][0]["ts"] == sent["ts"]
     headers = {"authorization": f"Bearer {web.token}"}
-    got = httpx.get(f"{served.url}/api/users.info?user=U0DANA", headers=headers, trust_env=False)
+    got = httpx.get(f"{served.url}/api/users.info?user=U0DANA", headers=headers, **PLAIN)
     assert got.json()["user"]["name"] == "dana"
     assert got.headers["x-slack-req-id"]
     assert got.headers["content-type"] == "application/json; charset=utf-8"
@@ -106,7 +107,7 @@ def test_when_slack_is_cut_off_nobody_answers_and_nothing_is_done(
     web: WebClient, served: Served, space: Workspace
 ) -> None:
     def switch(**asked: bool) -> dict[str, Any]:
-        return dict(httpx.post(f"{served.url}/faults", json=asked, trust_env=False).json())
+        return dict(httpx.post(f"{served.url}/faults", json=asked, **PLAIN).json())
 
     assert switch(cut=True)["cut"]
     with pytest.raises(LOST):
@@ -118,13 +119,13 @@ def test_when_slack_is_cut_off_nobody_answers_and_nothing_is_done(
 
 def test_faults_can_be_asked_for_over_http(web: WebClient, served: Served) -> None:
     url = f"{served.url}/faults"
-    httpx.post(url, json={"method": "auth.*", "kind": "error", "error": "fatal_error"}, trust_env=False)
+    httpx.post(url, json={"method": "auth.*", "kind": "error", "error": "fatal_error"}, **PLAIN)
     with pytest.raises(SlackApiError, match="fatal_error"):
         web.auth_test()
-    assert httpx.post(url, json={"method": "x", "kind": "gremlins"}, trust_env=False).status_code == 400
-    httpx.post(url, json={"method": "*", "kind": "html500"}, trust_env=False)
-    assert len(httpx.get(url, trust_env=False).json()["faults"]) == 1
-    httpx.delete(url, trust_env=False)
+    assert httpx.post(url, json={"method": "x", "kind": "gremlins"}, **PLAIN).status_code == 400
+    httpx.post(url, json={"method": "*", "kind": "html500"}, **PLAIN)
+    assert len(httpx.get(url, **PLAIN).json()["faults"]) == 1
+    httpx.delete(url, **PLAIN)
     assert web.auth_test()["ok"]
 
 
@@ -149,14 +150,14 @@ def test_a_hanging_call_ends_when_the_fault_is_taken_away(web: WebClient, space:
 def test_a_file_goes_up_in_three_steps_and_comes_down(web: WebClient, served: Served, space: Workspace) -> None:
     web.files_upload_v2(channel=INCIDENTS, filename="INC-1.md", title="Postmortem", content="# Why\n<script>")
     shown = space.messages(INCIDENTS)[0]["files"][0]
-    got = httpx.get(shown["url_private_download"], trust_env=False)
+    got = httpx.get(shown["url_private_download"], **PLAIN)
     assert got.text == "# Why\n<script>"
     assert got.headers["content-type"].startswith("text/markdown")
-    assert httpx.get(f"{served.url}/files/F9999/x", trust_env=False).status_code == 404
+    assert httpx.get(f"{served.url}/files/F9999/x", **PLAIN).status_code == 404
 
 
 def test_a_response_url_says_why_it_does_not_work(served: Served) -> None:
-    gone = httpx.post(f"{served.url}/respond/nonsense", json={"text": "x"}, trust_env=False)
+    gone = httpx.post(f"{served.url}/respond/nonsense", json={"text": "x"}, **PLAIN)
     assert (gone.status_code, gone.text) == (404, "invalid_url")
 
 
@@ -246,7 +247,7 @@ def test_a_ticket_lets_one_socket_in(space: Workspace, served: Served) -> None:
 
     def knock() -> int:
         address = url.replace("ws://", "http://")
-        with httpx.Client(trust_env=False) as http, http.stream("GET", address, headers=upgrade) as answer:
+        with httpx.Client(**PLAIN) as http, http.stream("GET", address, headers=upgrade) as answer:
             return answer.status_code
 
     assert [knock(), knock()] == [101, 403]
@@ -293,7 +294,7 @@ def test_a_wrong_signature_is_not_taken(space: Workspace, served: Served) -> Non
 
 def test_one_port_serves_the_whole_world() -> None:
     world = Sandbox.build(FrozenClock(NOON))
-    with serve(application(world)) as running, httpx.Client(base_url=running.url, trust_env=False) as http:
+    with serve(application(world)) as running, httpx.Client(base_url=running.url, **PLAIN) as http:
         paths = (
             "/",
             "/panel/state",
