@@ -65,6 +65,9 @@ class Room:
     def direct(self, user: str) -> str:
         return f"D{user}"
 
+    def is_me(self, user: str) -> bool:
+        return False
+
     def pin(self, channel: str, ts: str) -> None: ...
 
     def bookmark(self, channel: str, title: str, link: str) -> None: ...
