@@ -276,7 +276,7 @@ def signing(store: Store) -> sealing.Signer:
 
 
 def pinned(file: str) -> list[Pin]:
-    return ledger.pins_in("standard input" if file == "-" else file, text_of(file))
+    return ledger.read_pins("standard input" if file == "-" else file, text_of(file))
 
 
 def text_of(file: str) -> str:

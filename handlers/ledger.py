@@ -192,7 +192,7 @@ def _leaves(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             raise Unreadable(f"{ENTRIES} has a line that is no entry: {leaf[:60]!r}") from None
 
 
-def pins_in(where: str, text: str) -> list[Pin]:
+def read_pins(where: str, text: str) -> list[Pin]:
     """Raises Unreadable where there is none in it."""
     found = [Pin(where=where, note=note) for note in notes_in(text)]
     if not found:

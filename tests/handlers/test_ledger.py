@@ -76,7 +76,7 @@ class Log:
                 connection.execute(text(statement))
 
     def verify(self, *pins: str) -> Audit:
-        found = [pin for number, note in enumerate(pins) for pin in ledger.pins_in(f"pin {number}", note)]
+        found = [pin for number, note in enumerate(pins) for pin in ledger.read_pins(f"pin {number}", note)]
         return self.store.read(lambda tx: ledger.verified(tx, [self.key], found))
 
     def receipt(self, *seqs: int) -> str:
@@ -244,7 +244,7 @@ def test_another_key_goes_on_only_where_the_former_is_named(sealed: Log, capsys:
     assert first_wrong(sealed.verify()).endswith("checkpoint 1, 2, 3.")  # by the new key alone
     assert sealed.store.read(lambda tx: ledger.verified(tx, sealed.signer.keys, ())).good
     foreign = str(Signer("elsewhere", SECRET).sign(next(notes_in(before))))
-    pins = ledger.pins_in("mail", foreign)
+    pins = ledger.read_pins("mail", foreign)
     assert "not signed by a key known here" in first_wrong(
         sealed.store.read(lambda tx: ledger.verified(tx, sealed.signer.keys, pins))
     )
@@ -322,7 +322,7 @@ def test_of_the_checkpoints_that_wait_the_newest_is_posted(log: Log) -> None:
 def test_a_receipt_proves_its_lines_without_the_database(sealed: Log) -> None:
     sealed.note(1)
     made = sealed.receipt(3, 200, 300, 301)
-    checked = receipts.check(made, [sealed.key], ledger.pins_in("Slack", sealed.seal()), verify)
+    checked = receipts.check(made, [sealed.key], ledger.read_pins("Slack", sealed.seal()), verify)
     assert checked.good
     assert checked.lines[0] == f"✓ 3 entries of INC-7 as they were signed by {sealed.key.short}."  # 301 is not sealed
     assert checked.lines[2] == "     200  2026-03-05T12:00:00Z  v200 is rolled back – ü"
@@ -380,7 +380,7 @@ def test_what_a_proof_rests_on_is_looked_at_as_well(sealed: Log, tampered: str) 
 def test_an_export_is_verified_without_the_database(sealed: Log, tmp_path: Path) -> None:
     early = sealed.seal()
     assert sealed.store.read(lambda tx: ledger.exported(tx, sealed.key, tmp_path)) == 300
-    audit = ledger.verified_export(tmp_path, [], ledger.pins_in("pin", early))
+    audit = ledger.verified_export(tmp_path, [], ledger.read_pins("pin", early))
     assert (audit.good, audit.entries, len(audit.pins)) == (True, 300, 1)
     kept = (tmp_path / ledger.ENTRIES).read_text()
     (tmp_path / ledger.ENTRIES).write_text(kept.replace('"seq":20,', '"seq":20 ,'))  # one byte
