@@ -79,9 +79,8 @@ def taken_in(world: World, batches: Sequence[Batch]) -> Think:
         beat = heartbeats.heard(world, tx, now, sources, [fact for fact in facts if isinstance(fact, Alert)])
         decision = _think(world, tx, now, [*facts, *beat.alerts])
         missing = sum((hearing.missing(batch.source, batch.left_out, decision, now) for batch in batches), Decision())
-        odd = {batch.odd.id: batch.odd for batch in batches if batch.odd}
-        kept = sum((_kept(tx, one, now) for one in odd.values()), Decision())
-        return hearing.unheard(ids, known, now) + beat.decision + decision + missing + kept
+        odd = sum((_kept(tx, batch.odd, now) for batch in batches if batch.odd), Decision())
+        return hearing.unheard(ids, known, now) + beat.decision + decision + missing + odd
 
     return think
 
