@@ -102,7 +102,7 @@ def publishes(page: Page, words: str) -> None:
         page.keyboard.press("Tab")
     expect(modal.get_by_label("Phase")).to_be_focused()
     page.keyboard.type("Mitigating")
-    for _ in range(3):  # the next update, Close, and the button
+    for _ in range(4):  # the next update, the status page, Close, and the button
         page.keyboard.press("Tab")
     expect(page.get_by_test_id("modal-submit")).to_be_focused()
     page.keyboard.press("Enter")

@@ -289,7 +289,7 @@ def test_the_ledger_is_verified_and_a_change_is_named(type_: Type, tmp_path: Pat
     assert "3 entries are in out" in type_("ledger", "export", "out").stdout
     assert type_("ledger", "verify", "--from", "out").exit_code == 0
 
-    with sealed.engine.begin() as connection:
+    with sealed.transactions.writing() as connection:
         connection.execute(text("DROP TRIGGER entry_never_changes"))
         connection.execute(text("UPDATE entry SET text = 'nicer' WHERE seq = 2"))
     changed = type_("ledger", "verify")

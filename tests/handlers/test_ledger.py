@@ -71,7 +71,7 @@ class Log:
 
     def tamper(self, *statements: str) -> None:
         """As somebody who owns the database."""
-        with self.store.engine.begin() as connection:
+        with self.store.transactions.writing() as connection:
             for statement in (*ASLEEP[self.store.engine.dialect.name], *statements):
                 connection.execute(text(statement))
 

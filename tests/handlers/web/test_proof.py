@@ -71,7 +71,7 @@ def test_the_page_says_what_is_proved_and_what_is_newer(desk: Desk) -> None:
 def test_a_line_that_was_changed_is_not_proved(desk: Desk) -> None:
     desk.sign_in()
     ledger.seal(desk.world)
-    with desk.store.engine.begin() as connection:
+    with desk.store.transactions.writing() as connection:
         connection.execute(text("DROP TRIGGER entry_never_changes"))
         connection.execute(text("UPDATE entry SET text = 'nicer' WHERE seq = 2"))
     said = proof(desk)
