@@ -599,7 +599,9 @@ def serve(settings: Settings, door: socket.socket) -> None:
     gc.freeze()  # what was wired lives as long as the process; to look through it takes a tenth of a second each time
     log.info("listening", address=f"http://{host}:{port}", configuration=where(settings))
     web = uvicorn.Server(
-        uvicorn.Config(bot.web, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10)
+        uvicorn.Config(
+            bot.web, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10, ws="none"
+        )
     )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)  # uvicorn raises it again when it has ended; what follows must still run

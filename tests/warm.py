@@ -16,8 +16,9 @@ from pathlib import Path
 from handlers.cli import main
 
 METHOD = get_context("forkserver")
-# The last three it would load itself, once it has read its configuration.
-METHOD.set_forkserver_preload(["handlers.cli", "tests.warm", "handlers.providers.argo", "psycopg", "storage.migrating"])
+# What it would load itself, once it has read its configuration and begins to serve.
+LATER = ("handlers.providers.argo", "psycopg", "storage.migrating", "pydantic.v1", "uvicorn.loops.uvloop")
+METHOD.set_forkserver_preload(["handlers.cli", "tests.warm", *LATER, "uvicorn.protocols.http.httptools_impl"])
 
 
 class Warm:
