@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.commands import Ask, incident_id
 from bot.consent import in_words, who_may
 from bot.errors import Refused
+from bot.incidents import bare
 from bot.model import Assignment, Phase
 from bot.policy import Policy, Service
 from bot.positions import EVERYBODY
@@ -59,7 +60,7 @@ def of(ask: Ask) -> Act | None:
 def _phase(words: str) -> str:
     """The first word, or that behind the incident."""
     first, *more = words.lower().split() or [""]
-    return next(iter(more), "") if incident_id(first) and not first.isdigit() else first
+    return bare(next(iter(more), "") if incident_id(first) and not first.isdigit() else first)
 
 
 def is_open(act: Act, policy: Policy) -> bool:

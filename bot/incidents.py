@@ -307,9 +307,14 @@ def set_phase(
     )
 
 
+def bare(word: str) -> str:
+    """`Resolved:` is resolved."""
+    return word.strip(",.:;").lower()
+
+
 def parse_phase(word: str, why: str = "", verb: str = "status") -> Phase:
     """Raises Refused with the line that was probably meant; `why` are the words behind it."""
-    said = word.strip(",.:;").lower()
+    said = bare(word)
     if said in set(Phase):
         return Phase(said)
     close = Phase.RESOLVED if said in OVER else nearest(said, list(Phase), 0.75)

@@ -309,7 +309,7 @@ def ledger_receipt(of: Annotated[str, typer.Argument(metavar="INC-n|NUMBER")]) -
 
     try:
         typer.echo(with_store(prove), nl=False)
-    except Unproven as why:
+    except (Unproven, Unreadable) as why:
         stop(f"There is no proof to give: {why}.")
 
 

@@ -170,9 +170,9 @@ def postmortem(world: World, id: str) -> Postmortem | None:
 
 
 def receipt(world: World, id: str) -> str | None:
-    """Its lines with their proofs; None where there is no such incident, no ledger, or nothing that is sealed yet.
+    """Its lines with their proofs; None where there is no such incident, or no ledger.
 
-    Raises Unproven where they are not what they were.
+    Raises Unproven where nothing of it is sealed yet, or where it is not what it was; Unreadable where a checkpoint is.
     """
     signer = world.signer
     if signer is None:

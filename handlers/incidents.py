@@ -364,7 +364,7 @@ def form(world: World, ask: Ask, verb: str, words: str) -> Modal | None:
     if not ask.trigger:
         return None
     incident, rest = world.read(lambda tx: find(tx, ask, words))
-    if (verb == "resolve" and not rest) or (verb, rest.lower()) == ("status", Phase.RESOLVED):
+    if (verb == "resolve" and not rest) or (verb, incidents.bare(rest)) == ("status", Phase.RESOLVED):
         incidents.must_be_open(incident)
         here, now = (incident.service, incident.environment), world.now()
         return cards.resolve_modal(incident, world.read(lambda tx: targets.doubts(world, tx, *here, now)))

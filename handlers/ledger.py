@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 from prometheus_client import Gauge
@@ -50,7 +52,9 @@ def seal(world: World) -> None:
         return
     before, draft = found
     note, channel = signer.sign(draft.note(signer.name)), world.policy.ledger_channel
-    world.decide(lambda tx, now: ledger.sealed(tx.ledger.newest(), before, draft, note, channel, now))
+    made = world.decide(lambda tx, now: ledger.sealed(tx.ledger.newest(), before, draft, note, channel, now))
+    if made.save:
+        signer.remember(note)
 
 
 def drafted(tx: Tx, signer: Signer, now: datetime) -> tuple[Checkpoint | None, Draft] | None:
@@ -155,16 +159,23 @@ def verified(tx: Tx, keys: Collection[Key], pins: Collection[Pin]) -> Audit:
 
 def exported(tx: Tx, key: Key, folder: Path) -> int:
     """Everything that `verified_export` needs. How many entries those are. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     count = 0
-    with (folder / ENTRIES).open("wb") as file:
+    with _ours(folder / ENTRIES) as file:
         for entry in tx.ledger.entries():
             file.write(ledger.leaf(entry) + b"\n")
             count += 1
-    made = [json.dumps({**asdict(one), "at": one.at.isoformat()}) + "\n" for one in tx.ledger.checkpoints()]
-    (folder / CHECKPOINTS).write_text("".join(made), encoding="utf-8")
-    (folder / KEY).write_text(f"{key}\n", encoding="utf-8")
+    with _ours(folder / CHECKPOINTS) as file:
+        for one in tx.ledger.checkpoints():
+            file.write(json.dumps({**asdict(one), "at": one.at.isoformat()}).encode() + b"\n")
+    with _ours(folder / KEY) as file:
+        file.write(f"{key}\n".encode())
     return count
+
+
+def _ours(path: Path) -> BinaryIO:
+    """A new file that nobody else on this machine may read: private incidents are in it, too."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def verified_export(folder: Path, keys: Collection[Key], pins: Collection[Pin]) -> Audit:

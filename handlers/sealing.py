@@ -39,7 +39,7 @@ def verify(public: bytes, text: bytes, signature: bytes) -> bool:
 class Signer:
     """`name` is what the log is called, in every checkpoint and in the key. `former`: keys that signed before this one.
 
-    `signed` is the last that this process signed: whoever removes it from the database is noticed until a restart.
+    `signed` is the last of this process that was kept: whoever removes it from the database is noticed until a restart.
     """
 
     name: str
@@ -57,9 +57,11 @@ class Signer:
 
     def sign(self, note: Note) -> Note:
         raw = ed25519().sign(self.secret, note.text.encode())
-        made = replace(note, signatures=(Signature(name=self.name, id=self.key.id, raw=raw),))
-        self.signed[:] = [made]
-        return made
+        return replace(note, signatures=(Signature(name=self.name, id=self.key.id, raw=raw),))
+
+    def remember(self, note: Note) -> None:
+        """Once it stands: what could not be committed, or was signed a moment too late, is not to be missed."""
+        self.signed[:] = [note]
 
     def must_follow(self, before: Checkpoint | None) -> None:
         """Raises Unproven where the newest checkpoint in the database cannot be the one to go on from."""

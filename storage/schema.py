@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
@@ -17,12 +21,26 @@ LOCK = 727_368_001  # of PostgreSQL's advisory locks; any number that nothing el
 
 def migrate(connection: Connection) -> None:
     """All in the caller's transaction. Raises ValueError for a database of a newer version."""
-    if is_postgresql(connection):
-        for limit in ("lock_timeout", "statement_timeout"):  # another replica, or a large table, may be long about it
+    with _unhurried(connection):
+        if not is_current(connection):
+            importlib.import_module("storage.migrating").upgrade(connection)
+
+
+@contextmanager
+def _unhurried(connection: Connection) -> Iterator[None]:
+    """Another replica, or a large table, may be long about it: neither the server nor we give up."""
+    if not is_postgresql(connection):
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    before, driver.seconds = driver.seconds, math.inf
+    try:
+        for limit in ("lock_timeout", "statement_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    if not is_current(connection):
-        importlib.import_module("storage.migrating").upgrade(connection)
+        yield
+    finally:
+        driver.seconds = before
 
 
 def is_current(connection: Connection) -> bool:

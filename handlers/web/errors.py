@@ -63,7 +63,7 @@ def unclear(request: Request, error: Exception) -> Response:
 
 def busy(request: Request, error: Exception) -> Response:
     """503 makes every sender try again; nothing is lost."""
-    log.warning("could not store a delivery", path=request.url.path, error=str(error))
+    log.warning("could not store a delivery", path=path_of(request), error=str(error))
     words = "Nothing was stored: the database does not answer. The log says more; try again."
     shown = "The database does not answer. Nothing was changed; please try again in a moment."
     return answer(request, 503, words, shown, {"Retry-After": "5"})
@@ -71,8 +71,14 @@ def busy(request: Request, error: Exception) -> Response:
 
 def bug(request: Request, error: Exception) -> Response:
     reference = secrets.token_hex(4)
-    log.error("request failed", path=request.url.path, reference=reference, exc_info=error)
+    log.error("request failed", path=path_of(request), reference=reference, exc_info=error)
     return answer(request, 500, f"That is a bug in Watchkeeper. Reference {reference}; it is in the log.")
+
+
+def path_of(request: Request) -> str:
+    """For the log: without the token that some senders have in the address."""
+    token = request.path_params.get("token")
+    return request.url.path.replace(str(token), "…") if token else request.url.path
 
 
 def answer(

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
+from bot.checkpoints import Unreadable
 from bot.commands import incident_id
 from bot.errors import NotYet, ProviderError
 from bot.merkle import Unproven
@@ -100,7 +101,7 @@ def router(world: World, entrance: Entrance) -> APIRouter:
         name = incident_id(id) or ""
         try:
             made = need(dossiers.receipt(world, name))
-        except Unproven as why:
+        except (Unproven, Unreadable) as why:
             raise HTTPException(409, f"There is no proof to give: {why}.") from None
         attached = {"content-disposition": f'attachment; filename="{name}-receipt.json"'}
         return Response(made, media_type="application/json", headers=HEADERS | attached)

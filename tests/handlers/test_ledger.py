@@ -22,7 +22,7 @@ from bot.policy import Policy
 from handlers import ledger, outbox
 from handlers.sealing import BadKey, Signer, known, signer, verify
 from handlers.world import Channel, World
-from storage.store import Store, Tx
+from storage.store import Busy, Store, Tx
 from tests.databases import memory_store
 from tests.values import NOON, minutes
 
@@ -274,6 +274,24 @@ def test_what_was_signed_last_is_not_forgotten(sealed: Log, capsys: pytest.Captu
     sealed.tamper(f"INSERT INTO checkpoint VALUES (1, 320, '{encoded(bytes(32))}', '{forged}', '2026-03-05 12:00:00')")
     assert sealed.seal(5) == forged
     assert "checkpoint 1 is not signed by" in capsys.readouterr().out
+
+
+def test_what_could_not_be_committed_is_not_missed(sealed: Log) -> None:
+    """The database is away for a moment, just as a checkpoint is to be kept."""
+
+    class Away:
+        read = sealed.store.read
+
+        def decide(self, *args: Any, **kwargs: Any) -> Any:
+            raise Busy("away")
+
+    sealed.note(1)
+    store: Any = Away()
+    there, sealed.world = sealed.world, replace(sealed.world, store=store)
+    with pytest.raises(Busy):
+        sealed.seal(4)
+    sealed.world = there
+    assert sealed.seal(5).splitlines()[1] == "301"
 
 
 def test_of_two_replicas_one_signs(sealed: Log) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.decision import Decision, OpenChannel
 from bot.errors import Refused
+from storage import schema
 from storage.engine import connect
 from storage.store import Busy, Store, Tx
 from tests.databases import Databases, Postgres
@@ -427,6 +428,22 @@ def icy(postgres: Postgres) -> Iterator[Icy]:
         running.fluid.set()
         running.shutdown()
     server.remove(folder)
+
+
+def test_a_migration_is_waited_for_as_long_as_another_takes(postgres: Postgres, opened: Open) -> None:
+    """Longer than anything else may take: 0.33 s here."""
+    url = postgres.make_empty()
+    store = opened(url, patience=timedelta(milliseconds=100))
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [schema.LOCK])
+        waits = threading.Thread(target=store.migrate)
+        waits.start()
+        other.execute("SELECT pg_sleep(0.5)")
+        other.execute("SELECT pg_advisory_unlock(%s)", [schema.LOCK])
+        waits.join(30)
+    assert store.is_current()
+    store.close()
+    postgres.take_back()
 
 
 def test_a_server_that_lives_and_does_not_answer_is_given_up(icy: Icy, postgres: Postgres, opened: Open) -> None:

@@ -32,7 +32,7 @@ from handlers.intake.sender import header, unpacked
 from handlers.together import Together
 from handlers.web import hooks, server
 from handlers.world import World
-from storage.store import Store
+from storage.store import Busy, Store
 from tests.databases import memory_store
 from tests.signing import SIGNERS
 from tests.values import NOON
@@ -431,6 +431,22 @@ def test_a_stranger_uses_up_nobodys_share(door: Door) -> None:
 def test_a_source_may_be_kept_small(door: Door) -> None:
     door.let(Source(name="deploys", sender=SENDERS["deploys"], secrets=(SECRET,), largest=100))
     assert door.post("deploys", DEPLOY | {"title": "x" * 100}).status_code == 413
+
+
+def test_no_token_is_logged_where_nothing_can_be_kept(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """Some senders have it in the address."""
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            raise Busy("the disk is full")
+
+    store: Any = Away()
+    door.world = replace(door.world, store=store)
+    door.let(Source(name="deploys", sender=SENDERS["deploys"], schemes=("url",), secrets=(SECRET,)))
+    assert door.http.post(f"/hooks/deploys/{SECRET}", json=DEPLOY).status_code == 503
+    logged = capsys.readouterr().out
+    assert "/hooks/deploys/…" in logged
+    assert SECRET not in logged
 
 
 def test_a_database_that_hangs_costs_no_sender_its_patience(tmp_path: Path) -> None:
