@@ -176,6 +176,22 @@ COMMANDS: Mapping[str, Mapping[str, Usage]] = {
 }
 
 
+HELP = ("help", "--help", "-h", "?")
+# Other tools' words for what to do with an update, a poll or a task: alone they are nobody's text.
+LONE = re.compile(
+    r"(?i)(?:cancel|stop|end|off|status|list|show|draft|delete|close|remove|undo|edit|done)"
+    r"(?: (?:(?:the )?(?:task|poll|update|page) ?)?\d*)?"
+)
+TEXTS = frozenset({"update", "poll", "task", "followup", "page", "note", "impact", "declare"})
+
+
+def must_be_text(command: str, verb: str, words: str) -> None:
+    """Raises Refused where the words of a verb are a verb themselves: nobody is to be paged with "cancel"."""
+    if command == "incident" and verb in TEXTS and LONE.fullmatch(words):
+        said = f"{code(words, 40)} alone would be taken for your words, not for something to do. Nothing was changed."
+        raise Refused(said, instead=f"/incident help {verb}")
+
+
 def nearest(word: str, known: list[str] | tuple[str, ...], alike: float = 0.6) -> str:
     """The known word that was probably meant, or ""."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), "")

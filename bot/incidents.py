@@ -294,6 +294,7 @@ def set_phase(
     word, _, why = words.strip().partition(" ")
     phase, why = parse_phase(word, why), why.strip()
     if phase is Phase.RESOLVED:
+        must_be_an_end(incident, "resolve", why)
         return resolve(incident, why, by, now, doubts)
     if phase is incident.phase:
         raise Refused(f"{incident.id} is already {phase}; nothing was changed.")
@@ -310,6 +311,22 @@ def set_phase(
 def bare(word: str) -> str:
     """`Resolved:` is resolved."""
     return word.strip(",.:;").lower()
+
+
+NOT_YET = re.compile(r"(?i)(?:no|not|wait|don'?t)[.!]?|not (?:yet|sure|really|resolved|over|done|fixed)\b.*")
+OF_OURS = re.compile(
+    r"(?i)(?:the |this |that |my |a )?(?:poll|page|task|update|drill|silence|maintenance|freeze|reminder|call|bridge)s?"
+    r"(?: \d+)?"
+)
+
+
+def must_be_an_end(incident: Incident, verb: str, words: str) -> None:
+    """Raises Refused where what was typed sounds like anything but the end of an incident."""
+    if NOT_YET.fullmatch(words) or OF_OURS.fullmatch(words):
+        raise Refused(
+            f"That ends {incident.id} for everybody, and {code(words, 60)} does not sound like it. It stays as it is.",
+            instead=f"/incident {verb} {'WHY' if verb == 'cancel' else 'SUMMARY'}",
+        )
 
 
 def parse_phase(word: str, why: str = "", verb: str = "status") -> Phase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot import roles
 from bot.cards import incident as cards
 from bot.cards.help import help_card
-from bot.commands import COMMANDS, Ask, Submission, naming, unknown_verb
+from bot.commands import COMMANDS, HELP, Ask, Submission, must_be_text, naming, unknown_verb
 from bot.decision import Decision
 from bot.errors import Refused
 from handlers import (
@@ -45,11 +45,13 @@ def _run(world: World, ask: Ask) -> Decision:
     verb, words = ask.split()
     if not verb:
         return tray(world, ask)
-    if verb == "help":
+    if verb in HELP or words.lower() in HELP:
+        words = words if verb in HELP else verb
         usages = roles.usages(COMMANDS[ask.command], world.policy)
         return Decision(say=help_card(ask.command, usages, words, world.commands[ask.command]))
     if verb not in COMMANDS[ask.command]:
         raise unknown_verb(ask.command, verb)
+    must_be_text(ask.command, verb, words)
     authority.admit(world, ask)
     drills.must_stay_inside(world, ask, verb)
     match ask.command, verb:

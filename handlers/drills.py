@@ -41,7 +41,7 @@ AGAIN = 1.0  # second after which the one that has the stage may have its turn
 CLUSTER, NAMESPACE = "drill", "shop"  # the only one on a stage, and where its shop is
 OF_REQUESTS = frozenset({"confirm", "cancel", "approve", "object"})  # verbs of /rollout that name a request
 REAL = frozenset({"freeze", "thaw", "freezes", "gates"})  # verbs that reach beyond a stage
-OUTSIDE = frozenset({"silence", "unsilence", "maintenance"})  # those of /incident
+OUTSIDE = frozenset({"declare", "silence", "unsilence", "maintenance"})  # those of /incident
 OF_GITOPS = (SetGitOps, WatchGitOps)
 STAGED = (
     ActOnRollout,
@@ -108,7 +108,7 @@ def world_of(world: World, ask: Ask) -> tuple[World, Incident | None]:
 
 
 def must_stay_inside(world: World, ask: Ask, verb: str) -> None:
-    """What is typed in a drill's channel silences no real alert. Raises Refused."""
+    """What is typed in a drill's channel silences no real alert, and opens no real incident. Raises Refused."""
     if ask.command != "incident" or verb not in OUTSIDE:
         return
     incident = world.read(lambda tx: tx.incident_in(ask.channel))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -51,6 +52,8 @@ REPEATED = 60  # characters of what was typed that a refusal repeats
 UNTOUCHED = frozenset({RequestState.PROPOSED, RequestState.CANCELLED, RequestState.NOTHING})  # so the rollout is
 TOLD = frozenset({"update", "note", "task", "followup", "impact", "publish", "resolve"})  # verbs whose words are read
 GIVING = frozenset({"role", "handoff"})  # verbs that name a person
+SHORT = frozenset({"sev", "status"})  # verbs of one word, and perhaps the incident behind it
+MENTIONED = re.compile(r"(?i)(?<!\S)INC-(\d{1,9})(?!\S)")
 READING = frozenset({"show", "timeline", "postmortem", "catchup"})  # verbs that take no words of their own
 
 log = structlog.get_logger(__name__)
@@ -310,10 +313,12 @@ def steer(world: World, ask: Ask, verb: str, words: str) -> Decision:
                 return _link(world, tx, incident, rest, ask.by, now)
             case "resolve":
                 doubts = targets.doubts(world, tx, incident.service, incident.environment, now)
+                incidents.must_be_an_end(incident, verb, rest)
                 return incidents.resolve(incident, rest, ask.by, now, doubts)
             case "impact":
                 return incidents.impact(incident, rest, ask.by, now)
             case "cancel":
+                incidents.must_be_an_end(incident, verb, rest)
                 return incidents.cancel(incident, rest, ask.by, now)
             case "reopen":
                 twins = tx.open_incident_of(incident.service, incident.environment)
@@ -394,12 +399,24 @@ def find(tx: Tx, ask: Ask, words: str = "") -> tuple[Incident, str]:
                 instead=f"/incident {ask.split()[0]} {here.id} {words if len(words) <= REPEATED else ''}".rstrip(),
             )
         return tx.incident(id), rest.strip()
+    verb, named = ask.split()[0], MENTIONED.search(words)
     if here is not None:
+        if named and f"INC-{named[1]}" != here.id and (verb in SHORT and words.split()[1:] == [named[0]]):
+            raise Refused(
+                f"This is the channel of {here.id}, and your words end with INC-{named[1]}: which of the two is meant? "
+                "Nothing was changed.",
+                instead=f"/incident {verb} INC-{named[1]} {words.split()[0]}",
+            )
         return here, words
+    if named:
+        others = " ".join(words.replace(named[0], "", 1).split())
+        said = others if verb not in READING and len(others) <= REPEATED else ""
+        where = f"/incident {verb or 'show'} INC-{named[1]} {said}".rstrip()
+        raise Refused("This is not an incident's channel: name the incident first.", instead=where)
     newest = next(
         (one for one in (*tx.incidents(open_only=True), *tx.incidents()) if not (one.private or one.drill)), None
     )
-    verb = ask.split()[0] or "show"
+    verb = verb or "show"
     said = words if verb not in READING and len(words) <= REPEATED else ""
     again = f"/incident {verb} {newest.id} {said}".rstrip() if newest else ""
     raise Refused("This is not an incident's channel: name the incident.", instead=again or "/incident declare")

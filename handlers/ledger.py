@@ -212,8 +212,9 @@ def read_pins(where: str, text: str) -> list[Pin]:
 
 
 def lines(tx: Tx, of: str, incident: str | None) -> tuple[Entry, ...]:
-    """The entries of an incident, or the one with this number."""
-    if incident:
-        return tx.entries(incident)
-    entry = tx.ledger.entry(int(of)) if of.isdecimal() and len(of) < 10 else None
-    return (entry,) if entry else ()
+    """The entries of an incident, or the one with this number. Raises Unproven where there are none."""
+    entry = tx.ledger.entry(int(of)) if not incident and of.isdecimal() and len(of) < 10 else None
+    found = tx.entries(incident) if incident else (entry,) if entry else ()
+    if not found:
+        raise Unproven(f"there is no {of} in the ledger; name an incident as INC-7, or the number of an entry")
+    return tuple(found)

@@ -100,13 +100,17 @@ class Entrance:
         return any(address in network for network in self.trusted)
 
     def admit(self, request: Request, now: datetime) -> str:
-        """Who it is, as far as that is known. Raises 303 to the sign-in form."""
+        """Who it is, as far as that is known. Raises 303 to the sign-in form, and 401 for a program."""
         if person := self.person(request):
             return person
         if self.holds(request.cookies.get(COOKIE, ""), now) or self.takes(bearer(request), request, now):
             return "signed in"
         if not self.token:
             raise HTTPException(401, "These pages are reached through your sign-in proxy only.")
+        if bearer(request):  # a program would take the form for what it asked for
+            raise HTTPException(
+                401, "This token is not the one of these pages.", headers={"WWW-Authenticate": "Bearer"}
+            )
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise HTTPException(303, "Sign in first.", headers={"location": f"{SIGN_IN}?next={quote(here, safe='')}"})
 

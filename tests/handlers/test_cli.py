@@ -306,7 +306,7 @@ def test_the_ledger_is_verified_and_a_change_is_named(type_: Type, tmp_path: Pat
         (("verify", "--key", "k"), "a key is written NAME+ID+BASE64"),
         (("verify", "--receipt", "config.yml"), "this is no receipt"),
         (("verify", "--from", "nowhere"), "cannot be read"),
-        (("receipt", "INC-9"), "There is no proof to give: nothing of INC-9 is sealed yet"),
+        (("receipt", "INC-9"), "There is no proof to give: there is no INC-9 in the ledger"),
     ],
 )
 def test_what_the_ledger_cannot_do_is_one_sentence(

@@ -186,3 +186,31 @@ def test_no_token_is_in_a_message_a_log_line_or_an_entry(story: Story) -> None:
     told = json.dumps([everything(story), lines, story.timeline, story.dead, draft and draft.markdown], default=repr)
     for secret in secrets():
         assert secret not in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/incident resolve not yet", "/incident status resolved not sure", "/incident close the poll",
+        "/incident cancel page",
+        "/incident sev 4 INC-9", "/incident status monitoring INC-9", "/incident update cancel", "/incident page stop",
+        "/incident poll end", "/incident task list", "/incident task close 1", "/incident declare stop",
+    ],
+)  # fmt: skip
+def test_what_is_meant_for_something_else_neither_ends_nor_publishes_nor_pages(hurt: Story, line: str) -> None:
+    before, asked = hurt.timeline, hurt.incident
+    assert "Try `/incident " in hurt.types(line)
+    assert (hurt.timeline, hurt.incident, len(hurt.incidents)) == (before, asked, 1)
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h", "?"])
+def test_whoever_asks_a_verb_for_help_is_helped(hurt: Story, word: str) -> None:
+    before = hurt.timeline
+    assert "/incident resolve" in hurt.types(f"/incident resolve {word}")
+    assert "Back to the stable version" in hurt.types(f"/rollout rollback {word}")
+    assert "*What you need now*" in hurt.types(f"/incident {word}")
+    assert hurt.timeline == before
+
+
+def test_elsewhere_the_line_to_paste_names_the_incident_that_was_typed(hurt: Story) -> None:
+    assert "`/incident sev INC-9 1`" in hurt.types("/incident sev 1 INC-9", channel="C0GENERAL")
