@@ -153,7 +153,7 @@ def update_modal(
                 field(
                     "scope",
                     "Who is affected, and who is not?",
-                    words("Customers in Europe who pay by card; PayPal works", draft.scope, most=500),
+                    words("Cards in Europe; PayPal works", draft.scope, most=500),
                     optional=True,
                 ),
                 field(
@@ -172,7 +172,7 @@ def update_modal(
                 field(
                     "ahead",
                     "What happens next?",
-                    words("We check that payments succeed again", draft.ahead, most=500),
+                    words("We watch that payments succeed", draft.ahead, most=500),
                     "Everybody reads it.",
                     optional=True,
                 ),
@@ -200,6 +200,7 @@ def before_it_goes(advice: Sequence[Advice], labels: Mapping[str, str] = LABELS)
 
 def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
     """`doubts`: why it may not be over. Whoever says that it is says why."""
+    warning = f":warning: *It may not be over*: {text.brief('; '.join(doubts), 500)}"
     summary = words("Rolled back checkout to v41; errors are back to normal", incident.summary, multiline=True)
     return Modal(
         view=form(
@@ -208,7 +209,7 @@ def resolve_modal(incident: Incident, doubts: Sequence[str] = ()) -> Modal:
             f"Resolve {incident.id}",
             "Resolve",
             (
-                *((context(f":warning: {text.brief('; '.join(doubts), 500)}"),) if doubts else ()),
+                *((section(warning),) if doubts else ()),
                 field("summary", "What ended it, and how do you know?", summary, "The first lines of the postmortem."),
                 *(
                     (field("anyway", "Why is it over all the same?", words("The page is being moved")),)

@@ -309,9 +309,10 @@ def _resolved_card(
 ) -> Card:
     """Calm, and short: what it was, how long it took, what is left to do."""
     found = [_suspect(link, change) for link, change in suspects if link.verdict in FOUND][:SUSPECTS]
+    standing = _standing(incident)
     lines = [
         f"*{text.brief(incident.title, 200)}*",
-        f"{_lamp(incident)} *{_standing(incident).capitalize()}* {_took(incident)}",
+        f"{_lamp(incident)} *{standing[0].upper()}{standing[1:]}* {_took(incident)}",
         text.brief(incident.summary, 500),
     ]
     blocks = (

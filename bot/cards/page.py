@@ -32,7 +32,7 @@ def _state(page: Page, ways: Ways, policy: Policy) -> Iterator[str]:
     match page.state:
         case PageState.CALLING:
             how = [WAYS[way] for way in ways.of(page.who)] + ([WAYS[ALARM]] if page.alarmed else [])
-            yield f":pager: Paging {who} by {listed(how)} since {text.when(page.turn_at)}: {why}"
+            yield f":pager: Paging {who} since {text.when(page.turn_at)} by {listed(how)}: {why}"
             following = page.to[page.turn + 1 : page.turn + 2]
             next_one = f"{text.mention(following[0])} is next" if following else "there is nobody after them"
             yield f"Without an answer by {text.when(page.turn_at + policy.escalates_after)}, {next_one}."

@@ -26,10 +26,9 @@ def instructions_card(incident: Incident, role: Role, position: Position) -> Car
 def vacancy_card(incident: Incident, role: Role, title: str, empty: timedelta, whom: str = "", *, calls: bool) -> Card:
     """`whom`: who is asked by name. `calls`: there is an on-call for it."""
     name = text.brief(title, 60)
-    asked = f"{text.mention(whom)}, nobody" if whom else "Nobody"
-    still = "still " if whom else ""
+    asked = f"{text.mention(whom)}, still nobody" if whom else "Nobody"
     since = "it was opened again" if incident.reopened_at else "it was opened"
-    line = f":raising_hand: {asked} is {still}*{name}* of {incident.id}, {text.span(empty)} after {since}."
+    line = f":raising_hand: {asked} is *{name}* of {incident.id}, {text.span(empty)} after {since}."
     take = press(f"Take {short(role, title)}", f"incident role {incident.id} {role}", f"role.{role}", "primary")
     page = press("Page the on-call", f"incident page {incident.id} {role}", "page") if calls else None
     give = context(f"Somebody else: `/incident role {role} @who`")

@@ -318,7 +318,7 @@ def _facts(request: Request, rollout: Rollout) -> Iterator[str]:
         yield f"*From → to*\n{shown(rollout.current)} → {shown(to)}"
     yield f"*Now*\n{_name(step_in_words(rollout)) or rollout.phase.value}, weight {rollout.weight} %"
     yield f"*Replicas*\n{replicas(rollout)}"
-    yield f"*Also written by*\n{_name(rollout.owner) or 'nobody that I know of'}"
+    yield f"*Also written by*\n{_name(rollout.owner) or 'nobody I know of'}"
 
 
 def _target(request: Request, rollout: Rollout) -> Revision:

@@ -27,9 +27,10 @@ def left(tasks: Sequence[Task]) -> list[Task]:
 def task_list(incident: Incident, tasks: Sequence[Task]) -> Card:
     """For whoever asked."""
     todo = left(tasks)
-    title = f"*{incident.id}*: {text.plural(len(todo), 'thing')} left to do"
     if not todo:
-        return Card(text=f"{incident.id}: nothing is left to do.", blocks=(section(f"{title}. All is done."),))
+        nothing = f"*{incident.id}*: nothing is left to do."
+        return Card(text=text.fallback(nothing), blocks=(section(nothing),))
+    title = f"*{incident.id}*: {text.plural(len(todo), 'thing')} left to do"
     rows = [
         section(line(task), press("Done", f"incident done {task.id}", f"done.{n}"), 600)
         for n, task in enumerate(todo[:LISTED])

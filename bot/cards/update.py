@@ -66,7 +66,7 @@ def approval_card(incident: Incident, update: Update, held: Sequence[Delivery], 
     who = text.mention(commander) if commander else "Whoever takes command"
     line = (
         f":raising_hand: {who}: may update {update.number} of {incident.id} go to "
-        f"{', '.join(a.value for a in audiences)}? They would read:"
+        f"*{', '.join(a.value for a in audiences)}*? They would read:"
     )
     told = tell(incident, update, audiences[-1])
     id = f"{incident.id} {update.number}"
@@ -86,7 +86,7 @@ def approval_card(incident: Incident, update: Update, held: Sequence[Delivery], 
 def approval_settled(incident: Incident, number: int, audiences: str, by: str, *, agrees: bool) -> Card:
     did = "published to" if agrees else "held back from"
     mark = ":white_check_mark:" if agrees else ":no_entry:"
-    line = f"{mark} Update {number} of {incident.id} was {did} {audiences}: {text.mention(by)} decided."
+    line = f"{mark} Update {number} of {incident.id} was {did} *{audiences}*: {text.mention(by)} decided."
     return Card(text=line, blocks=(section(line),))
 
 

@@ -142,7 +142,7 @@ def test_it_is_said_once_to_all_and_then_once_to_whoever_is_on_call() -> None:
     assert looks(first) == {"INC-7/commander": NOON + minutes(10)}
     assert first.note[0].text == "nobody is incident manager yet"
     second = remind(10, vacancies.AGAIN)
-    assert said(second)[0].startswith(f":raising_hand: <@{BOB}>, nobody is still *Incident manager*")
+    assert said(second)[0].startswith(f":raising_hand: <@{BOB}>, still nobody is *Incident manager*")
     assert not looks(second)
     posts = [effect.subject for one in (first, second) for effect in one.do if isinstance(effect, SendPost)]
     told: list[str] = []

@@ -61,7 +61,8 @@ def test_the_next_one_is_called_until_somebody_answers(awake: Story, mail: MailS
     assert letter.subject == "INC-1 SEV2 pages you: checkout: CheckoutErrorRatioHigh"
     (alert,) = story.sandbox.pagerduty.alerts.values()
     assert (alert.key, alert.status, alert.told) == ("watchkeeper/INC-1/page/0", "triggered", 1)
-    assert "Paging <@U0DANA> by direct message, e-mail and PagerDuty since" in page_card(story)
+    assert "Paging <@U0DANA> since" in page_card(story)
+    assert "by direct message, e-mail and PagerDuty: " in page_card(story)
 
     mail.post.unknown.add("alice@corner-shop.example")
     story.passes(301)

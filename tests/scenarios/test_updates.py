@@ -117,7 +117,7 @@ def test_from_the_form_to_everybody_who_is_to_know(told: Story, mail: MailServer
     (call,) = told.sandbox.partner.heard.values()
     assert call["data"]["headline"] == "One payment in four fails in the last step"
     assert "db-prod-03" not in str(call) + str(told.sandbox.page.incidents)
-    assert any("was published to public" in text for text in told.said())
+    assert any("was published to *public*" in text for text in told.said())
 
     # The next one: edited in place with a reply, posted anew, answered in the mailbox.
     told.types("/incident unsubscribe checkout", by=CAROL, channel="C0INCIDENTS")

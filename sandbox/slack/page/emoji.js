@@ -14,7 +14,8 @@ arrow_right ➡️|arrow_left ⬅️|hourglass ⌛|hourglass_flowing_sand ⏳|st
 unlock 🔓|key 🔑|shield 🛡️|robot_face 🤖|bust_in_silhouette 👤|busts_in_silhouette 👥|technologist 🧑‍💻|firefighter 🧑‍🚒|telephone_receiver 📞|pager 📟|email 📧|inbox_tray 📥
 red_circle 🔴|large_orange_circle 🟠|large_yellow_circle 🟡|large_green_circle 🟢|large_blue_circle 🔵|large_purple_circle 🟣|white_circle ⚪|black_circle ⚫|large_red_square 🟥|large_orange_square 🟧|large_yellow_square 🟨|large_green_square 🟩
 snowflake ❄️|hot_pepper 🌶️|ghost 👻|bug 🐛|canary 🐤|hatching_chick 🐣|whale 🐳|turtle 🐢|shopping_cart 🛒|shopping_trolley 🛒|moneybag 💰|credit_card 💳
-star ⭐|performing_arts 🎭|heavy_minus_sign ➖|hand ✋|100 💯|one 1️⃣|two 2️⃣|three 3️⃣|four 4️⃣|five 5️⃣|checkered_flag 🏁|triangular_flag_on_post 🚩|dart 🎯|trophy 🏆|coffee ☕|zap ⚡`;
+star ⭐|performing_arts 🎭|heavy_minus_sign ➖|hand ✋|100 💯|one 1️⃣|two 2️⃣|three 3️⃣|four 4️⃣|five 5️⃣|checkered_flag 🏁|triangular_flag_on_post 🚩|dart 🎯|trophy 🏆|coffee ☕|zap ⚡
+electric_plug 🔌|satellite_antenna 📡|sunny ☀️|ticket 🎫|floppy_disk 💾|cloud ☁️`;
 
 export const EMOJI = new Map(
   TABLE.trim()

@@ -59,7 +59,8 @@ function lineKind(line) {
 
 function flush(group, nodes, verbatim) {
   const content = (pattern) => group.lines.map((line) => inline(line.replace(pattern, ""), verbatim));
-  if (group.kind === "list") nodes.push(h("ul.plain-list", {}, content(/^\s*[•◦▪] /).map((item) => h("li", {}, item))));
+  const bullet = (index) => (/^\s*◦/.test(group.lines[index]) ? "li.sub" : "li");
+  if (group.kind === "list") nodes.push(h("ul.plain-list", {}, content(/^\s*[•◦▪] /).map((item, index) => h(bullet(index), {}, item))));
   else nodes.push(h("blockquote", {}, content(/^(&gt;|>) ?/).flatMap((item, index) => (index ? [h("br"), item] : [item]))));
   return null;
 }
