@@ -20,13 +20,14 @@ from bot.text import brief, code, is_person, mention, one_line
 NEW, PRIVATE = "--new", "--private"
 OTHER = "other"  # the form's word for a service that it does not list
 FLAG = re.compile(r"(?<!\S)(?:--|[—–])(new|private)(?!\S)", re.IGNORECASE)  # some keyboards make one dash of two
-# "sev2", "SEV-2", "sev 2", "severity: 2", "P1", "(sev2)", "--sev=2". P6 to P9, p50 and p99 are other words.
+# "sev2", "SEV-2", "sev 2", "severity: 2", "P1", "(sev2)", "--sev=2". P6 to P9, p50, p99 and "sev 404" are other words.
 SEVERITY = re.compile(
-    r"(?<![\w.-])(?:--|[—–])?(?:(?:sev|severity)[\s:=#-]{0,2}(\d{1,4})|p-?([0-5]))(?![\w-]|\.\d)", re.IGNORECASE
+    r"(?<![\w.-])(?:--|[—–])?(?:(?:sev|severity)[\s:=#-]{0,2}|p-?)([0-5])(?![\w-]|\.\d)", re.IGNORECASE
 )
+# Where a line begins so, a severity is meant; further on it is a word like others.
+BEYOND = re.compile(r"\W*(?:sev|severity)[\s:=#-]{0,2}[6-9](?![\w-]|\.\d)", re.IGNORECASE)
 EMPTIED = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}")
 EDGES = " \t\n,;:·–—-"
-LEVELS = frozenset(map(int, Severity))
 ALIKE = 0.75  # of 1.0: how much two titles have in common
 SHORT = 3  # words of fewer letters say little
 
@@ -42,6 +43,7 @@ class Declaration:
     impact: str = ""
     new: bool = False
     private: bool = False
+    zero: str = ""  # "P0", where the worst was called so
 
 
 def parse(text: str, policy: Policy) -> Declaration:
@@ -51,16 +53,16 @@ def parse(text: str, policy: Policy) -> Declaration:
     """
     flags = {flag.lower() for flag in FLAG.findall(text)}
     text = FLAG.sub("", text)
-    must_be_known(SEVERITY.sub("", text), ("new", "private"), "/incident declare --private checkout is down sev2")
     what = replace(read(text, policy), new="new" in flags, private="private" in flags)
     must_be_severity(text, what)
+    must_be_known(SEVERITY.sub("", text), ("new", "private"), "/incident declare --private checkout is down sev2")
     return what
 
 
 def read(text: str, policy: Policy) -> Declaration:
-    """What stands in a title. Of two severities it is the worse one."""
+    """What stands in a title. Of two severities it is the worse one; many call SEV1 P0."""
     text = as_typed(text)
-    levels = [level for level in _levels(text) if level in LEVELS]
+    levels = {int(found[1]): found[0] for found in SEVERITY.finditer(text)}
     title = EMPTIED.sub("", SEVERITY.sub("", text)) if levels else text
     title = " ".join(title.split()).strip(EDGES if levels else "")
     words = re.findall(r"[\w.-]+", title.lower())
@@ -71,7 +73,8 @@ def read(text: str, policy: Policy) -> Declaration:
         title=title if re.search(r"\w", title) else UNNAMED,
         service=service,
         environment="".join(places),
-        severity=Severity(min(levels)) if levels else Severity.SEV3,
+        severity=Severity(max(min(levels), Severity.SEV1)) if levels else Severity.SEV3,
+        zero=levels.get(0, "").strip("-—–"),
     )
 
 
@@ -84,24 +87,19 @@ def entered(title: str, service: str, severity: Severity, policy: Policy) -> Dec
         raise Invalid({"title": refusal.why}) from None
     if service not in ("", what.service):
         what = replace(what, service="" if service == OTHER else service, environment="")
-    return what if severity is Declaration.severity else replace(what, severity=severity)
-
-
-def _levels(text: str) -> list[int]:
-    return [int(sev or p) for sev, p in SEVERITY.findall(text)]
+    return what if severity is Declaration.severity else replace(what, severity=severity, zero="")
 
 
 def must_be_severity(text: str, what: Declaration) -> None:
-    """Raises Refused where a number is none of ours: what is meant by SEV0 or SEV9 is not for us to guess."""
-    wrong = next((found for found in SEVERITY.finditer(text) if int(found[1] or found[2]) not in LEVELS), None)
+    """Raises Refused where it begins with SEV6 to SEV9: what is meant is not for us to guess."""
+    wrong = BEYOND.match(text)
     if wrong is None:
         return
-    nearest = min(max(int(wrong[1] or wrong[2]), Severity.SEV1), Severity.SEV5)
     flags = [flag for flag, there in ((NEW, what.new), (PRIVATE, what.private)) if there]
-    title = "" if what.title == UNNAMED else SEVERITY.sub("", what.title)
+    title = "" if what.title == UNNAMED else BEYOND.sub("", what.title, 1).strip(EDGES)
     raise Refused(
-        f"{code(wrong[0], 40)} is not a severity: 1 is the worst, 5 the mildest. Nothing was opened.",
-        instead=" ".join(filter(None, ["/incident declare", *flags, again(title), f"sev{int(nearest)}"])),
+        f"{code(wrong[0].strip(), 40)} is not a severity: 1 is the worst, 5 the mildest. Nothing was opened.",
+        instead=" ".join(filter(None, ["/incident declare", *flags, again(title), "sev5"])),
     )
 
 
@@ -172,17 +170,18 @@ def declare(
     )
     incident = next(noun for noun in decision.save if isinstance(noun, Incident))
     if not is_person(by):
-        return decision + Decision(say=_said(incident, by, policy))
+        return decision + Decision(say=_said(incident, what, by, policy))
     claim = f"is {policy.title(Role.COMMANDER).lower()}"
     me = Assignment(incident=incident.id, role=Role.COMMANDER, user=by, by=by, at=now)
     lead = Entry(incident=incident.id, at=now, kind=EntryKind.ROLE, by=by, whom=by, text=claim)
     told = instructed(incident.id, Role.COMMANDER, by, policy)
-    return decision + Decision(save=(me,), note=(lead,), do=told, say=_said(incident, by, policy))
+    return decision + Decision(save=(me,), note=(lead,), do=told, say=_said(incident, what, by, policy))
 
 
-def _said(incident: Incident, by: str, policy: Policy) -> str:
+def _said(incident: Incident, what: Declaration, by: str, policy: Policy) -> str:
     name = channel_name(incident, policy.channel_prefix)
-    declared = f"{incident.id} ({incident.severity}) is declared"
+    read = f"; {code(what.zero, 40)} is read as the worst" if what.zero else ""
+    declared = f"{incident.id} ({incident.severity}{read}) is declared"
     unnamed = " `/incident impact` there says what it is." if incident.title == UNNAMED else ""
     if not is_person(by):
         return f"{declared} by {mention(by)}. I am opening #{name}; nobody leads it yet.{unnamed}"

@@ -239,7 +239,7 @@ def must_be_open(incident: Incident) -> None:
         raise Refused(f"{incident.id} is already {ended}; nothing was changed.")
 
 
-LEVEL = re.compile(r"(?:(?:sev|severity|p)[\s:=#-]{0,2})?([1-5])(?:[\s:,.!]+(.*))?", re.IGNORECASE | re.DOTALL)
+LEVEL = re.compile(r"(?:(?:sev|severity|p)[\s:=#-]{0,2})?([0-5])(?:[\s:,.!]+(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: datetime) -> Decision:
@@ -249,7 +249,8 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
         level = words.partition(" ")[0]
         what = f"{code(level, 20)} is not a severity" if level else "Say which severity"
         raise Refused(f"{what}: 1 is the worst, 5 the mildest.", instead="/incident sev 2")
-    severity, why = Severity(int(match[1])), match[2]
+    severity, why = Severity(max(int(match[1]), Severity.SEV1)), match[2]  # many call it P0
+    read = "; 0 is read as the worst" if match[1] == "0" else ""
     if severity is incident.severity:
         raise Refused(f"{incident.id} is already {severity}; nothing was changed.")
     changed = replace(incident, severity=severity)
@@ -265,7 +266,7 @@ def set_severity(incident: Incident, words: str, by: str, policy: Policy, now: d
             *calls(incident, changed, policy),
             *watch_roles(changed, policy, now),
         ),
-        say=f"{incident.id} is now *{severity}*.",
+        say=f"{incident.id} is now *{severity}*{read}.",
     )
 
 

@@ -41,6 +41,7 @@ class Meant:
     people: tuple[str, ...] = ()
     oncalls: tuple[str, ...] = ()
     why: str = ""
+    hint: str = ""  # what else may have been meant
 
 
 def in_order(wanted: Mapping[Role, str]) -> tuple[str, ...]:

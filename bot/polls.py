@@ -18,7 +18,10 @@ LASTS, SHORTEST, LONGEST = timedelta(seconds=60), timedelta(seconds=10), timedel
 PROPOSAL = 500
 USAGE = '/incident poll "roll back checkout now" 60s'
 # Slack's clients make dashes and curly quotes of what is typed.
-CLOCK = re.compile(r"(?:^|\s)(?:(?:--|[—–])for[\s=]+)?(\d{1,9}\s?[smhd])$", re.IGNORECASE | re.ASCII)
+CLOCK = re.compile(
+    rf"(?:^|\s)(?:(?:--|[—–])for[\s=]+)?(?P<lasts>{durations.WRITTEN.pattern})$", re.IGNORECASE | re.ASCII
+)
+PROSE = re.compile(r"\s(?:for|in)$", re.IGNORECASE)  # "keep it off for 5 minutes" is said, too
 QUOTED = re.compile(r"""^(?:"([^"]*)"|[“„”]([^“”]*)[“”])\s*(.*)$""")
 BEFORE_CLOCK = re.compile(r"^(?:(?:--|[—–])?for[\s=]+|in\s+)", re.IGNORECASE)
 CHOICES = {"agree": True, "object": False}
@@ -39,7 +42,8 @@ def parse(words: str) -> Proposal:
     if quoted := QUOTED.match(words):
         words, lasts = quoted[1] or quoted[2] or "", _lasting(quoted[3])
     elif found := CLOCK.search(words):
-        words, lasts = words[: found.start()], durations.parse(found[1].lower()) or timedelta(0)
+        before, lasts = words[: found.start()], durations.parse(found["lasts"].lower()) or timedelta(0)
+        words = words if PROSE.search(before) else before
     said = words.strip().strip("\"'“”„").strip()
     if not said:
         raise Refused("Say what you propose.", instead=USAGE)

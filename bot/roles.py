@@ -76,6 +76,11 @@ def asked(words: str, policy: Policy) -> tuple[str, str]:
     return first, " ".join(more)
 
 
+def giving(role: str, user: str, words: str) -> str:
+    """The line anew, with a mention: the name of a person may be a part of a role's."""
+    return " ".join([role, f"<@{user}>", *([TAKE] if TAKE in words else [])])
+
+
 def usages(known: Mapping[str, Usage], policy: Policy) -> Mapping[str, Usage]:
     """What may be typed, with the roles that there are."""
     if "role" not in known:

@@ -339,7 +339,7 @@ def given(world: World, ask: Ask, verb: str, words: str) -> str:
     known = names.understood(world, incident, rest, verb)
     role, who = roles.asked(known, world.policy)
     if who and not is_mention(who) and (id := called(who, names.near(world, incident))):
-        known = known.replace(who, f"<@{id}>")
+        known = roles.giving(role, id, known)
     names.must_be_people(world, known, f"/incident {verb} {role} @who")
     return words.removesuffix(rest) + known
 

@@ -27,7 +27,7 @@ def must_be_people(world: World, words: str, instead: str) -> None:
 
 def near(world: World, incident: Incident) -> dict[str, str]:
     """Who is likely meant by a name: those in the channel, and those in the configuration."""
-    listed = {who: contact.name for who, contact in world.policy.people.items() if contact.name}
+    listed = configured(world)
     reach = world.read(lambda tx: tx.reach(SLACK))
     if not incident.channel or (reach is not None and reach.away):  # whoever calls for help must not wait for it
         return listed
@@ -35,3 +35,8 @@ def near(world: World, incident: Incident) -> dict[str, str]:
         return listed | world.chat.names(world.chat.inside(incident.channel))
     except (ProviderError, NotYet):  # a refusal without names is one, too
         return listed
+
+
+def configured(world: World) -> dict[str, str]:
+    """Those of the configuration alone, for whom nobody waits."""
+    return {who: contact.name for who, contact in world.policy.people.items() if contact.name}

@@ -60,7 +60,8 @@ def page(world: World, ask: Ask, words: str) -> Decision:
 
     def think(tx: Tx, now: datetime) -> Decision:
         here, before = tx.incident(incident.id), tx.pages(incident.id)
-        return pages.asked(here, people, meant.why, ask.by, before, paging(world), world.policy, now, alarm=alarm)
+        asked = pages.asked(here, people, meant.why, ask.by, before, paging(world), world.policy, now, alarm=alarm)
+        return replace(asked, say=f"{asked.say} {meant.hint}".strip())
 
     return world.decide(think)
 
@@ -86,14 +87,9 @@ def whom(world: World, incident: Incident, words: str) -> Meant:
         return Meant(oncalls=pages.in_order(roles.wanted(there, world.policy)), why=why)
     if first in world.policy.oncall:
         return Meant(oncalls=(first,), why=why)
-    if who := called(first.removeprefix("@"), names.near(world, incident) if first else {}):
-        if first.startswith("@") or not why:
-            return Meant(people=(who,), why=why)
-        # "page bob it burns" means Bob, and "page will somebody come" does not mean Will.
-        raise Refused(
-            f"Do you mean the person {code(first, 60)}? Nobody was paged. If not, begin with another word.",
-            instead=f"/incident page @{again(words)}",
-        )
+    alone = first.startswith("@") or bool(first and not why)  # no words that Slack would keep waiting
+    if alone and (who := called(first.removeprefix("@"), names.near(world, incident))):
+        return Meant(people=(who,), why=why)
     close = nearest(first.lower(), [*map(str, world.policy.roles), *known], CLOSE)
     if first.startswith("@") or close:
         raise Refused(
@@ -101,7 +97,10 @@ def whom(world: World, incident: Incident, words: str) -> Meant:
             "a role, a service or an on-call.",
             instead=f"/incident page {close} {why}".strip() if close else "/incident page",
         )
-    return Meant(oncalls=pages.in_order(roles.wanted(incident, world.policy)), why=words)
+    # "page bob it burns" may mean Bob, "page will somebody come" does not mean Will: for both the on-call is called.
+    person_too = called(first, names.configured(world)) if first else ""
+    hint = f"If you mean the person: `/incident page @{again(words)}`" if person_too else ""
+    return Meant(oncalls=pages.in_order(roles.wanted(incident, world.policy)), why=words, hint=hint)
 
 
 def of_role(world: World, incident: Incident, role: Role, why: str) -> Meant:

@@ -21,6 +21,7 @@ from handlers.world import Think, World, nothing
 from storage.store import Tx
 
 DASH = re.compile(r"(?<!\S)[—–](?=\w)")  # what some keyboards make of two
+WHY = re.compile(r"(?:--|[—–])why[\s=]+(.+)", re.IGNORECASE)
 OPTIONS = {Verb.PROMOTE: " [--full]", Verb.ROLLBACK: " [--to REV] [--now]"}
 
 # ---------------------------------------------------------------- commands
@@ -154,6 +155,8 @@ def request(world: World, ask: Ask, verb: Verb, words: str) -> Decision:
 def reason_to_pause(words: str) -> str:
     """Whoever stops something in a hurry may say why. "" for an option, and for one word: that may be a place."""
     why = one_line(words)
+    if given := WHY.match(why):
+        return given[1].strip("\"“”'")
     return why if " " in why and not DASH.sub("--", why).startswith("--") else ""
 
 

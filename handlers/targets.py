@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import structlog
 
 from bot import consent, freezes, probes, vendors
 from bot.canaries import FLAGGER, with_gates
-from bot.commands import Ask, nearest
+from bot.commands import Ask, again, nearest
 from bot.dangers import Figures
 from bot.errors import NotYet, ProviderError, Refused
 from bot.intents import good
@@ -28,6 +29,12 @@ from storage.store import Tx
 log = structlog.get_logger(__name__)
 
 MISSPELLED = 0.85  # how much a word is like an environment: more than "stalling", which may begin a reason
+# What makes a sentence of the word before it: "staging is slow", and not "staging please" or "staging now".
+SENTENCE = re.compile(
+    r"(?:is|isn['’]?t|was|wasn['’]?t|has|hasn['’]?t|had|does|doesn['’]?t|did|didn['’]?t|can|can['’]?t|cannot|will|won['’]?t"
+    r"|looks?|seems|shows|keeps|fails|failed|broke|breaks|burns|needs|went|goes|got|gets)\b",
+    re.IGNORECASE,
+)
 AT_ONCE = 8  # rollouts read at the same time
 DEPLOYS = timedelta(days=30)  # how long ago a version that is still to be promoted, or left, may have been deployed
 
@@ -72,11 +79,14 @@ def placed(world: World, service: Service, words: str, verb: str) -> tuple[Servi
     places = {there.environment.lower(): there for there in service.everywhere}
     others = {there.environment.lower() for there in world.policy.everywhere()}
     meant = places.get(nearest(word.lower(), list(places), MISSPELLED)) if len(places) > 1 else None
-    reason = verb == Verb.PAUSE and bool(rest.strip())  # "staging is slow" may be why, where it is not in staging
+    pauses = verb == Verb.PAUSE and bool(rest.strip())
+    reason = pauses and bool(SENTENCE.match(rest.strip()))  # "staging is slow" is why, where it is not in staging
     if meant or (word.lower() in others and not reason):
+        line = f"/rollout {verb} {service.called} --why {again(words)}"
+        why = f" Where that is why: `{line}`." if pauses else ""
         raise Refused(
             f"{code(service.name)} has no environment {code(word, 60)}: it is in {in_words(service)}. "
-            "Nothing was changed.",
+            f"Nothing was changed.{why}",
             instead=f"/rollout {verb} {(meant or service).called}",
         )
     return service, words

@@ -43,6 +43,12 @@ def test_flags_may_stand_anywhere(text, title, new, private):
         ("slow for <@U0BOB|bob>", "slow for @bob", 3),
         ("sev" + "9" * 5000, "sev" + "9" * 5000, 3),
         ("p1", UNNAMED, 1),
+        ("P0", UNNAMED, 1),
+        ("SEV0 checkout is down", "checkout is down", 1),
+        ("checkout is down, sev-0", "checkout is down", 1),
+        ("severity 500", "severity 500", 3),
+        ("sev 404 p2", "sev 404", 2),
+        ("alerts of severity 7 do not fire", "alerts of severity 7 do not fire", 3),
         ("--new", UNNAMED, 3),
         ("---", UNNAMED, 3),
     ],
@@ -53,12 +59,21 @@ def test_a_severity_is_read_as_people_write_it(text, title, severity):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [("HTTP 500 P0", "INC-3 (SEV1; `P0` is read as the worst) is declared"), ("p1", "INC-3 (SEV1) is declared")],
+)
+def test_who_says_zero_hears_how_it_is_read(text, said):
+    decision = declaring.declare(declaring.parse(text, POLICY), (), 3, "U0DANA", POLICY, NOON)
+    assert str(decision.say).startswith(said)
+
+
+@pytest.mark.parametrize(
     ("text", "instead"),
     [
         ("sev9 thing", "/incident declare thing sev5"),
-        ("--new thing P0", "/incident declare --new thing sev1"),
-        ("sev-0 <!channel>", "/incident declare &lt;!channel&gt; sev1"),
-        ("sev 12", "/incident declare sev5"),
+        ("--new SEV-6: thing", "/incident declare --new thing sev5"),
+        ("sev-7 <!channel>", "/incident declare &lt;!channel&gt; sev5"),
+        ("--sev=8", "/incident declare sev5"),
     ],
 )
 def test_a_severity_that_there_is_not_is_not_guessed(text, instead):

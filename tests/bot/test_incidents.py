@@ -314,6 +314,13 @@ def test_a_severity_is_typed_as_people_write_it(words, severity, why):
     assert decision.note[0].text == f"severity SEV2 → SEV{severity}{why}"
 
 
+def test_zero_is_the_worst_and_said_to_be_so():
+    for words in ("0", "sev 0", "P0"):
+        decision = incidents.set_severity(incident(), words, "U0DANA", POLICY, NOON)
+        assert decision.note[0].text == "severity SEV2 → SEV1"
+        assert decision.say == "INC-7 is now *SEV1*; 0 is read as the worst."
+
+
 @pytest.mark.parametrize("words", ["", "9", "sev 9 x", "sev", "high", "12", "p"])
 def test_what_is_no_severity_says_which_there_are(words):
     with pytest.raises(Refused, match="1 is the worst, 5 the mildest"):

@@ -128,6 +128,14 @@ def test_why_something_is_stopped_is_no_environment(desk: Desk) -> None:
     assert targets.placed(desk.world, payments, "staging is slow", "pause") == (payments, "staging is slow")
     with pytest.raises(Refused, match="`payments` has no environment `staging`"):
         targets.placed(desk.world, payments, "staging is slow", "rollback")
+    for words in ("staging please", "Staging now"):
+        with pytest.raises(Refused, match=r"`payments` has no environment `[sS]taging`") as refused:
+            targets.placed(desk.world, payments, words, "pause")
+        assert f"`/rollout pause payments --why {words}`" in refused.value.why
+        assert refused.value.instead == "/rollout pause payments"
+        assert targets.placed(desk.world, payments, f"--why {words}", "pause") == (payments, f"--why {words}")
+    assert rollouts.reason_to_pause("—why staging please") == "staging please"
+    assert rollouts.reason_to_pause("--why") == ""
     for word in ("--full", "eu-west"):
         assert desk.refuses(f"pause checkout {word}").why == f"I did not understand `{word}`."
 
