@@ -23,16 +23,20 @@ SECRET = ("authorization", "cookie", "token", "secret", "key", "signature", "pas
 
 @dataclass(frozen=True, kw_only=True)
 class Odd:
-    """A request that was not understood, as it came."""
+    """A request that was not understood, as it came; or those items alone that are `unread`."""
 
     source: str
     body: bytes
     headers: Mapping[str, str]
     reason: str
+    unread: tuple[int, ...] = ()
+    listed: int = 0
 
     @property
     def id(self) -> str:
-        return f"U-{sha256(self.source.encode() + b'/' + self.body).hexdigest()[:10]}"
+        """A replay may leave fewer items of the same body: those are another."""
+        of = f"{self.source}#{self.unread}/{self.listed}" if self.unread else self.source
+        return f"U-{sha256(of.encode() + b'/' + self.body).hexdigest()[:10]}"
 
 
 def from_outside(fact: Alert | Change | VendorStatus) -> Alert | Change | VendorStatus:
@@ -106,5 +110,7 @@ def keep(odd: Odd, before: Unparsed | None, waiting: int, now: datetime) -> Deci
         headers={name: value for name, value in odd.headers.items() if not any(word in name for word in SECRET)},
         body=odd.body[:BEGINNING] if truncated else odd.body,
         truncated=truncated,
+        unread=() if truncated else odd.unread,
+        listed=odd.listed,
     )
     return Decision(save=(kept,), say=odd.id)

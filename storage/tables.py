@@ -183,6 +183,8 @@ class UnparsedRow(Row, table=True):
     headers: dict[str, str] = Field(sa_type=Json)
     body: bytes
     truncated: bool
+    unread: list[int] = Field(sa_type=Json)
+    listed: int
     count: int
     replayed_at: datetime | None = time()
 

@@ -284,6 +284,8 @@ def nouns_from_outside() -> None:
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("truncated", sa.Boolean(), nullable=False),
+        sa.Column("unread", sa.Text(), nullable=False),
+        sa.Column("listed", sa.Integer(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("replayed_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_unparsed"),
