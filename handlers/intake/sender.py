@@ -22,7 +22,7 @@ Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F", bound=Fact)
 
-MOST_ODD = 100  # items of one body: a million would take hours to be refused one by one
+MOST_ODD = 100  # items of one body, unless more are good: a million would take hours to be refused one by one
 LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
 
 
@@ -84,7 +84,7 @@ def each(
             found += read(items[number])
         except Malformed as error:
             bad[number] = str(error)
-            if len(bad) > MOST_ODD:
+            if len(bad) > MOST_ODD and len(bad) > len(found):
                 raise Malformed(
                     f"more than {MOST_ODD} of {len(asked)} items could not be read, such as: {error}"
                 ) from None
