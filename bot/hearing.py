@@ -57,7 +57,7 @@ def in_time(fact: Alert | Change | VendorStatus, now: datetime) -> Alert | Chang
     match fact:
         case Alert() if fact.starts_at > latest:
             ends_at = fact.ends_at and min(fact.ends_at, now)
-            return replace(fact, starts_at=now, dated=False, ends_at=ends_at)
+            return replace(fact, starts_at=now, dated=False, said_at=fact.starts_at, ends_at=ends_at)
         case Alert() if fact.ends_at and fact.ends_at > latest:
             return replace(fact, ends_at=now)
         case Change() if fact.at > latest:

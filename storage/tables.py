@@ -66,6 +66,7 @@ class AlertRow(Row, table=True):
     value: str = words()
     image: str | None = words()
     dated: bool
+    said_at: datetime | None = time()
     incident: str = indexed(index=True)
     silenced: str = indexed()
     asked: str = indexed()

@@ -169,6 +169,7 @@ def nouns_from_outside() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("image", sa.Text(), nullable=True),
         sa.Column("dated", sa.Boolean(), nullable=False),
+        sa.Column("said_at", TIME, nullable=True),
         sa.Column("incident", sa.Text(), nullable=False),
         sa.Column("silenced", sa.Text(), nullable=False),
         sa.Column("asked", sa.Text(), nullable=False),
