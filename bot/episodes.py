@@ -19,10 +19,11 @@ def settled(alert: Alert, before: Alert | None) -> Alert:
     """With what only an earlier word said: when it began, its labels, where to read on."""
     if before is None:
         return alert
-    goes_on = not alert.dated and (before.firing or not alert.firing)
+    goes_on = (not alert.dated or began_as(alert, before)) and (before.firing or not alert.firing)
     return replace(
         alert,
         starts_at=before.starts_at if goes_on else alert.starts_at,
+        said_at=alert.said_at or (before.said_at if goes_on else None),
         labels=alert.labels or before.labels,
         runbook=alert.runbook or before.runbook,
         value=alert.value or before.value,
@@ -32,6 +33,11 @@ def settled(alert: Alert, before: Alert | None) -> Alert:
     )
 
 
+def began_as(alert: Alert, before: Alert) -> bool:
+    """By the clock of a sender that runs ahead of ours: it names one time for one episode, whatever we take it for."""
+    return (alert.said_at or alert.starts_at) == before.said_at
+
+
 def is_stale(alert: Alert, before: Alert, now: datetime) -> bool:
     """An old copy of an episode that has ended since: senders repeat themselves, and not in order.
 
@@ -39,7 +45,8 @@ def is_stale(alert: Alert, before: Alert, now: datetime) -> bool:
     again for what it had lost sight of.
     """
     ended = before.ends_at or before.starts_at
-    return alert.firing and not before.firing and alert.starts_at <= before.starts_at and now - ended < LATE
+    old = alert.starts_at <= before.starts_at or began_as(alert, before)
+    return alert.firing and not before.firing and old and now - ended < LATE
 
 
 def is_worse(alert: Alert, before: Alert, policy: Policy) -> bool:

@@ -23,16 +23,20 @@ SECRET = ("authorization", "cookie", "token", "secret", "key", "signature", "pas
 
 @dataclass(frozen=True, kw_only=True)
 class Odd:
-    """A request that was not understood, as it came."""
+    """A request that was not understood, as it came; or those items alone that are `unread`."""
 
     source: str
     body: bytes
     headers: Mapping[str, str]
     reason: str
+    unread: tuple[int, ...] = ()
+    listed: int = 0
 
     @property
     def id(self) -> str:
-        return f"U-{sha256(self.source.encode() + b'/' + self.body).hexdigest()[:10]}"
+        """A replay may leave fewer items of the same body: those are another."""
+        of = f"{self.source}#{self.unread}/{self.listed}" if self.unread else self.source
+        return f"U-{sha256(of.encode() + b'/' + self.body).hexdigest()[:10]}"
 
 
 def from_outside(fact: Alert | Change | VendorStatus) -> Alert | Change | VendorStatus:
@@ -53,7 +57,7 @@ def in_time(fact: Alert | Change | VendorStatus, now: datetime) -> Alert | Chang
     match fact:
         case Alert() if fact.starts_at > latest:
             ends_at = fact.ends_at and min(fact.ends_at, now)
-            return replace(fact, starts_at=now, dated=False, ends_at=ends_at)
+            return replace(fact, starts_at=now, dated=False, said_at=fact.starts_at, ends_at=ends_at)
         case Alert() if fact.ends_at and fact.ends_at > latest:
             return replace(fact, ends_at=now)
         case Change() if fact.at > latest:
@@ -106,5 +110,7 @@ def keep(odd: Odd, before: Unparsed | None, waiting: int, now: datetime) -> Deci
         headers={name: value for name, value in odd.headers.items() if not any(word in name for word in SECRET)},
         body=odd.body[:BEGINNING] if truncated else odd.body,
         truncated=truncated,
+        unread=() if truncated else odd.unread,
+        listed=odd.listed,
     )
     return Decision(save=(kept,), say=odd.id)

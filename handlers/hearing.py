@@ -44,6 +44,7 @@ def understand(source: Source, delivery: Delivery) -> Batch:
             facts = tuple(source.sender.parse(delivery))
         except Partly as partly:
             facts, odd = tuple(partly.facts), _odd(source, partly.rest, plain_headers(delivery.headers), str(partly))
+            odd = replace(odd, unread=partly.unread, listed=partly.listed)
         id, left_out = source.sender.delivery(delivery), source.sender.left_out(delivery)
     except Malformed:
         raise
@@ -150,7 +151,7 @@ def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) 
     if kept.truncated:
         raise Refused(f"{id} was too large to be kept whole, so it cannot be replayed; nothing was changed.")
     try:
-        batch = understand(source, Delivery(body=kept.body, now=kept.last_at, headers=kept.headers))
+        batch = understand(source, again(kept))
     except Malformed as error:
         raise Refused(f"It is still not understood: {error}. It is kept.") from None
     if batch.odd and batch.odd.id == id:
@@ -162,6 +163,11 @@ def replay(world: World, sources: Mapping[str, Source], id: str, by: str = BOT) 
 
     world.decide(think)
     return len(batch.facts)
+
+
+def again(kept: Unparsed) -> Delivery:
+    """As it came, without what was taken in then: that may have ended since."""
+    return Delivery(body=kept.body, now=kept.last_at, headers=kept.headers, unread=kept.unread, listed=kept.listed)
 
 
 def must_wait(kept: Unparsed) -> None:

@@ -66,6 +66,7 @@ class AlertRow(Row, table=True):
     value: str = words()
     image: str | None = words()
     dated: bool
+    said_at: datetime | None = time()
     incident: str = indexed(index=True)
     silenced: str = indexed()
     asked: str = indexed()
@@ -183,6 +184,8 @@ class UnparsedRow(Row, table=True):
     headers: dict[str, str] = Field(sa_type=Json)
     body: bytes
     truncated: bool
+    unread: list[int] = Field(sa_type=Json)
+    listed: int
     count: int
     replayed_at: datetime | None = time()
 

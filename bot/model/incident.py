@@ -121,6 +121,7 @@ class Alert:
     value: str = ""
     image: str | None = None
     dated: bool = True
+    said_at: datetime | None = None  # when it began by its sender's clock, where that runs ahead of ours
     incident: str = ""
     silenced: str = ""  # the silence that it fits
     asked: str = ""  # the question that it is part of

@@ -68,6 +68,8 @@ class Unparsed:
     headers: Mapping[str, str]  # without those that hold secrets
     body: bytes
     truncated: bool  # the body is only its beginning, and cannot be replayed
+    unread: tuple[int, ...] = ()  # places in its list, if the other items were taken in
+    listed: int = 0  # how many items that list had
     count: int = 1
     replayed_at: datetime | None = None
 

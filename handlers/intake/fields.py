@@ -19,11 +19,16 @@ class Malformed(ValueError):
 
 
 class Partly(Malformed):
-    """Some items of a list could not be read. `facts`: what became of the others; `rest`: a body of those alone."""
+    """Some items of a list could not be read. `facts`: what became of the others; `rest`: a body of those alone.
 
-    def __init__(self, why: str, facts: Sequence[Any], rest: bytes) -> None:
+    Where no such body can be made, `rest` is all of it, and `unread` the places of those in a list of `listed` items.
+    """
+
+    def __init__(
+        self, why: str, facts: Sequence[Any], rest: bytes, unread: tuple[int, ...] = (), listed: int = 0
+    ) -> None:
         super().__init__(why)
-        self.facts, self.rest = facts, rest
+        self.facts, self.rest, self.unread, self.listed = facts, rest, unread, listed
 
 
 class Body(BaseModel):

@@ -22,18 +22,23 @@ Fact = Alert | Change | VendorStatus
 M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F", bound=Fact)
 
-MOST_ODD = 100  # items of one body: a million would take hours to be refused one by one
+MOST_ODD = 100  # items of one body, unless more are good: a million would take hours to be refused one by one
 LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One request as it came. Header names are in lower case; `token` is what stands in the URL."""
+    """One request as it came. Header names are in lower case; `token` is what stands in the URL.
+
+    `unread`: in a replay, the items to read of its list of `listed` ones, if the others were taken in.
+    """
 
     body: bytes
     now: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    unread: tuple[int, ...] = ()
+    listed: int = 0
 
     @cached_property
     def data(self) -> bytes:
@@ -67,27 +72,36 @@ def each(
     """What `read` makes of every item, for `read` raises Malformed: what is wrong with one must not cost the others.
 
     `within`: the field of the body that holds the list; "" where the body is the list; None where it is not known, so
-    that the whole body is kept. Raises Malformed if no item can be read, or too many cannot; Partly if some can.
+    that the whole body is kept, with the places of the odd items. Raises Malformed if no item can be read, or too many
+    cannot; Partly if some can.
     """
+    if delivery.unread and delivery.listed != len(items):
+        raise Malformed(f"of {delivery.listed} items some were taken in, and now it is read as {len(items)}")
+    asked = delivery.unread or range(len(items))
     found, bad = list[F](), dict[int, str]()
-    for number, item in enumerate(items):
+    for number in asked:
         try:
-            found += read(item)
+            found += read(items[number])
         except Malformed as error:
             bad[number] = str(error)
-            if len(bad) > MOST_ODD:
+            if len(bad) > MOST_ODD and len(bad) > len(found):
                 raise Malformed(
-                    f"more than {MOST_ODD} of {len(items)} items could not be read, such as: {error}"
+                    f"more than {MOST_ODD} of {len(asked)} items could not be read, such as: {error}"
                 ) from None
     if not bad:
         return found
     why = next(iter(bad.values()))
-    if len(bad) == len(items):
+    if len(bad) == len(asked):
         raise Malformed(why)
     place = f"{within}.{next(iter(bad))}" if within else f"item {next(iter(bad)) + 1}"
     rest: Any = [items[number] for number in bad]
     rest = delivery.content if within is None else delivery.content | {within: rest} if within else rest
-    raise Partly(f"{len(bad)} of {len(items)} could not be read; {place}: {why}", found, json.dumps(rest).encode())
+    raise Partly(
+        f"{len(bad)} of {len(asked)} could not be read; {place}: {why}",
+        found,
+        json.dumps(rest).encode(),
+        *((tuple(bad), len(items)) if within is None else ()),
+    )
 
 
 def of_form(data: bytes) -> bytes:

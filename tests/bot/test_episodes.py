@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.alerts import triage
 from bot.decision import Decision, FurnishChannel, PostCard
 from bot.episodes import is_stale
+from bot.hearing import in_time
 from bot.model import Alert, Entry, Incident, Severity
 from bot.policy import Policy
 from tests.bot.test_alerts import NOTHING, alerts, incidents, seen, texts
@@ -189,3 +190,31 @@ def test_long_after_its_end_an_old_beginning_is_no_old_copy() -> None:
     again, ended = alert(), alert(firing=False, ends_at=NOON + minutes(5))
     assert is_stale(again, ended, NOON + minutes(6))
     assert not is_stale(again, ended, NOON + minutes(8))
+
+
+def heard_ahead(firing: bool, at: float, known: Alert | None, *, began: float = 0) -> Alert:
+    """At this minute, from a sender whose clock is ten minutes ahead."""
+    now = NOON + minutes(at)
+    ends_at = None if firing else now + minutes(10)
+    said = alert(firing=firing, starts_at=NOON + minutes(began + 10), ends_at=ends_at)
+    one = in_time(said, now)
+    assert isinstance(one, Alert)
+    decision = triage([one], seen(*[known] if known else [], open=incident()), POLICY, now)
+    return alerts(decision)[0] if alerts(decision) else known or one
+
+
+def test_an_old_copy_is_one_though_the_clock_of_its_sender_runs_ahead() -> None:
+    fired = heard_ahead(True, 0, None)
+    for end in (3, 6):  # its beginning is later than is believed, and a little later than now
+        ended = heard_ahead(False, end, fired)
+        assert (ended.firing, ended.starts_at) == (False, NOON)
+        assert heard_ahead(True, end + 1, ended) == ended, "a copy that was held up"
+        again = heard_ahead(True, end + 1, ended, began=end + 1)
+        assert (again.firing, again.starts_at) == (True, NOON + minutes(end + 1)), "and this is no copy"
+        assert heard_ahead(True, end + 3, ended).firing, "so long after the end it fires again"
+
+
+def test_a_beginning_that_is_later_than_now_no_more_is_no_new_episode() -> None:
+    fired = heard_ahead(True, 0, None)
+    repeat = heard_ahead(True, 7, fired)
+    assert (repeat.count, repeat.starts_at) == (2, NOON)

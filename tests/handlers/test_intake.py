@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model import Alert, Change, ChangeKind, ChangeStatus, Migration
-from handlers.intake import SENDERS, Delivery, generic, shown
+from bot.hearing import Odd, keep
+from bot.model import Alert, Change, ChangeKind, ChangeStatus, Migration, Unparsed
+from handlers import hearing
+from handlers.intake import SENDERS, Delivery, Source, generic, shown
 from handlers.intake.fields import Malformed, environment, to_text, to_time, to_url, to_whole
 from handlers.intake.generic import BadMap, Map
 
@@ -274,6 +276,44 @@ def test_anything_that_posts_json_can_be_mapped():
         with pytest.raises(Malformed):
             mapped(map_, {"events": [alarm | wrong]})
     assert mapped(map_, {"other": 1}) == []
+
+
+def source(*alarms: str, each: str = "events") -> Source:
+    map_ = Map(
+        each=each,
+        fields={"key": "id", "title": "id", "status": "state"},
+        statuses=dict.fromkeys(alarms, "firing"),
+    )
+    return Source(name="boiler", sender=generic.sender(map_, "boiler"))
+
+
+def kept(odd: Odd | None) -> Unparsed:
+    assert odd is not None
+    (saved,) = keep(odd, None, 0, NOW).save
+    assert isinstance(saved, Unparsed)
+    return saved
+
+
+def test_a_replay_reads_only_what_was_not_taken_in():
+    """The others may have ended since, and would fire again."""
+    states = {"a": "firing", "b": "ALARM", "c": "firing", "d": "ALERT"}
+    body = json.dumps({"events": [{"id": id, "state": state} for id, state in states.items()]}).encode()
+    first = hearing.understand(source(), Delivery(body=body, now=NOW))
+    assert [fact.key for fact in first.facts] == ["boiler/a", "boiler/c"]
+    waits = kept(first.odd)
+    with pytest.raises(Malformed, match="status 'ALARM' is none of"):
+        hearing.understand(source(), hearing.again(waits))
+    both = hearing.understand(source("ALARM", "ALERT"), hearing.again(waits))
+    assert ([fact.key for fact in both.facts], both.odd) == (["boiler/b", "boiler/d"], None)
+    one = hearing.understand(source("ALARM"), hearing.again(waits))
+    assert [fact.key for fact in one.facts] == ["boiler/b"]
+    left = kept(one.odd)
+    assert left.id != waits.id, "what is left is news, and waits in its place"
+    assert "1 of 2 could not be read; item 4: status 'ALERT'" in left.reason
+    rest = hearing.understand(source("ALARM", "ALERT"), hearing.again(left))
+    assert [fact.key for fact in rest.facts] == ["boiler/d"]
+    with pytest.raises(Malformed, match="of 4 items some were taken in, and now it is read as 2"):
+        hearing.understand(source("ALARM", each="events[?state=='ALARM' || id=='a']"), hearing.again(waits))
 
 
 def test_changes_and_vendors_can_be_mapped_too():

@@ -22,6 +22,7 @@ from handlers.intake.sender import MOST_ODD, each
 from handlers.intake.signatures import SCHEMES, Untrusted
 from handlers.intake.source import prove
 from tests.signing import SHOWN, SIGNERS, TIMED
+from tests.values import alert
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "senders"
@@ -118,6 +119,17 @@ def test_a_body_of_nothing_but_odd_items_is_soon_refused() -> None:
     with pytest.raises(Malformed, match="more than 100 of 9999 items could not be read, such as: odd"):
         each(Delivery(body=b"", now=NOW), range(9999), read, "")
     assert len(asked) == MOST_ODD + 1
+
+
+def test_many_odd_items_cost_none_of_more_good_ones() -> None:
+    def read(item: int) -> list[Fact]:
+        if item % 3 == 2:
+            raise Malformed("odd")
+        return [alert(f"k{item}")]
+
+    with pytest.raises(Partly, match="300 of 900 could not be read") as caught:
+        each(Delivery(body=b"", now=NOW), range(900), read, "")
+    assert len(caught.value.facts) == 600
 
 
 # ---------------------------------------------------------------- docs

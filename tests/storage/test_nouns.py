@@ -109,7 +109,16 @@ REQUEST = Request(
 VOTE = Vote(request="INC-7/rollback/1", user="U2", approves=False, why="not now", at=NOON)
 HEARD = Heard(id="github/72d3162e", at=NOON)
 UNPARSED = Unparsed(
-    id="U-1", source="ci", at=NOON, last_at=later(1), reason="r", headers={"a": "ü"}, body=b"\0\xff{", truncated=False
+    id="U-1",
+    source="ci",
+    at=NOON,
+    last_at=later(1),
+    reason="r",
+    headers={"a": "ü"},
+    body=b"\0\xff{",
+    truncated=False,
+    unread=(1, 3),
+    listed=4,
 )
 VENDOR = VendorStatus(
     key="statuspage/1",
@@ -141,6 +150,7 @@ ALERT = alert(
     image="https://i",
     value="23%",
     dated=False,
+    said_at=later(9),
     fires=(1, 2),
 )
 
