@@ -92,6 +92,7 @@ GUESS = re.compile(
     r"we suspect|most likely)\b",
     re.IGNORECASE,
 )
+SIGNED = re.compile(r"(?<![\w@#/.])[@#][^\W\d_][\w.-]*")  # what Slack would make a mention of, if it knew the name
 SCOPE = re.compile(
     r"\d+ ?%|\bper ?cent\b|\b(?:all|every|some|many|most|few|no|none|half|one in|\d+ (?:in|of|out of))\b"
     r"|\b(?:customers?|users?|visitors?|shoppers?|merchants?|people|everybody|everyone|nobody)\b[^.!?\n]*\b"
@@ -144,6 +145,7 @@ RULES: Sequence[Rule] = (
     Rule(COLLEAGUES, _finds(ADDRESS), "“{found}” looks like a host or an address. Say what users know it as."),
     Rule(OUTSIDE, _finds(JARGON), "“{found}” is our word. Say what users see."),
     Rule(EVERYBODY, _finds(BLAME), "“{found}” points at people. Say what happened."),
+    Rule(OUTSIDE, _finds(SIGNED), "“{found}” reads like a person or a channel of yours. Keep it if customers know it."),
     Rule(frozenset({Audience.PUBLIC}), _finds(GUESS), "“{found}” is a guess. Say what is known, or that it is not."),
 )
 NO_SCOPE = "Who is affected, and who is not? “All”, “one in four”, “only in Europe”; or that you do not know yet."

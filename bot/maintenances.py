@@ -44,7 +44,7 @@ def parse(words: str, policy: Policy, now: datetime) -> Wanted:
     if lasts > LONGEST:
         raise Refused(f"Maintenance lasts at most {span(LONGEST)} here. {UNCHANGED}", instead=USAGE)
     starts_at = times.starting(said.get("from", ""), now, AHEAD, UNCHANGED)
-    return Wanted(components=components, text=clip(told(text), TEXT), starts_at=starts_at, lasts=lasts)
+    return Wanted(components=components, text=clip(told(text, policy), TEXT), starts_at=starts_at, lasts=lasts)
 
 
 def announce(wanted: Wanted, number: int, by: str, policy: Policy, now: datetime) -> Decision:

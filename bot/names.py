@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bot.commands import PERSON, again
 from bot.errors import Refused
@@ -65,6 +65,11 @@ def mentioned(words: str) -> tuple[str, ...]:
 def _typed(who: str, spelled: Mapping[str, str]) -> str:
     """The shortest name that means this person and nobody else."""
     return min((part for part, one in spelled.items() if one == who), key=len)
+
+
+def spellings(names: Iterable[str]) -> frozenset[str]:
+    """How any of these people may be called."""
+    return frozenset(part for name in names for part in _spellings(name))
 
 
 def _spelled(names: Mapping[str, str]) -> dict[str, list[str]]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot import incidents
+from bot import incidents, names
 from bot.commands import Invalid, again, must_be_known, nearest
 from bot.decision import Decision, ExportStatus, SendPost
 from bot.errors import InDrill, Refused
+from bot.linting import SIGNED
 from bot.model import ComponentState, Entry, EntryKind, Incident, Phase, Post, PublicUpdate, Severity
-from bot.policy import Component, Policy, StatusPage
+from bot.policy import Component, Policy, Room, StatusPage
 from bot.text import brief, clean, clip, code, mention, one_line, paragraph
 
 USAGE = '/incident publish --on COMPONENT=degraded --title "Payments fail" What customers see, and what we do'
 TITLE, TEXT = 120, 3000
 OPTION = re.compile(r"""(?:^|\s)(?:--|—|–)(title|on|phase)(?:=|\s+)("[^"]*"|“[^”]*”|'[^']*'|\S+)""")
 OPERATIONAL = ComponentState.OPERATIONAL
-# A person, a group or a channel of ours: as Slack writes it, and as it stays in a form, where Slack makes no mention.
-OURS = re.compile(r"<[@#!][^>]*>|(?<![\w@#/.])[@#][A-Za-z][\w.-]*")
+# A person, a group or a channel of ours, as Slack writes it: <@U0DANA|dana>, <#C0INC|inc-7>, <!subteam^S0OPS|ops>.
+MENTION = re.compile(r"<[@#!][^>]*>")
+# In a form Slack makes no mention of these; of other words with a sign nobody knows whose they are.
+EVERYBODY = ("@here", "@channel", "@everyone")
+ROOM = re.compile(r"#[\w-]*inc-\d+(?:-[\w-]*)?", re.IGNORECASE)
 LINK = re.compile(r"<((?:https?|mailto):[^|>\s]+)(?:\|[^>]*)?>")
 
 # What a component is likely to be, by the severity of its incident; whoever publishes decides.
@@ -127,7 +131,7 @@ def publish(
     """Allowed when the incident is resolved, too: customers are to hear that. `heard`: its channel has the words."""
     page = settings(policy)
     may_be_told(incident)
-    text = told(wanted.text)
+    text = told(wanted.text, policy)
     if not text:
         raise Invalid({"text": "Say in the customers' words what they see and what happens next."})
     last = before[-1] if before else None
@@ -137,7 +141,7 @@ def publish(
         incident=incident.id,
         number=len(before) + 1,
         phase=phase,
-        title=_title(wanted.title, last, components, page),
+        title=_title(wanted.title, last, components, policy),
         text=clip(text, TEXT),
         by=by,
         at=now,
@@ -173,32 +177,51 @@ def exports(policy: Policy) -> tuple[ExportStatus, ...]:
     return tuple(ExportStatus(name) for name in policy.status.exports) if policy.status else ()
 
 
-def told(text: str) -> str:
+def told(text: str, policy: Policy) -> str:
     """The text without Slack's marks. Raises Invalid where it names people or channels of ours."""
-    must_name_nobody(text)
+    must_name_nobody(text, policy)
     return clean(LINK.sub(r"\1", text)).strip()
 
 
-def must_name_nobody(text: str, field: str = "text") -> None:
+def must_name_nobody(text: str, policy: Policy, field: str = "text") -> None:
     """Raises Invalid where customers would read the name of a person or a channel; one rule, typed and in a form."""
-    if named := OURS.search(text):
+    if named := _ours(text, policy):
         raise Invalid(
             {
-                field: f"{code(again(named[0]), 60)} names a person or a channel of yours: customers would read it. "
+                field: f"{code(again(named), 60)} names a person or a channel of yours: customers would read it. "
                 "Take it out, or write it without the sign. Nothing was published."
             }
         )
 
 
-def _title(given: str, last: PublicUpdate | None, components: Mapping[str, str], page: StatusPage) -> str:
+def _ours(text: str, policy: Policy) -> str:
+    """The first mention, or word with a sign that is known to be a name here; "" where there is none."""
+    if mention := MENTION.search(text):
+        return mention[0]
+    known = {*EVERYBODY, *(f"@{name}" for name in names.spellings(one.name for one in policy.people.values()))}
+    known |= {f"#{channel.lower().removeprefix('#')}" for channel in _channels(policy)}
+    words = (match[0].rstrip(".-") for match in SIGNED.finditer(text))
+    return next((word for word in words if word.lower() in known or ROOM.fullmatch(word)), "")
+
+
+def _channels(policy: Policy) -> Iterator[str]:
+    """Those of the configuration."""
+    yield from (policy.announce, policy.ledger_channel, *policy.broadcast)
+    for service in policy.services.values():
+        yield from service.broadcast
+    yield from (one.to.channel for one in policy.broadcasts if isinstance(one.to, Room))
+
+
+def _title(given: str, last: PublicUpdate | None, components: Mapping[str, str], policy: Policy) -> str:
     """Never the incident's own, which may be an alert's name."""
     if given.strip():
-        must_name_nobody(given, "title")
-        return clip(one_line(told(given)), TITLE)
+        must_name_nobody(given, policy, "title")
+        return clip(one_line(told(given, policy)), TITLE)
     if last:
         return last.title
     if not components:
         raise Invalid({"title": "Give it a title in the customers' words. Nothing was published."})
+    page = settings(policy)
     return clip(f"Trouble with {_listed([page.components[name].title for name in components])}", TITLE)
 
 

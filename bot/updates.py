@@ -96,7 +96,7 @@ def publish(
     if not said.text.strip():
         raise Invalid({"text": "Say in the users' words what they see and what happens next."})
     if OUTSIDE & broadcasts.audiences(incident, policy):
-        must_name_nobody(said)
+        must_name_nobody(said, policy)
     at_phase = replace(incident, phase=phase, snoozed_until=None)
     planned = policy.next_update(at_phase, now) if next_in is None else now + timedelta(minutes=next_in)
     changed = replace(at_phase, next_update_at=planned if planned != now else None, impact=_impact(incident, said))
@@ -137,10 +137,10 @@ def publish(
     )
 
 
-def must_name_nobody(said: Words) -> None:
+def must_name_nobody(said: Words, policy: Policy) -> None:
     """Raises Invalid at the field where customers would read a name of ours."""
     for name, words in said.read_by(Audience.PUBLIC).items():
-        publishing.must_name_nobody(words, name)
+        publishing.must_name_nobody(words, policy, name)
 
 
 def may_be_public(incident: Incident, by: str, commander: str, policy: Policy) -> bool:
@@ -156,7 +156,8 @@ def openly(
     incident = next(noun for noun in told.save if isinstance(noun, Incident))
     update = next(noun for noun in told.save if isinstance(noun, Update))
     publishing.may_be_told(incident)
-    must_name_nobody(Words(text=update.text, scope=update.scope, workaround=update.workaround, ahead=update.ahead))
+    said = Words(text=update.text, scope=update.scope, workaround=update.workaround, ahead=update.ahead)
+    must_name_nobody(said, policy)
     if not may_be_public(incident, by, commander, policy):
         raise Invalid({OPENLY: f"{NOT_ALONE} Nothing was published."})
     titled = before or publishing.likely(incident, publishing.settings(policy))

@@ -16,7 +16,7 @@ from bot.decision import Decision, ExportStatus, Proclaim, SendPost
 from bot.errors import Refused
 from bot.linting import Words, lint
 from bot.model import Audience, ComponentState, Export, Phase, Post, PublicUpdate, Severity
-from bot.policy import Policy
+from bot.policy import Contact, Destination, Policy, Room, Service
 from bot.publishing import Wanted
 from tests.blockkit import check_view
 from tests.bot.status_values import POLICY, SHOP_PAGE, ago, maintenance, update
@@ -114,7 +114,22 @@ def test_what_is_secret_is_never_published(secret: dict[str, Any]) -> None:
         publish("x", of=incident(**secret))
 
 
-TYPED = ["ask @bob", "see #inc-7-checkout", "@here look"]  # as they stay in a form, where Slack makes no mention
+# As they stay in a form, where Slack makes no mention.
+TYPED = [
+    "ask @bob.",
+    "ask @Bob.Okafor",
+    "see #inc-7-checkout.",
+    "see #Payments",
+    "#ops-feed",
+    "#incidents",
+    "@here look",
+]
+KNOWN = replace(
+    POLICY,
+    people={"U0BOB": Contact(name="Bob Okafor")},
+    services={"payments": Service(name="payments", broadcast=("#payments",))},
+    broadcasts=(Destination(name="ops", audience=Audience.SUPPORT, to=Room(channel="#ops-feed")),),
+)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +137,14 @@ TYPED = ["ask @bob", "see #inc-7-checkout", "@here look"]  # as they stay in a f
 )
 def test_our_people_and_channels_are_not_named(words: str) -> None:
     with pytest.raises(Invalid, match="names a person or a channel"):
-        publish(words)
+        publish(words, policy=KNOWN)
+
+
+@pytest.mark.parametrize("words", ["Follow @acmestatus", "Order #A123 fails", "Look for #paymentsdown"])
+def test_a_sign_before_a_name_that_nobody_has_here_is_advised_against_and_goes_out(words: str) -> None:
+    assert saved(publish(words, policy=KNOWN)).text == words
+    assert any("a person or a channel" in one.words for one in lint(Words(text=words), {Audience.PUBLIC}))
+    assert not any("a channel" in one.words for one in lint(Words(text=words), {Audience.EXECUTIVES}))
 
 
 @pytest.mark.parametrize("words", ["order #12 fails", "write to help@shop.example", "https://shop.example/@help#top"])
