@@ -23,6 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F", bound=Fact)
 
 MOST_ODD = 100  # items of one body, unless more are good: a million would take hours to be refused one by one
+NAMED = 10  # odd items beyond the first whose places are told
 LARGEST = 16 * 1024 * 1024  # bytes: an alert storm arrives as one delivery of some megabytes
 
 
@@ -93,11 +94,12 @@ def each(
     why = next(iter(bad.values()))
     if len(bad) == len(asked):
         raise Malformed(why)
-    place = f"{within}.{next(iter(bad))}" if within else f"item {next(iter(bad)) + 1}"
+    place, *others = (f"{within}.{number}" if within else f"item {number + 1}" for number in bad)
+    also = f" (and {', '.join(others[:NAMED])}{', …' if others[NAMED:] else ''})" if others else ""
     rest: Any = [items[number] for number in bad]
     rest = delivery.content if within is None else delivery.content | {within: rest} if within else rest
     raise Partly(
-        f"{len(bad)} of {len(asked)} could not be read; {place}: {why}",
+        f"{len(bad)} of {len(asked)} could not be read; {place}{also}: {why}",
         found,
         json.dumps(rest).encode(),
         *((tuple(bad), len(items)) if within is None else ()),

@@ -67,7 +67,8 @@ class Door:
         self.together = Together(partial(hearing.receive, world))
 
     async def answer(self, name: str, request: Request, token: str = "", *, dry_run: bool = False) -> Response:
-        """A stranger's body is not even read."""
+        """A stranger's body is not even read. `?dry-run` is what it means: a hyphen must store nothing."""
+        dry_run = dry_run or "dry-run" in request.query_params
         empty = self.enter(name, request, token)
         return await self.hear(name, request, replace(empty, body=await read(request)), dry_run=dry_run)
 

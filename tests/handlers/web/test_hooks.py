@@ -321,8 +321,9 @@ def test_who_reads_the_answer_is_refused_though_the_good_is_stored(door: Door) -
 
 
 def test_a_batch_in_a_dry_run_shows_what_was_odd(door: Door) -> None:
-    (deploy, odd) = door.post("deploys?dry_run=1", [DEPLOY, 7]).json()
-    assert (deploy["kind"], odd["kind"], odd["reason"][:26]) == ("change", "unparsed", "1 of 2 could not be read; ")
+    (deploy, odd) = door.post("deploys?dry-run=1", [DEPLOY, 7, 8]).json()
+    assert (deploy["kind"], odd["kind"]) == ("change", "unparsed")
+    assert odd["reason"].startswith("2 of 3 could not be read; item 2 (and item 3): this is not a deploy event")
     assert (door.changes, door.api("/api/unparsed")) == ((), [])
 
 
