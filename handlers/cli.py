@@ -403,16 +403,18 @@ def postmortem(incident: str) -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema; `run` does it too."""
-    with_store(lambda store: store.migrate())
+    with_store(lambda store: store.migrate(), may_be_new=True)
     typer.echo("The database is up to date.")
 
 
-def with_store(use: Callable[[Store], T]) -> T:
+def with_store(use: Callable[[Store], T], *, may_be_new: bool = False) -> T:
     try:
         store = Store(configured().environment.database_url)
     except ValueError as error:
         stop(str(error))
     try:
+        if store.absent and not may_be_new:
+            stop(f"There is no database at {store.absent}, and none was made. DATABASE_URL names it.")
         return use(store)
     except (Busy, ValueError) as error:
         stop(str(error))

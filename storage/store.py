@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
@@ -55,6 +56,13 @@ class Store:
     def busy(self) -> int:
         """Transactions that are open right now. Nobody may talk to the network meanwhile."""
         return self.transactions.open
+
+    @property
+    def absent(self) -> str:
+        """The file that SQLite would make at the first word, or ""."""
+        path = self.engine.url.database or ":memory:"
+        is_there = not self.transactions.is_sqlite or path == ":memory:" or Path(path).exists()
+        return "" if is_there else path
 
     # ------------------------------------------------------------ schema
 

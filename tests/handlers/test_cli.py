@@ -139,7 +139,7 @@ def test_parse_tries_out_a_map_and_takes_headers(type_: Type, tmp_path: Path) ->
         (["outbox", "--retry", "7"], "No bot answers at 127.0.0.1:"),
         (["check", "--source", "grafana"], "write --alert FILE beside them"),
         (["check", "--alert", "absent.json"], "absent.json cannot be read: No such file or directory."),
-        (["postmortem", "INC-1"], "Run `watchkeeper migrate`."),
+        (["postmortem", "INC-1"], "and none was made. DATABASE_URL names it."),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(type_: Type, words: list[str], says: str) -> None:
