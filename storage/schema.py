@@ -35,7 +35,7 @@ def _unhurried(connection: Connection) -> Iterator[None]:
     driver: Any = connection.connection.driver_connection
     before, driver.seconds = driver.seconds, math.inf
     try:
-        for limit in ("lock_timeout", "statement_timeout"):
+        for limit in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         yield
