@@ -53,7 +53,6 @@ class Lead:
 
     def __init__(self, session: pytest.Session) -> None:
         self.session, self.hook = session, session.config.hook
-        self.items = session.items
         self.parts = parts(session.items)
         self.left = iter(range(len(self.parts)))
         self.at = {item.nodeid: item for item in session.items}
