@@ -10,16 +10,17 @@ one, they do now, each thing at the moment when it was due.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox.clock import Clock
+from sandbox.clock import Clock, FrozenClock
 from sandbox.kube import argo, deployments, gitops, patch, services
 from sandbox.kube.analysis import Analyses
 from sandbox.kube.api import KubeApi
@@ -74,13 +75,10 @@ def shop() -> list[Object]:
 
 
 class Cluster:
-    """`lag` is how many seconds of clock time pass before a controller sees a write; 0 makes it see it at once.
+    """Where the manifests were deployed an hour ago. `lags` names the workloads whose controller is slow, in seconds."""
 
-    `lags` is the same for the workloads it names: one whose controller is slow.
-    """
-
-    def __init__(self, clock: Clock, manifests: Sequence[Object] | None = None, lag: float = LAG) -> None:
-        self.clock, self.lag = clock, lag
+    def __init__(self, clock: Clock, manifests: Sequence[Object] | None = None) -> None:
+        self.clock = clock
         self.lags: dict[str, float] = {}
         self.store = Store(self.time)
         self.replicas = Replicas(self.store, tell=self.tell)
@@ -95,12 +93,15 @@ class Cluster:
         self._sliced = 0  # the store's version that the EndpointSlices are of
         self._splits: dict[str, list[Split]] = {}
         self._kept: dict[Key, gitops.Repository] = {}  # what GitOps keeps, by the object that does
-        self.replicas.tempo = 0  # how long each pod took to come up is forgotten by now
-        with self._at(clock.now() - AGE):
-            for manifest in shop() if manifests is None else manifests:
-                self.create(fresh(manifest))
-        self.reconcile()
-        self.replicas.tempo = 1
+        if manifests is None or manifests:
+            self._begin_as(grown(clock.now(), json.dumps(shop() if manifests is None else manifests)))
+
+    def _begin_as(self, other: Cluster) -> None:
+        self.store.begin_as(other.store)
+        self.replicas.begin_as(other.replicas)
+        self.flagger.begin_as(other.flagger)
+        self._due, self._sliced = dict(other._due), other._sliced
+        self._splits = {name: list(history) for name, history in other._splits.items()}
 
     def time(self) -> datetime:
         return self._moment or self.clock.now()
@@ -403,9 +404,9 @@ class Cluster:
             self.tell(owner, "Normal", "ScalingReplicaSet", text)
 
     def _report(self, kind: Kind, obj: Object, status: Object, notes: dict[str, str]) -> None:
-        annotations = obj["metadata"].setdefault("annotations", {})
-        annotations |= notes
-        obj = self.store.update(kind, obj, MANAGERS[kind])
+        meta = obj["metadata"]
+        noted = obj | {"metadata": meta | {"annotations": meta.get("annotations", {}) | notes}}
+        obj = self.store.update(kind, noted, MANAGERS[kind])
         self.store.update(kind, obj | {"status": status}, MANAGERS[kind], "status")
 
     def tell(self, about: Object, type: str, reason: str, message: str, by: str = "") -> None:
@@ -461,7 +462,7 @@ class Cluster:
         key = (kind, obj["metadata"]["namespace"], name)
         if kind is CANARIES and key in self._due:  # Flagger looks once in an interval, whatever is written meanwhile
             return
-        due = self.time() + timedelta(seconds=self.lags.get(name, self.lag))
+        due = self.time() + timedelta(seconds=self.lags.get(name, LAG))
         self._due[key] = min(due, self._due.get(key, due))
 
     @contextmanager
@@ -471,6 +472,19 @@ class Cluster:
             yield
         finally:
             self._moment = None
+
+
+@lru_cache(maxsize=16)
+def grown(at: datetime, manifests: str) -> Cluster:
+    """An hour after these were deployed, for others to begin as: tests ask for the same one hundreds of times."""
+    clock = FrozenClock(at - AGE)
+    cluster = Cluster(clock, manifests=())
+    cluster.replicas.tempo = 0  # how long each pod took to come up is forgotten by now
+    for manifest in json.loads(manifests):
+        cluster.create(manifest)
+    clock.advance(AGE.total_seconds())
+    cluster.reconcile()
+    return cluster
 
 
 def flavour_of(kind: Kind) -> Flavour:

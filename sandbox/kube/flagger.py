@@ -40,9 +40,11 @@ class Flagger:
     def __init__(self, store: Store, cluster: Cluster, measure: Callable[[Object], str] = content) -> None:
         self.store, self.cluster, self.measure = store, cluster, measure
         self.webhooks = Webhooks()
-        self._routes: dict[
-            tuple[str, str], int
-        ] = {}  # per cent that the router sends to the canary: a status is not it
+        # Per cent that the router sends to the canary: a status is not it.
+        self._routes: dict[tuple[str, str], int] = {}
+
+    def begin_as(self, other: Flagger) -> None:
+        self._routes = dict(other._routes)
 
     def tick(self, namespace: str, name: str) -> datetime:
         """Does what is due; answers when it ticks again."""

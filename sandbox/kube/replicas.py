@@ -81,6 +81,9 @@ class Replicas:
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _serial: int = 0
 
+    def begin_as(self, other: Replicas) -> None:
+        self._ready_at, self._serial = dict(other._ready_at), other._serial
+
     def sets(self, owner: Object, flavour: Flavour) -> list[Set]:
         """The owner's ReplicaSets, highest revision first."""
         found = [self._view(rs, flavour) for rs in self.store.owned(REPLICA_SETS, owner)]
@@ -139,9 +142,13 @@ class Replicas:
         notes |= {flavour.revision: str(revision), flavour.history: ",".join([*past, str(old.revision)])}
         return self._view(self.store.update(REPLICA_SETS, rs, manager), flavour)
 
+    def _held(self, target: Set) -> Object:
+        meta = target.object["metadata"]
+        return self.store.get(REPLICA_SETS, meta["namespace"], meta["name"])
+
     def order(self, target: Set, desired: int, deadline: datetime | None, manager: str) -> bool:
         """Write what the controller wants of a ReplicaSet; True if that is news."""
-        rs = self.store.get(REPLICA_SETS, target.object["metadata"]["namespace"], target.object["metadata"]["name"])
+        rs = fresh(self._held(target))
         before = rs["metadata"]["resourceVersion"]
         rs["spec"]["replicas"] = desired
         notes = rs["metadata"]["annotations"]
@@ -155,7 +162,7 @@ class Replicas:
 
         Whoever copies that template copies them too, and has made a template that nobody ever deployed.
         """
-        rs = self.store.get(REPLICA_SETS, target.object["metadata"]["namespace"], target.object["metadata"]["name"])
+        rs = fresh(self._held(target))
         notes = rs["metadata"]["annotations"]
         worn = json.loads(notes.pop(EPHEMERAL, "{}"))
         if worn == wanted:

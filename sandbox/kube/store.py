@@ -102,8 +102,7 @@ class Change:
 class Store:
     """Every object in the cluster; hold `lock` to read and write in one step.
 
-    One object is found as a copy, to change and to write back. Many, and what was written, are given as they are kept:
-    they are for looking at, or for a `fresh` copy.
+    Objects are given as they are kept: for looking at, or for a `fresh` copy to change and to write back.
     """
 
     now: Callable[[], datetime]
@@ -114,9 +113,14 @@ class Store:
     _floor: int = 0  # the log holds what came after this version
     _listeners: list[Callable[[], object]] = field(default_factory=list)
 
+    def begin_as(self, other: Store) -> None:
+        """Both hold the same objects from now on: what is kept is never changed in place."""
+        self._objects = {kind: dict(held) for kind, held in other._objects.items()}
+        self._log, self._floor, self.version = other._log.copy(), other._floor, other.version
+
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         with self.lock:
-            return fresh(self._objects[kind].get((namespace, name)))
+            return self._objects[kind].get((namespace, name))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         found = self.find(kind, namespace, name)
@@ -174,7 +178,8 @@ class Store:
             merged = merge_write(old, obj, subresource)
             if merged == old:
                 return old
-            new = fresh(merged)
+            new = {k: v if v is old.get(k) else fresh(v) for k, v in merged.items()}
+            new["metadata"] = dict(new["metadata"])
             if new.get("spec") != old.get("spec"):
                 new["metadata"]["generation"] = old["metadata"]["generation"] + 1
             own(new, old, manager, subresource, stamp(self.now()))
@@ -234,7 +239,7 @@ def fresh(value: T) -> T:
 
 
 def stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def check_preconditions(given: Object, held: Object) -> None:
@@ -264,50 +269,59 @@ def merge_write(old: Object, given: Object, subresource: str) -> Object:
 # --- who owns which field
 
 
-def leaves(value: Any, at: Path = ()) -> dict[Path, Any]:
-    """Every field of an object by its path. A list counts as one field."""
-    if not isinstance(value, dict):
-        return {at: value}
-    found: dict[Path, Any] = {at: {}} if at and not value else {}
-    for key, inner in value.items():
-        found |= leaves(inner, (*at, key))
-    return found
+def leaves(value: Any, at: Path = ()) -> set[Path]:
+    """The path of every field of an object. A list counts as one field."""
+    if not isinstance(value, dict) or not value:
+        return {at}
+    return {path for key, inner in value.items() for path in leaves(inner, (*at, key))}
 
 
-def owned_fields(obj: Object) -> dict[Path, Any]:
+def owned_fields(obj: Object) -> Object:
     meta = {k: obj["metadata"][k] for k in ("annotations", "labels", "ownerReferences") if k in obj["metadata"]}
-    return leaves({k: v for k, v in (obj | {"metadata": meta}).items() if k not in ("apiVersion", "kind")})
+    return {k: v for k, v in (obj | {"metadata": meta}).items() if k not in ("apiVersion", "kind")}
+
+
+def differences(old: Any, new: Any, at: Path = ()) -> tuple[set[Path], set[Path]]:
+    """The fields that were set, and those that are gone."""
+    if old == new:
+        return set(), set()
+    if not (old and new and isinstance(old, dict) and isinstance(new, dict)):
+        before, after = leaves(old, at), leaves(new, at)
+        return after, before - after
+    found, gone = set[Path](), set[Path]()
+    for key in old.keys() | new.keys():
+        path = (*at, key)
+        if key not in old:
+            found |= leaves(new[key], path)
+        elif key not in new:
+            gone |= leaves(old[key], path)
+        else:
+            inner = differences(old[key], new[key], path)
+            found, gone = found | inner[0], gone | inner[1]
+    return found, gone
 
 
 def own(new: Object, old: Object, manager: str, subresource: str, at: str) -> None:
     """Record in `managedFields` that `manager` set whatever differs between `old` and `new`."""
-    before = owned_fields(old) if old else {}
-    after = owned_fields(new)
-    changed = {path for path, value in after.items() if path not in before or before[path] != value}
-    entries: dict[tuple[str, str], tuple[str, set[Path]]] = {}
-    for entry in new["metadata"].get("managedFields", []):
-        kept = {p for p in from_fields_v1(entry["fieldsV1"]) if p in after} - changed
-        entries[entry["manager"], entry.get("subresource", MAIN)] = (entry["time"], kept)
-    held = entries.get((manager, subresource), ("", set()))[1]
+    changed, gone = differences(owned_fields(old), owned_fields(new)) if old else (leaves(owned_fields(new)), set())
+    entries = {(e["manager"], e.get("subresource", MAIN)): e for e in new["metadata"].get("managedFields", [])}
+    for who, entry in entries.items():
+        entries[who] = entry | {"fieldsV1": without(entry["fieldsV1"], changed | gone)}
     if changed:
-        entries[manager, subresource] = (at, held | changed)
-    new["metadata"]["managedFields"] = [
-        {
-            "manager": who,
+        held = entries.get((manager, subresource), {"fieldsV1": {}})
+        entries[manager, subresource] = {
+            "manager": manager,
             "operation": "Update",
             "apiVersion": new["apiVersion"],
-            "time": when,
+            "time": at,
             "fieldsType": "FieldsV1",
-            "fieldsV1": to_fields_v1(paths),
-        }
-        | ({"subresource": part} if part else {})
-        for (who, part), (when, paths) in entries.items()
-        if paths
-    ]
+            "fieldsV1": grafted(held["fieldsV1"], changed),
+        } | ({"subresource": subresource} if subresource else {})
+    new["metadata"]["managedFields"] = [entry for entry in entries.values() if entry["fieldsV1"]]
 
 
-def to_fields_v1(paths: set[Path]) -> Object:
-    tree: Object = {}
+def grafted(tree: Object, paths: set[Path]) -> Object:
+    tree = fresh(tree)
     for path in sorted(paths):
         node = tree
         for step in path:
@@ -315,7 +329,17 @@ def to_fields_v1(paths: set[Path]) -> Object:
     return tree
 
 
-def from_fields_v1(tree: Object, at: Path = ()) -> set[Path]:
-    if not tree:
-        return {at}
-    return {path for key, inner in tree.items() for path in from_fields_v1(inner, (*at, key.removeprefix("f:")))}
+def without(tree: Object, paths: set[Path]) -> Object:
+    for path in paths:
+        tree = _without(tree, path)
+    return tree
+
+
+def _without(tree: Object, path: Path) -> Object:
+    """Without that field, if it is there, and without what is empty then."""
+    step, rest = f"f:{path[0]}", path[1:]
+    inner = tree.get(step)
+    if inner is None or bool(inner) != bool(rest):
+        return tree
+    left = _without(inner, rest) if rest else {}
+    return tree | {step: left} if left else {k: v for k, v in tree.items() if k != step}

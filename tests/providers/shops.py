@@ -76,12 +76,9 @@ class Shop:
 
     def __init__(self, front: Front, folder: Path, *only: str, name: str = "sandbox") -> None:
         self.clock = FrozenClock(NOON)
-        wanted = [m for m in manifests() if m["metadata"]["name"] in only]
-        self.cluster = front.cluster = Cluster(self.clock, wanted or None)
-        if not only:
-            for manifest in (LEDGER, *canary.manifests()):
-                self.cluster.create(manifest)
-            self.clock.advance(seconds=30)  # pods come up one after the other, and the canary's primary after it
+        everything = [*manifests(), LEDGER, *canary.manifests()]
+        wanted = [m for m in everything if not only or m["metadata"]["name"] in only]
+        self.cluster = front.cluster = Cluster(self.clock, wanted)
         path = folder / f"{name}.yml"
         path.write_text(yaml.safe_dump(kubeconfig(front.url)))
         self.kubernetes = Kubernetes.configured("sandbox", str(path))

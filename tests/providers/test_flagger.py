@@ -13,7 +13,7 @@ from bot.errors import Moved, ProviderError, Refused
 from bot.model import Request, RequestState, Rollout, RolloutPhase, Verb
 from bot.preflight import preflight
 from handlers.providers.flagger_status import common, gates_of
-from sandbox.kube.store import CANARIES, DEPLOYMENTS
+from sandbox.kube.store import CANARIES, DEPLOYMENTS, fresh
 from tests.canary import NAME, hooks, manifests
 from tests.providers.shops import Front, Shop, target
 
@@ -184,7 +184,7 @@ def test_trap_what_the_status_says_may_be_about_the_revision_before(shop: Shop, 
 
 
 def test_what_is_under_flagger_but_no_deployment_is_said(shop: Shop) -> None:
-    held = shop.cluster.store.get(CANARIES, "shop", NAME)
+    held = fresh(shop.cluster.store.get(CANARIES, "shop", NAME))
     held["spec"]["targetRef"]["kind"] = "DaemonSet"
     shop.cluster.write(CANARIES, held, "kubectl")
     with pytest.raises(ProviderError, match="releases a DaemonSet") as caught:
