@@ -75,7 +75,7 @@ def shop() -> list[Object]:
 
 
 class Cluster:
-    """Where the manifests were deployed an hour ago. `lags` names the workloads whose controller is slow, in seconds."""
+    """The manifests were deployed an hour ago. `lags`: after how many seconds a workload's controller sees a write."""
 
     def __init__(self, clock: Clock, manifests: Sequence[Object] | None = None) -> None:
         self.clock = clock

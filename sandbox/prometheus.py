@@ -37,6 +37,9 @@ METRICS = {
 BUILD = {"version": "3.7.3", "revision": "0a41f0000ed0", "branch": "HEAD", "goVersion": "go1.25.3"}
 
 
+Scrape = dict[str, Vector]  # by the name of the metric
+
+
 class Prometheus:
     """`scraping(False)` makes the shop's metrics stale from now on; `down` makes every query fail."""
 
@@ -44,7 +47,7 @@ class Prometheus:
         self.shop, self.clock = shop, clock
         self.down = False
         self._switches: list[tuple[datetime, bool]] = []
-        self._scrapes: OrderedDict[int, Vector] = OrderedDict()
+        self._scrapes: OrderedDict[int, Scrape] = OrderedDict()
 
     def scraping(self, on: bool) -> None:
         self._switches.append((self.clock.now(), on))
@@ -55,7 +58,7 @@ class Prometheus:
 
     # --- samples
 
-    def scrape(self, number: int) -> Vector:
+    def scrape(self, number: int) -> Scrape:
         """All samples of one scrape. Scrapes are numbered by their time, and none lies in the future."""
         if found := self._scrapes.get(number):
             return found
@@ -68,10 +71,12 @@ class Prometheus:
         # next one may fall due.
         if up and self.clock.now() - at < timedelta(seconds=2 * EVERY):
             result |= dict(pods(self.shop))
-        self._scrapes[number] = result
+        found = self._scrapes[number] = Scrape()
+        for labels, value in result.items():
+            found.setdefault(labels[0][1], {})[labels] = value
         if len(self._scrapes) > KEPT_SCRAPES:
             self._scrapes.popitem(last=False)
-        return result
+        return found
 
     def instant(self, matchers: Sequence[Matcher], at: datetime) -> Vector:
         """The last scrape's samples. What it did not bring is stale, and so is all if the last scrape is long past."""
@@ -260,8 +265,10 @@ def matrix(found: Mapping[Labels, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def select(samples: Vector, matchers: Sequence[Matcher]) -> Vector:
-    return {labels: value for labels, value in samples.items() if fits(labels, matchers)}
+def select(scrape: Scrape, matchers: Sequence[Matcher]) -> Vector:
+    name = next((m.value for m in matchers if m.name == "__name__" and m.op == "="), None)
+    chosen = scrape.values() if name is None else [scrape.get(name, {})]
+    return {labels: value for vector in chosen for labels, value in vector.items() if fits(labels, matchers)}
 
 
 def fits(labels: Labels, matchers: Sequence[Matcher]) -> bool:

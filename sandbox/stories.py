@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,6 +247,11 @@ class Telling:
 
 def load(path: Path) -> Story:
     """Read a story and check that everything in it is known."""
+    return _load(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _load(path: Path, as_of: int) -> Story:
     raw = yaml.safe_load(path.read_text())
     if not isinstance(raw, dict) or set(raw) - {"acts"} != {"title", "about", "steps"}:
         raise BadStory(f"{path.name}: a story has a title, an about, steps and perhaps acts, and nothing else")

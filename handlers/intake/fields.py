@@ -227,18 +227,16 @@ def is_deep(body: bytes) -> bool:
     """Brackets inside texts are left out only where it matters: it takes longer than to read the JSON."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
-    return _depth(body) > DEEPEST and _depth(re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body)) > DEEPEST
+    return _is_deep(body) and _is_deep(re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body))
 
 
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
+def _is_deep(body: bytes) -> bool:
+    depth = 0
     for bracket in body.translate(None, NO_BRACKETS):
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def why(error: ValidationError) -> str:

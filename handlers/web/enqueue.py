@@ -16,7 +16,7 @@ from handlers.world import World
 
 
 def router(world: World, source: Source) -> APIRouter:
-    routes, door = APIRouter(), Door(world, {source.name: source})
+    routes, door = APIRouter(tags=["hooks"]), Door(world, {source.name: source})
 
     @routes.post(PATH, status_code=202, summary="Events that are meant for PagerDuty")
     async def enqueue(request: Request) -> Response:

@@ -65,7 +65,7 @@ def pass_of(place: str, key: str) -> str:
 
 def router(world: World, tokens: Sequence[str]) -> APIRouter:
     """`tokens`: each opens every gate as a bearer; the first makes the passes in URLs."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["gates"])
 
     def known(
         service: str, gate: str, request: Request, environment: str = "", key: Annotated[str, Query(alias="pass")] = ""

@@ -197,7 +197,7 @@ def straight(door: Door) -> list[BaseRoute]:
 
 
 def router(door: Door) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(tags=["hooks"])
 
     @routes.put("/hooks/{source}", include_in_schema=False)
     @routes.post("/hooks/{source}", status_code=202, summary="Alerts and changes from a sender")
@@ -214,7 +214,7 @@ def router(door: Door) -> APIRouter:
 
 def alertmanager_api(world: World, source: Source) -> APIRouter:
     """For Prometheus servers that are told we are an Alertmanager."""
-    routes, door = APIRouter(), Door(world, {source.name: source})
+    routes, door = APIRouter(tags=["hooks"]), Door(world, {source.name: source})
 
     @routes.post(PATH, summary="Alerts straight from Prometheus")
     async def alerts(request: Request) -> Response:

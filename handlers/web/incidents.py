@@ -41,7 +41,7 @@ STATES = {"open": True, "resolved": False}
 
 
 def router(world: World, entrance: Entrance) -> APIRouter:
-    routes, names, plots = APIRouter(), Names(world), Plots(world)
+    routes, names, plots = APIRouter(tags=["incidents"]), Names(world), Plots(world)
 
     def known(request: Request) -> None:
         request.state.reader = entrance.admit(request, world.now())

@@ -43,17 +43,17 @@ def build(
         routes=hooks.straight(door),
         telemetry=SILENT,
     )
-    app.include_router(hooks.router(door), tags=["hooks"])
+    routers = [hooks.router(door)]
     for source in sources.values():
         if source.stands_in:
             own = enqueue.router if source.sender is pagerduty_events.SENDER else hooks.alertmanager_api
-            app.include_router(own(world, source), tags=["hooks"])
-    app.include_router(gates.router(world, gate_tokens), tags=["gates"])
-    app.include_router(pages.router(world, api_token, ready, heard))
+            routers.append(own(world, source))
+    routers += [gates.router(world, gate_tokens), pages.router(world, api_token, ready, heard)]
     if entrance is not None:
-        app.include_router(incidents.router(world, entrance), tags=["incidents"])
-    app.include_router(status.router(world), tags=["status page"])
-    app.include_router(unparsed.router(world, api_token, sources))
+        routers.append(incidents.router(world, entrance))
+    routers += [status.router(world), unparsed.router(world, api_token, sources)]
+    for router in routers:  # `include_router` would make each route anew, at the first request
+        app.router.routes.extend(router.routes)
     for away in (Busy, Conflict):  # the second: after many lost races
         app.add_exception_handler(away, errors.busy)
     app.add_exception_handler(RequestValidationError, errors.unclear)
@@ -66,4 +66,4 @@ def build(
 
 def listen_to_slack(app: FastAPI, bolt: App) -> None:
     """HTTP mode only: in Socket Mode Slack sends nothing here."""
-    app.include_router(slack.router(bolt), tags=["slack"])
+    app.router.routes.extend(slack.router(bolt).routes)

@@ -11,7 +11,7 @@ from handlers.web.guard import RawBody
 
 
 def router(app: App) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(tags=["slack"])
 
     @routes.post("/slack/events", summary="Events, commands and presses, signed by Slack")
     def events(request: Request, body: RawBody) -> Response:

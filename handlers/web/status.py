@@ -60,7 +60,7 @@ class Kept:
 
 
 def router(world: World) -> APIRouter:
-    routes, kept = APIRouter(), Kept(world)
+    routes, kept = APIRouter(tags=["status page"]), Kept(world)
 
     def answer(name: str) -> Response:
         headers = {"cache-control": "public, max-age=10", "x-content-type-options": "nosniff"}

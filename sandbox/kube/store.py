@@ -178,7 +178,7 @@ class Store:
             merged = merge_write(old, obj, subresource)
             if merged == old:
                 return old
-            new = {k: v if v is old.get(k) else fresh(v) for k, v in merged.items()}
+            new: Object = {k: v if v is old.get(k) else fresh(v) for k, v in merged.items()}
             new["metadata"] = dict(new["metadata"])
             if new.get("spec") != old.get("spec"):
                 new["metadata"]["generation"] = old["metadata"]["generation"] + 1

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import cache
 from typing import Any, TypeVar
 
 from slack_bolt import App, BoltRequest
@@ -43,13 +44,16 @@ class Inline(Executor):
         return future
 
 
+installed = cache(lambda: manifest(COMMANDS))
+
+
 class Desk:
     """Made once for a test: what people do is answered when the call returns."""
 
     def __init__(self) -> None:
         self.clock = FrozenClock(NOON)
         self.workspace = Workspace(self.clock)
-        self.workspace.install(manifest(COMMANDS))
+        self.workspace.install(installed())
         self.workspace.before_call = self.no_transaction
         self.served = serve(slack_app(self.workspace))
         self.store = memory_store()

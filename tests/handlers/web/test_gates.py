@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import event
@@ -26,6 +28,7 @@ from handlers.world import World
 from storage.store import Busy, Store
 from tests.databases import memory_store
 from tests.storage.helpers import keep
+from tests.story import Standing
 from tests.values import NOON, incident
 
 TOKEN, API, DANA = "hook", "api", "U0DANA"
@@ -51,11 +54,19 @@ FLAGGER = {
 }
 
 
+@cache
+def web() -> tuple[Standing, FastAPI]:
+    """To build it takes longer than most tests here."""
+    standing = Standing(World(None, None, {}, POLICY, lambda: NOON))  # type: ignore[arg-type]
+    return standing, server.build(cast(World, standing), {}, API, ready=lambda: "", gate_tokens=(TOKEN, API))
+
+
 class Door:
     def __init__(self, store: Store) -> None:
         self.store, self.time = store, NOON
         self.world = World(store, None, {}, POLICY, self.now)  # type: ignore[arg-type]
-        app = server.build(self.world, {}, API, ready=lambda: "", gate_tokens=(TOKEN, API))
+        standing, app = web()
+        standing.world = self.world
         self.http = TestClient(app, raise_server_exceptions=False)
 
     def now(self) -> datetime:
