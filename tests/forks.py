@@ -10,7 +10,9 @@ import os
 import signal
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby, pairwise
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -25,6 +27,36 @@ WORKER = "TEST_WORKER"  # in the environment of a worker: its number
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--workers", type=int, default=1, help="in how many processes the tests run")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Where the tests were never compiled, a second process begins with it at the other end of the list."""
+    root = session.config.rootpath
+    is_compiled = any(root.glob("tests/**/__pycache__/test_*"))
+    helper = None if session.config.option.workers < 2 or is_compiled else os.fork()
+    if helper == 0:
+        compile_from_the_end(root)
+    try:
+        yield
+    finally:
+        if helper:
+            stop(helper)
+
+
+def compile_from_the_end(root: Path) -> NoReturn:
+    """By importing, which keeps what it compiled. What goes wrong with that is told where the tests are collected."""
+    try:
+        for path in sorted(root.glob("tests/**/test_*.py"), reverse=True):
+            with suppress(Exception, pytest.skip.Exception):
+                import_module(".".join(path.relative_to(root).with_suffix("").parts))
+    finally:
+        os._exit(0)
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -72,8 +104,7 @@ class Lead:
                         workers.remove(worker)
         finally:
             for worker in workers:
-                os.kill(worker.pid, signal.SIGKILL)
-                os.waitpid(worker.pid, 0)
+                stop(worker.pid)
         if self.session.shouldfail:
             raise self.session.Failed(self.session.shouldfail)
         if self.session.shouldstop:

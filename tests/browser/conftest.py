@@ -14,7 +14,7 @@ from tests.required import missing
 
 HERE = Path(__file__).parent
 SCREENSHOTS = HERE.parent.parent / "out" / "browser"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DESKTOP, PHONE = (1280, 800), (390, 844)
 FAILED = pytest.StashKey[bool]()
 PATIENCE = 30_000  # milliseconds: long, since the machine may be busy; only a test that fails waits for so long
@@ -48,7 +48,9 @@ def chromium() -> str | None:
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
-        missing("chromium", "There is no Chromium here (apt-get install chromium, or CHROMIUM=/path/to/it).")
+        missing(
+            "chromium", "There is no Chromium here (apt-get install chromium-headless-shell, or CHROMIUM=/path/to/it)."
+        )
     with sync_playwright() as playwright:
         # --disable-dev-shm-usage: containers often have a tiny /dev/shm.
         browser = playwright.chromium.launch(executable_path=path, args=["--disable-dev-shm-usage"])

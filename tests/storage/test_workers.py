@@ -294,9 +294,9 @@ def test_a_merged_twin_wakes_nobody(store: Store) -> None:
         assert store.bell.rung == rings, effect
 
 
-def test_who_looks_in_time_anyway_is_not_woken(store: Store) -> None:
+def test_who_looks_in_time_anyway_is_not_woken() -> None:
     """In a storm every alert asks for something that is due in some seconds."""
-    bell, ended = store.bell, threading.Event()
+    bell, ended = Bell(), threading.Event()
     sleeper = threading.Thread(target=lambda: (bell.wait(60), ended.set()))
     sleeper.start()
     while not bell.ends:
