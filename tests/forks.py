@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Where the tests were never compiled, a second process begins with it at the other end of the list."""
     root = session.config.rootpath
     is_compiled = any(root.glob("tests/**/__pycache__/test_*"))
@@ -38,7 +38,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     if helper == 0:
         compile_from_the_end(root)
     try:
-        yield
+        return (yield)
     finally:
         if helper:
             stop(helper)

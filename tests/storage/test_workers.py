@@ -16,6 +16,7 @@ from bot.decision import (
     SendPost,
 )
 from bot.errors import Refused
+from storage.bell import Bell
 from storage.store import Busy, Fenced, Store, Tx
 from tests.databases import Databases
 from tests.storage.conftest import Open, together
