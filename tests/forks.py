@@ -6,6 +6,7 @@ module at a time, or a part of them, and tells its reports; the parent shows the
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
@@ -162,6 +163,8 @@ def work(session: pytest.Session, mine: list[list[pytest.Item]], line: Connectio
             if session.shouldfail or session.shouldstop:
                 break
         session._setupstate.teardown_exact(None)
+        gc.collect()
+        gc.freeze()  # pytest will look five times for what nobody closed, through all that this process has kept
         session.config._ensure_unconfigure()
         code = 0
     except BaseException:  # noqa: BLE001  # whatever it is, the parent hears that this process did not end well

@@ -38,6 +38,11 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -49,7 +54,7 @@ def found(check: Callable[[ast.Module], Iterator[str]], *packages: str) -> list[
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and module of every absolute import, wherever it stands."""
-    for node in ast.walk(tree):
+    for node in nodes(tree) if isinstance(tree, ast.Module) else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -66,7 +71,7 @@ def imports_of(*banned: str) -> Callable[[ast.Module], Iterator[str]]:
 
 
 def clock_asked(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if (
             isinstance(node, ast.Attribute)
             and node.attr in CLOCKS
@@ -80,7 +85,7 @@ def clock_asked(tree: ast.Module) -> Iterator[str]:
 
 
 def hidden_imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for line in sorted({line for line, _ in imported(node)}):
                 yield f"line {line} imports inside {node.name}()"
@@ -88,7 +93,7 @@ def hidden_imports(tree: ast.Module) -> Iterator[str]:
 
 def swallowing(tree: ast.Module) -> Iterator[str]:
     """Handlers of every exception that do not raise again."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ExceptHandler) and is_broad(node) and not raises(node):
             yield f"line {node.lineno} swallows every exception"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.errors import ProviderError
@@ -62,25 +62,32 @@ class Pods:
         pods = _list(cluster, "v1", target.namespace, "pods", labels)
         seen = Seen(workload, sets, {_uid(pod): pod for pod in pods})
         try:
-            self._look_in_front(cluster, target.namespace, seen)
+            self._look_in_front(cluster, target.namespace, seen, {labels: pods})
         except ProviderError as error:
             if not error.permanent:
                 raise
             seen.blind = f"Services cannot be read, so strays behind them would not be seen ({error.message})"
         return seen
 
-    def _look_in_front(self, cluster: Kubernetes, namespace: str, seen: Seen) -> None:
-        """A Service sends traffic to whatever has its labels, whoever owns it."""
+    def _look_in_front(self, cluster: Kubernetes, namespace: str, seen: Seen, read: dict[str, Sequence[Json]]) -> None:
+        """A Service sends traffic to whatever has its labels, whoever owns it. `read`: pods by what was asked."""
+        front: list[str] = []
         for service in _list(cluster, "v1", namespace, "services"):
             wanted = _in_front_of(service, seen.labels)
             if not wanted:
                 continue
-            for pod in _list(cluster, "v1", namespace, "pods", ",".join(f"{k}={v}" for k, v in wanted.items())):
+            front.append(str(child(service, "metadata").get("name")))
+            labels = ",".join(f"{k}={v}" for k, v in wanted.items())
+            if labels not in read:
+                read[labels] = _list(cluster, "v1", namespace, "pods", labels)
+            for pod in read[labels]:
                 seen.pods.setdefault(_uid(pod), pod)
                 seen.served.add(_uid(pod))
-            name = str(child(service, "metadata").get("name"))
-            slices = _list(cluster, "discovery.k8s.io/v1", namespace, "endpointslices", f"{OF_SERVICE}={name}")
-            seen.endpoints |= set(_endpoints(slices))
+        if front:
+            theirs = f"{OF_SERVICE} in ({','.join(front)})"
+            seen.endpoints |= set(
+                _endpoints(_list(cluster, "discovery.k8s.io/v1", namespace, "endpointslices", theirs))
+            )
 
 
 def primary_name(cluster: Kubernetes, target: Target) -> str:

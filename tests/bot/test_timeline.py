@@ -252,18 +252,18 @@ def chatter(count):
 def seconds_for(messages):
     """Of our own processor."""
     start = time.process_time()
-    assert len(tell(messages)) > 90
+    assert len(tell(messages)) > 80
     return time.process_time() - start
 
 
-def test_ten_thousand_messages_are_read_in_time():
+def test_many_messages_are_read_in_time():
     """Eight times as many take about eight times as long, 64 times if each looked at each. Compared with itself, since
     a busy machine makes even processor time longer.
     """
-    some, all_ = chatter(1_250), chatter(10_000)
+    some, all_ = chatter(500), chatter(4_000)
     few, many = seconds_for(some), seconds_for(all_)
     assert many < 16 * few
-    assert many < 15
+    assert many < 6
 
 
 def test_phases_are_those_of_the_model():

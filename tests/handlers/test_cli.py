@@ -1,6 +1,7 @@
 """The command line: what it prints, and that whatever is wrong is one sentence and exit code 2."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -256,10 +257,9 @@ def test_check_reads_every_vendors_page_and_names_a_component_that_it_lacks(
 
 
 @pytest.fixture
-def sealed(type_: Type, tmp_path: Path) -> Store:
+def sealed(type_: Type, tmp_path: Path, sqlite_template: Path) -> Store:
     """Two entries of INC-7 that are sealed, and one that is not."""
-    store = Store(f"sqlite:///{tmp_path}/bot.db")
-    store.migrate()
+    store = Store(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'bot.db')}")
     chat: Any = None
     signs = signer("", "https://watch.example", store)
     world = World(store=store, chat=chat, rollouts={}, policy=Policy(), now=lambda: NOON, signer=signs)

@@ -19,8 +19,8 @@ from bot.policy import Policy, Route, Service
 from handlers import fleet, silences
 from handlers.providers.pods import Pods
 from handlers.world import World
-from storage.store import Store
 from tests.bot.rollout_values import hold, idle, in_flight, skew
+from tests.databases import memory_store
 from tests.providers.shops import Front, Shop, target
 from tests.storage.helpers import keep
 from tests.values import incident
@@ -52,9 +52,8 @@ def shop(front: Front, tmp_path: Path) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def world(shop: Shop, tmp_path: Path) -> Iterator[World]:
-    store = Store(f"sqlite:///{tmp_path / 'bot.db'}")
-    store.migrate()
+def world(shop: Shop) -> Iterator[World]:
+    store = memory_store()
     pods = Pods({"sandbox": shop.kubernetes})
     yield World(store, None, {"argo": shop.argo}, POLICY, shop.clock.now, pods=pods)  # type: ignore[arg-type]
     store.close()

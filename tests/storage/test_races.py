@@ -180,7 +180,7 @@ def test_no_two_jobs_of_a_lane_run_at_once(replicas: list[Store]) -> None:
 
     def work(number: int) -> None:
         store = replicas[number % len(replicas)]
-        for _ in range(200):
+        for _ in range(60):
             for job in store.claim(NOON, limit=2):
                 with guard:
                     running[job.effect.lane] += 1
