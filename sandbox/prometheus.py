@@ -73,7 +73,8 @@ class Prometheus:
             result |= dict(pods(self.shop))
         found = self._scrapes[number] = Scrape()
         for labels, value in result.items():
-            found.setdefault(labels[0][1], {})[labels] = value
+            name = labels[0][1]  # sorted, and nothing comes before __name__
+            found.setdefault(name, {})[labels] = value
         if len(self._scrapes) > KEPT_SCRAPES:
             self._scrapes.popitem(last=False)
         return found
