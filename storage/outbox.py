@@ -42,7 +42,8 @@ CLAIMS = text("SELECT pg_advisory_xact_lock(727368002)")  # a number that nothin
 CLOCK = select(func.clock_timestamp(type_=OUTBOX.c.due_at.type))
 # Literals, as in the partial indexes.
 IS_PENDING, IS_RUNNING, IS_DEAD = (text(f"outbox.state = '{state}'") for state in (PENDING, RUNNING, DEAD))
-LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, text(f"other.state = '{RUNNING}'")))
+OTHER_IS_RUNNING, OTHER_IS_DEAD = (text(f"other.state = '{state}'") for state in (RUNNING, DEAD))
+LANE_IS_FREE = ~exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, OTHER_IS_RUNNING))
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,10 @@ def claim(
     known = KNOWN if kinds is None else tuple(sorted(EFFECTS.keys() & set(kinds)))
     one_by_one(connection)
     time = clock(connection)
-    given = {"by": owner, "until": time + lease}
+    given = {"by": owner, "until": time + lease, "time": time, "now": now}
     jobs: list[Job] = []
-    while len(jobs) < limit:
-        row = connection.execute(taking_abandoned(known), {**given, "time": time}).mappings().first()
-        row = row or connection.execute(taking_due(known), {**given, "time": now}).mappings().first()
-        if row is None:
-            break
-        jobs.append(_job(row, now, tried=row["tries"] > 1 or _died_before(connection, row)))
+    while len(jobs) < limit and (row := connection.execute(taking(known), given).mappings().first()):
+        jobs.append(_job(row, now))
     return jobs
 
 
@@ -151,18 +148,34 @@ def of(kinds: tuple[str, ...]) -> Any:
     return text(f"outbox.kind IN ({', '.join(repr(kind) for kind in kinds)})") if kinds else false()
 
 
-def _take(*fit: Any) -> Any:
-    """Makes the first fitting job this worker's."""
+def _first(*fit: Any) -> Any:
     in_order = OUTBOX.c.priority, OUTBOX.c.due_at, OUTBOX.c.id
     # SKIP LOCKED: a decision is merging into that one, and rings when it has. SQLite leaves the words out.
-    first = select(OUTBOX.c.id).where(*fit).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    found = select(OUTBOX.c.id).where(*fit).order_by(*in_order).limit(1).with_for_update(skip_locked=True)
+    return found.scalar_subquery()
+
+
+# Made once: workers ask these all the time.
+TIME, NOW = (bindparam(name, type_=OUTBOX.c.due_at.type) for name in ("time", "now"))
+NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, of(KNOWN), LANE_IS_FREE)
+NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, of(KNOWN))
+NEXT = select(NEXT_DUE.scalar_subquery(), NEXT_OVER.scalar_subquery())
+# A dead job of the same key may have been done, with the reply lost.
+DIED_BEFORE = exists(select(1).where(OTHER.c.lane == OUTBOX.c.lane, OTHER.c.key == OUTBOX.c.key, OTHER_IS_DEAD))
+
+
+@cache
+def taking(kinds: tuple[str, ...]) -> Any:
+    """Makes the first job whose worker is gone this worker's, or else the first that is due."""
+    abandoned = _first(IS_RUNNING, OUTBOX.c.lease_until <= TIME, of(kinds))
+    due = _first(IS_PENDING, OUTBOX.c.due_at <= NOW, LANE_IS_FREE, of(kinds))
     return (
         update(OUTBOX)
-        .where(OUTBOX.c.id == first.scalar_subquery())
+        .where(OUTBOX.c.id == func.coalesce(abandoned, due))
         .values(
             state=RUNNING,
             attempts=OUTBOX.c.attempts + 1,
-            tries=OUTBOX.c.tries + 1,
+            tries=OUTBOX.c.tries + case((DIED_BEFORE, 2), else_=1),
             owner=bindparam("by"),
             lease_until=bindparam("until"),
         )
@@ -170,30 +183,7 @@ def _take(*fit: Any) -> Any:
     )
 
 
-# Made once: workers ask these all the time.
-TIME = bindparam("time", type_=OUTBOX.c.due_at.type)
-NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(IS_PENDING, of(KNOWN), LANE_IS_FREE)
-NEXT_OVER = select(func.min(OUTBOX.c.lease_until)).where(IS_RUNNING, of(KNOWN))
-NEXT = select(NEXT_DUE.scalar_subquery(), NEXT_OVER.scalar_subquery())
-DIED_BEFORE = select(1).where(OUTBOX.c.lane == bindparam("of"), OUTBOX.c.key == bindparam("like"), IS_DEAD)
-
-
-@cache
-def taking_abandoned(kinds: tuple[str, ...]) -> Any:
-    return _take(IS_RUNNING, OUTBOX.c.lease_until <= TIME, of(kinds))
-
-
-@cache
-def taking_due(kinds: tuple[str, ...]) -> Any:
-    return _take(IS_PENDING, OUTBOX.c.due_at <= TIME, LANE_IS_FREE, of(kinds))
-
-
-def _died_before(connection: Connection, row: RowMapping) -> bool:
-    """A dead job of the same key may have been done, with the reply lost."""
-    return connection.scalar(DIED_BEFORE, {"of": row["lane"], "like": row["key"]}) is not None
-
-
-def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
+def _job(row: RowMapping, now: datetime) -> Job:
     return Job(
         id=row["id"],
         effect=EFFECTS[row["kind"]](row["subject"], due=row["due"]),
@@ -201,7 +191,7 @@ def _job(row: RowMapping, now: datetime, *, tried: bool) -> Job:
         token=str(row["tries"]),
         claimed_at=now,
         created_at=row["created_at"],
-        tried=tried,
+        tried=row["tries"] > 1,
     )
 
 

@@ -834,8 +834,9 @@ class CounterRow(Row, table=True):
 
 
 class OutboxRow(Row, table=True):
-    """One effect from its decision to its receipt. `tries` counts every hand-out; it is the fencing token as well.
+    """One effect from its decision to its receipt.
 
+    `tries` counts every hand-out, and a dead job of the same key as one more; it is the fencing token as well.
     `attempts` is what counts towards giving up, so a rate limit takes none. Ids are never used twice.
     """
 
