@@ -14,13 +14,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from handlers.cli import main
-from handlers.providers.slack_api import trusted
 
 METHOD = get_context("forkserver")
 # What it would load itself, once it has read its configuration and begins to serve.
 LATER = ("handlers.providers.argo", "psycopg", "storage.migrating", "pydantic.v1", "uvicorn.loops.uvloop")
 METHOD.set_forkserver_preload(["handlers.cli", "tests.warm", *LATER, "uvicorn.protocols.http.httptools_impl"])
-trusted()  # read before the fork
 
 
 class Warm:

@@ -127,7 +127,8 @@ def connect(token: str, url: str = WebClient.BASE_URL) -> WebClient:
     logger = logging.getLogger("slack_sdk.web")
     if logger.getEffectiveLevel() < logging.INFO:
         logger.setLevel(logging.INFO)  # below that it prints what people wrote
-    client = WebClient(token=token, base_url=url, timeout=TIMEOUT, retry_handlers=[], logger=logger, ssl=trusted())
+    secured = trusted() if urlsplit(url).scheme == "https" else None
+    client = WebClient(token=token, base_url=url, timeout=TIMEOUT, retry_handlers=[], logger=logger, ssl=secured)
     if urlsplit(url).hostname in LOOPBACK:
         client.proxy = None
     return client
